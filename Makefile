@@ -1,0 +1,35 @@
+# The two commands of the README are `make demo` and `make test`; both rest on `make setup`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint screenshots lock clean
+
+help: ## Show what there is.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+setup: ## Build .venv from requirements.lock, once per lock file.
+	@scripts/setup.sh
+
+demo: setup ## Play a crash over a guarded and an unguarded account.
+	@$(BIN)/seawall demo
+
+test: lint ## Check style, types and imports, then run every test.
+	$(BIN)/pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+screenshots: setup ## Write the demo's first, middle and last screens to docs/.
+	@$(BIN)/seawall demo --screenshots docs
+
+lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv).
+	@scripts/lock.sh
+
+clean: ## Remove .venv and everything that tools leave behind.
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,200 @@
+"""What Seawall may do: Cancel | TopUp | Reduce. No type here can open a position.
+
+A `Reduce` has no reduce-only flag because it is one: immediate-or-cancel, at most the live
+position, with a price bound. The names of windows and ids are DESIGN.md section 4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from seawall.account import Side
+from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
+
+WINDOW_BLOCKS = 6
+BLOCKS_AHEAD_LEAST = 3  # good_til_block minus committed height, or wait for the next window
+TOP_UP_TIMEOUT_BLOCKS = 20
+
+
+def window_of(height: int) -> int:
+    """The sending window of an observation at a committed height."""
+    return (height + 1) // WINDOW_BLOCKS
+
+
+def good_til_block(window: int) -> int:
+    """The last height at which an order of the window may fill."""
+    return (window + 1) * WINDOW_BLOCKS - 1
+
+
+def may_send(height: int) -> bool:
+    """Whether enough blocks of the window are left for an order to arrive."""
+    return good_til_block(window_of(height)) - height >= BLOCKS_AHEAD_LEAST
+
+
+def client_id(chain_id: str, owner: str, subaccount: int, clob_pair: int, window: int) -> int:
+    """The one order id of a subaccount, market and window, for any number of guards."""
+    words = f"{chain_id}|{owner}|{subaccount}|{clob_pair}|{window}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Cancel one resting order."""
+
+    kind: Literal["cancel"] = "cancel"
+    subaccount: int
+    ticker: str
+    clob_pair_id: int
+    client_id: int
+    order_flags: int
+    good_til_block: int | None = None  # short-term
+    good_til_block_time: int | None = None  # stateful, Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUp:
+    """Deposit USDC from the float wallet into a guarded subaccount."""
+
+    kind: Literal["top_up"] = "top_up"
+    subaccount: int
+    amount: QuoteQuantums
+    sequence: int  # of the float wallet, from the state that was judged
+    account_number: int
+    timeout_height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduce:
+    """One reduce-only immediate-or-cancel order, never worse than `subticks`."""
+
+    kind: Literal["reduce"] = "reduce"
+    subaccount: int
+    ticker: str
+    clob_pair_id: int
+    side: Side
+    quantums: BaseQuantums  # > 0, a multiple of the step
+    subticks: Subticks  # worst price, on the tick
+    window: int
+    good_til_block: int
+    client_id: int
+
+
+Action = Cancel | TopUp | Reduce
+
+
+class RefusalCode(StrEnum):
+    """Why something that was wanted is not done; the codes are stable."""
+
+    WOULD_GROW = "WOULD_GROW"
+    EXCEEDS_POSITION = "EXCEEDS_POSITION"
+    OFF_STEP = "OFF_STEP"
+    PRICE_OUTSIDE_BOUND = "PRICE_OUTSIDE_BOUND"
+    STALE_STATE = "STALE_STATE"
+    AFTER_HALT = "AFTER_HALT"
+    NOT_GUARDED = "NOT_GUARDED"
+    HANDS_OFF = "HANDS_OFF"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    OUTSIDE_KEY_REACH = "OUTSIDE_KEY_REACH"
+    CANCELS_PROTECTION = "CANCELS_PROTECTION"
+    ALREADY_SENT = "ALREADY_SENT"
+    WINDOW_CLOSING = "WINDOW_CLOSING"
+    WRONG_WINDOW = "WRONG_WINDOW"
+    TRANSFERS_BLOCKED = "TRANSFERS_BLOCKED"
+    FLOAT_SHORT = "FLOAT_SHORT"
+    TOP_UP_IN_FLIGHT = "TOP_UP_IN_FLIGHT"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    BUDGET_NOTIONAL = "BUDGET_NOTIONAL"
+    BUDGET_ORDERS = "BUDGET_ORDERS"
+    BUDGET_COST = "BUDGET_COST"
+    BUDGET_TOP_UP = "BUDGET_TOP_UP"
+    NO_DEPTH = "NO_DEPTH"
+    UNREACHABLE = "UNREACHABLE"
+    CROSSES_TRIGGER = "CROSSES_TRIGGER"
+    CLAIM_FAILS = "CLAIM_FAILS"
+    PAUSED = "PAUSED"
+    INTERLOCK = "INTERLOCK"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something wanted and not done: a stable code and the numbers that decided."""
+
+    code: RefusalCode
+    what: str  # "reduce 0/BTC-USD"
+    detail: str  # "asked 0.2, position 0.1"
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a plan promises of one measure: before, after, and the target it is held to."""
+
+    rule: str  # RULE[/INSTANCE]
+    measure: str
+    before: Decimal
+    after: Decimal
+    target: Decimal | None
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One reduction of a plan, with what it is expected to do."""
+
+    subaccount: int
+    ticker: str
+    side: Side
+    quantums: BaseQuantums
+    worst_subticks: Subticks
+    expected_quote: QuoteQuantums  # what the fill is expected to exchange
+    fee: QuoteQuantums
+    cost_vs_oracle: QuoteQuantums  # fee and slippage, > 0 is a loss
+    cost_vs_mid: QuoteQuantums
+    asked_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The cheapest thing found that serves every running intervention, with its claims."""
+
+    legs: tuple[Leg, ...] = ()
+    top_ups: tuple[tuple[int, QuoteQuantums], ...] = ()  # subaccount, amount
+    claims: tuple[Claim, ...] = ()
+    dropped: tuple[Refusal, ...] = ()
+    solver: str = "greedy"
+
+    @property
+    def cost(self) -> QuoteQuantums:
+        """Fee and slippage against the oracle over all legs, > 0 is a loss."""
+        return QuoteQuantums(sum(leg.cost_vs_oracle for leg in self.legs))
+
+
+class Ending(StrEnum):
+    """How an action ended, read from the chain."""
+
+    FILLED = "filled"
+    PARTIAL = "partial"
+    NOTHING = "nothing"
+    LANDED = "landed"
+    FAILED = "failed"
+    DEAD = "dead"
+    GONE = "gone"  # a cancelled order is no longer there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an action, from position, fills, balance or sequence."""
+
+    action_id: str
+    ending: Ending
+    height: int
+    at: Millis
+    filled: BaseQuantums = BaseQuantums(0)
+    quote: QuoteQuantums = QuoteQuantums(0)
+    fee: QuoteQuantums = QuoteQuantums(0)
+    cost_vs_oracle: QuoteQuantums = QuoteQuantums(0)  # against the oracle when it was decided
+    cost_vs_mid: QuoteQuantums = QuoteQuantums(0)

@@ -1,0 +1,104 @@
+"""The command line: a table of verbs, each imported only when it is called.
+
+A verb's module has an `app` of typer: one command, or several where the verb is a group. Everything
+raised on purpose ends here as a line on stderr and the exit code of its kind (errors.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from seawall import __version__
+from seawall.errors import SeawallError
+
+INTERRUPTED = 130
+REFUSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb, the module that carries it out, and its line in `seawall --help`."""
+
+    name: str
+    module: str
+    help: str
+
+
+VERBS = (
+    Verb("demo", "seawall.cli.demo", "Play a crash over a guarded and an unguarded account."),
+    Verb("check", "seawall.cli.check", "Check a rule file and list everything that is wrong."),
+    Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
+    Verb("rearm", "seawall.cli.rearm", "Release a rule that is latched until you say so."),
+    Verb("audit", "seawall.cli.audit", "Read the journal, and prove that nobody changed it."),
+    Verb("venue", "seawall.cli.venue", "Run a small dYdX of your own on this machine."),
+)
+
+app = typer.Typer(
+    name="seawall",
+    help="An unattended risk guard for accounts on dYdX v4.",
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"seawall {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """An unattended risk guard for accounts on dYdX v4."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one verb and end the process with its exit code."""
+    if sys.flags.optimize:
+        fail(
+            "Python runs with -O, which takes out the assertions that are part of the program; "
+            "start it without -O and without PYTHONOPTIMIZE",
+            REFUSED,
+        )
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command_line(given)(args=given, prog_name="seawall")
+    except SeawallError as error:
+        fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    """Say what went wrong on stderr, each line with our name, and end the process."""
+    for line in message.splitlines():
+        print(f"seawall: {line}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+def command_line(arguments: Sequence[str]) -> TyperGroup:
+    """Every verb by name and help, and the one that is called with its module."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    for verb in VERBS:
+        if verb.name == called:
+            command = typer.main.get_command(import_module(verb.module).app)
+            command.name = verb.name
+        else:
+            command = TyperCommand(name=verb.name, help=verb.help)
+        group.add_command(command)
+    return group

@@ -1,0 +1,5 @@
+"""`python -m seawall.cli` is `seawall`."""
+
+from seawall.cli import main
+
+main()

@@ -1,0 +1,183 @@
+"""What a journal row says, in one line of words.
+
+Rows are read as plain JSON, field by field, because a journal outlives the version that wrote it: a
+row that has other fields than expected still shows what it begins with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+
+from seawall import words
+from seawall.journal.chain import Row
+from seawall.units import usd
+
+FACTS_MOST = 8
+VALUE_LONGEST = 40
+DIGEST_SHOWN = 12
+
+Body = Mapping[str, object]
+
+
+def words_of(row: Row) -> str:
+    """A row in short: a sentence for the kinds that are known, else its first facts."""
+    if row.body is None:
+        return "pruned; its hash is kept"
+    try:
+        body = json.loads(row.body)
+    except ValueError:
+        return _short(row.body)
+    if not isinstance(body, dict):
+        return _short(json.dumps(body))
+    sentence = SENTENCES.get(row.kind)
+    try:
+        return _facts(body) if sentence is None else sentence(body)
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return _facts(body)
+
+
+def _start(body: Body) -> str:
+    digest = str(body["digest"])[:DIGEST_SHOWN]
+    return f"seawall {body['version']}, {body['mode']}, {body['owner']}, rules {digest}"
+
+
+def _tick(body: Body) -> str:
+    decision = _part(body, "decision")
+    parts = [f"tick {decision['tick']} at height {decision['height']}"]
+    if blind := _list(decision, "blind"):
+        parts.append(f"blind: {', '.join(str(reason) for reason in blind)}")
+    parts += [
+        f"{change['key']}/{change['level']} {change['before']} -> {change['after']}"
+        for change in _parts(decision, "transitions")
+    ]
+    parts += [f"started {started['name']}" for started in _parts(decision, "started")]
+    parts += [f"{ended['name']} {ended['end']}" for ended in _parts(decision, "ended")]
+    for name, said in (("actions", "to send"), ("on_paper", "on paper"), ("refusals", "refused")):
+        if count := len(_list(decision, name)):
+            parts.append(f"{count} {said}")
+    return ", ".join(parts)
+
+
+def _sending(body: Body) -> str:
+    asked = ", ".join(str(rule) for rule in _list(body, "asked_by"))
+    return f"{body['id']} {_action(_part(body, 'action'))}" + (f" for {asked}" if asked else "")
+
+
+def _action(action: Body) -> str:
+    where = f"subaccount {action['subaccount']}"
+    match action["kind"]:
+        case "cancel":
+            return f"cancel order {action['client_id']} {where} {action['ticker']}"
+        case "top_up":
+            return f"deposit {_dollars(action['amount'])} into {where}"
+        case "reduce":
+            what = f"{str(action['side']).lower()} {action['ticker']} {where}"
+            return f"{what}: {action['quantums']} quantums, worst {action['subticks']} subticks"
+        case other:
+            return f"{other} {where}"
+
+
+def _reply(body: Body) -> str:
+    reply = _part(body, "reply")
+    if reply["is_unknown"]:
+        return f"{body['action_id']} answer lost"
+    if reply["code"] == 0:
+        return f"{body['action_id']} accepted"
+    return f"{body['action_id']} refused: {reply['codespace']} {reply['code']} {reply['log']}"
+
+
+def _outcome(body: Body) -> str:
+    said = f"{body['action_id']} {body['ending']} at height {body['height']}"
+    if not body["quote"]:
+        return said
+    cost = f"cost {_dollars(body['cost_vs_oracle'])} with fee {_dollars(body['fee'])}"
+    return f"{said}: {_dollars(body['quote'])} exchanged, {cost}"
+
+
+def _message(body: Body) -> str:
+    return f"{body['urgency']}: {' '.join(str(body['text']).split())}"
+
+
+def _command(body: Body) -> str:
+    return f"{body['kind']} {body['key']}".rstrip()
+
+
+def _break(body: Body) -> str:
+    return f"the journal before this one is broken at {body['reason']}; kept as {body['file']}"
+
+
+def _prune(body: Body) -> str:
+    kinds = ", ".join(str(kind) for kind in _list(body, "kinds"))
+    return f"{body['rows']} bodies dropped ({kinds}), up to row {body['through']}"
+
+
+def _spilled(body: Body) -> str:
+    moved = f", written as {body['was']} on" if body["was"] != body["first"] else ""
+    fault = f"; {body['fault']}" if body["fault"] else ""
+    return f"{body['rows']} rows from {body['first']} on came from the spill file{moved}{fault}"
+
+
+SENTENCES: Mapping[str, Callable[[Body], str]] = {
+    "start": _start,
+    "tick": _tick,
+    "sending": _sending,
+    "reply": _reply,
+    "outcome": _outcome,
+    "message": _message,
+    "command": _command,
+    "break": _break,
+    "prune": _prune,
+    "spilled": _spilled,
+}
+
+
+def _part(body: Body, name: str) -> Body:
+    part = body[name]
+    if not isinstance(part, dict):
+        raise TypeError(name)
+    return part
+
+
+def _list(body: Body, name: str) -> list[object]:
+    found = body[name]
+    if not isinstance(found, list):
+        raise TypeError(name)
+    return found
+
+
+def _parts(body: Body, name: str) -> Iterator[Body]:
+    for part in _list(body, name):
+        if not isinstance(part, dict):
+            raise TypeError(name)
+        yield part
+
+
+def _dollars(quote: object) -> str:
+    if not isinstance(quote, int):
+        raise TypeError(quote)
+    return words.dollars(usd(quote).quantize(Decimal("0.01")))
+
+
+def _facts(body: Body) -> str:
+    """The first facts of a body as key=value."""
+    facts = [f"{name}={value}" for name in body if (value := _value(body[name]))]
+    shown = facts[:FACTS_MOST]
+    return " ".join([*shown, "…"] if len(facts) > len(shown) else shown)
+
+
+def _value(value: object) -> str:
+    """A value in a few words; empty for what says nothing."""
+    if value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return _short(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= VALUE_LONGEST else line[: VALUE_LONGEST - 1] + "…"

@@ -1,0 +1,44 @@
+"""`seawall rearm`: release a rule that is latched until you say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def rearm(
+    rule: Annotated[str, typer.Argument(help="RULE, or RULE/INSTANCE such as liq-move/0/BTC-USD.")],
+    journal: Annotated[Path, typer.Option(help="The guard's journal.")] = Path("seawall.db"),
+) -> None:
+    """Release what a rule has latched; the guard obeys at its next tick.
+
+    A level whose limit is still broken is not latched yet but firing, and stays so.
+
+    Example: seawall rearm account-drawdown
+    """
+    from seawall.agent import Kind, restore
+    from seawall.alarm import Phase
+    from seawall.decide.commands import is_about
+    from seawall.decide.memory import Rearm
+    from seawall.errors import OperatorError
+    from seawall.journal.codec import to_json
+    from seawall.journal.store import Journal
+
+    with Journal.join(journal) as opened:
+        memory, _ = restore(opened)
+        latched = [
+            key
+            for key, held in memory.alarms.items()
+            if any(state.phase is Phase.LATCHED for state in held.levels)
+        ]
+        chosen = [key for key in latched if is_about(key, rule)]
+        if not chosen:
+            known = ", ".join(latched) if latched else "nothing is latched"
+            raise OperatorError(f"{rule} is not latched; latched now: {known}")
+        seq = opened.append(Kind.COMMAND, to_json(Rearm(key=rule)), durable=True)
+    print(f"row {seq}: rearm {', '.join(chosen)}; the guard obeys at its next tick")

@@ -1,0 +1,148 @@
+"""`seawall run`: guard an account, on paper unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.policy import Mode
+
+if TYPE_CHECKING:
+    from seawall.decide.memory import Decision
+    from seawall.policy import Policy
+    from seawall.rulefile.load import Loaded
+    from seawall.settings import Settings
+    from seawall.venue.dydx.connection import Connection, Keys
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    rules: Annotated[Path, typer.Option(help="The rule file.")] = Path("config/rules.yaml"),
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file; default config/seawall.toml.")
+    ] = None,
+    address: Annotated[str, typer.Option(help="Guard this address instead of the file's.")] = "",
+    journal: Annotated[
+        Path | None, typer.Option(help="Write the journal here instead of where the file says.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live/--dry-run", help="Send actions, or only write them down.")
+    ] = False,
+) -> None:
+    """Guard an account: watch its margin, judge it by the rules, act where one is broken.
+
+    Dry-run is the default: nothing is sent and no key is needed, any address will do.
+
+    Example: seawall run --address dydx1… --rules config/rules.yaml
+    """
+    from seawall.rulefile.fields import Known
+    from seawall.rulefile.load import load
+    from seawall.settings import load_settings
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    if address:
+        os.environ["SEAWALL_ACCOUNT__ADDRESS"] = address
+    if journal is not None:
+        os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
+    chosen = load_settings(settings)
+    loaded = load(rules, known=Known(owner=chosen.account.address))
+    for warning in loaded.warnings:
+        print(f"warning: {warning}")
+    mode = Mode.LIVE if live else Mode.DRY_RUN
+    asyncio.run(_guard(chosen, loaded, mode))
+
+
+async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
+    from seawall.agent import Agent
+    from seawall.daemon import guard
+    from seawall.journal.store import Journal
+    from seawall.venue.dydx.venue import DydxVenue
+
+    keys = _keys(settings, loaded.policy, mode)
+    connection = _connection(settings, loaded.policy)
+    with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
+        venue = DydxVenue(connection, keys)
+        try:
+            await venue.start()
+            await venue.preflight()
+            agent = Agent.resume(
+                venue,
+                journal,
+                loaded.policy,
+                digest=loaded.digest,
+                mode=mode,
+                owner=settings.account.address,
+            )
+            _announce(settings, loaded, mode)
+            await guard(
+                agent,
+                venue,
+                keep=settings.journal.keep,
+                is_played=settings.venue.step_url is not None,
+                heard=_say,
+            )
+        finally:
+            await venue.close()
+    print("stopped; orders on the chain stand as they are")
+
+
+def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
+    """The keys to sign with: none on paper. Raises SettingsError where one is missing or wrong."""
+    from seawall.errors import SettingsError
+    from seawall.venue.dydx.connection import Keys
+    from seawall.venue.dydx.keys import check_float_key, check_trading_key, load_key
+
+    if mode is Mode.DRY_RUN:
+        return Keys()
+    if settings.keys.trading is None:
+        raise SettingsError(
+            "keys.trading is missing: `run --live` needs a key that may place and cancel; "
+            "set SEAWALL_KEYS__TRADING to a file (chmod 600), or run without --live"
+        )
+    trading = load_key(settings.keys.trading, "keys.trading")
+    check_trading_key(trading, settings.account.address, settings.keys.trading_authenticator)
+    wallet = None
+    if settings.keys.float_wallet is not None and policy.float_source is not None:
+        wallet = load_key(settings.keys.float_wallet, "keys.float")
+        check_float_key(wallet, policy.float_source.address)
+    return Keys(trading=trading, float_wallet=wallet)
+
+
+def _connection(settings: Settings, policy: Policy) -> Connection:
+    from seawall.venue.dydx.connection import Connection
+
+    source = policy.float_source
+    return Connection(
+        chain_id=settings.venue.chain_id,
+        owner=settings.account.address,
+        nodes=settings.venue.nodes,
+        indexers=settings.venue.indexers,
+        feeds=settings.venue.feeds,
+        parent=settings.account.parent,
+        float_address=None if source is None else source.address,
+        trading_authenticator=settings.keys.trading_authenticator,
+        step_url=settings.venue.step_url,
+    )
+
+
+def _announce(settings: Settings, loaded: Loaded, mode: Mode) -> None:
+    levels = sum(len(rule.levels) for rule in loaded.policy.rules)
+    what = "actions are sent" if mode is Mode.LIVE else "nothing is sent"
+    print(f"seawall guards {settings.account.address}/{settings.account.parent}, {mode}: {what}")
+    print(f"rules   {len(loaded.policy.rules)} rules, {levels} levels, set {loaded.digest[:12]}")
+    print(f"journal {settings.journal.path}  (read it: seawall audit list)", flush=True)
+
+
+def _say(decision: Decision) -> None:
+    """One line for each thing that a person at the terminal would want to see."""
+    from seawall.cli.words import lines_of
+
+    for line in lines_of(decision):
+        print(line, flush=True)

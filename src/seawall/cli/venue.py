@@ -1,0 +1,214 @@
+"""`seawall venue`: a small dYdX of your own on this machine, for demos, drills and tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.account import Side
+from seawall.errors import OperatorError
+from seawall.units import Millis
+
+if TYPE_CHECKING:
+    from seawall.simulator.prices import Path as PricePath
+    from seawall.simulator.serve.launch import Cast
+    from seawall.simulator.serve.server import Endpoints, ServeSettings
+
+ACCOUNTS_MOST = 1_000
+MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+
+app = typer.Typer()
+
+
+class Direction(StrEnum):
+    """Which way the demo accounts are positioned."""
+
+    LONG = "long"
+    SHORT = "short"
+
+
+class Output(StrEnum):
+    """Whether the start is told to people or to programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Where the prices come from, as given on the command line; nothing is a calm week from now."""
+
+    scenario: Path | None = None
+    folder: Path | None = None
+    start: str | None = None
+    end: str | None = None
+    bar: str = "30m"
+
+
+Scenario = Annotated[Path | None, typer.Option(help="Play this scenario file.")]
+Folder = Annotated[
+    Path | None, typer.Option(help="Play the candles of this folder, one file a market.")
+]
+From = Annotated[str | None, typer.Option("--from", help="Start of the candles, UTC.")]
+To = Annotated[str | None, typer.Option("--to", help="End of the candles, UTC.")]
+Bar = Annotated[str, typer.Option(help="Merge finer candles to this length.")]
+Speed = Annotated[
+    float, typer.Option(min=0, help="Blocks a second; 0 is as fast as attached guards allow.")
+]
+Accounts = Annotated[int, typer.Option(min=0, max=ACCOUNTS_MOST, help="How many demo accounts.")]
+Equity = Annotated[str, typer.Option(help="Dollars of each demo account.")]
+Leverage = Annotated[str, typer.Option(help="Their books, such as 8x; 0x is flat.")]
+Float = Annotated[
+    str, typer.Option("--float", help="Dollars of a float wallet; 0 is no such wallet.")
+]
+Seed = Annotated[int, typer.Option(help="Demo keys and calm prices come from it.")]
+Host = Annotated[str, typer.Option(help="Loopback address to listen on.")]
+GrpcPort = Annotated[int, typer.Option(help="Port of the node; 0 takes a free one.")]
+HttpPort = Annotated[int, typer.Option(help="Port of the indexer; 0 takes a free one.")]
+GuardTimeout = Annotated[
+    str, typer.Option(help="Go on without a guard that is silent for so long.")
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+
+
+@app.command()
+def venue(
+    *,
+    scenario: Scenario = None,
+    prices: Folder = None,
+    start: From = None,
+    end: To = None,
+    bar: Bar = "30m",
+    speed: Speed = 1.0,
+    accounts: Accounts = 2,
+    equity: Equity = "10_000",
+    leverage: Leverage = "0x",
+    side: Annotated[Direction, typer.Option(help="Their side.")] = Direction.LONG,
+    float_dollars: Float = "0",
+    seed: Seed = 1,
+    host: Host = "127.0.0.1",
+    grpc_port: GrpcPort = 0,
+    http_port: HttpPort = 0,
+    guard_timeout: GuardTimeout = "30s",
+    hold: Hold = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a small dYdX on loopback: real gRPC, REST and websocket, blocks, books, liquidations.
+
+    Any dYdX client connects to it; how is printed at the start.
+
+    Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
+    """
+    from seawall.simulator.serve.launch import Cast
+    from seawall.simulator.serve.server import ServeSettings
+
+    run_venue(
+        Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar),
+        Cast(
+            accounts=accounts,
+            equity=number("--equity", equity, "$"),
+            leverage=number("--leverage", leverage, "x"),
+            side=Side.BUY if side is Direction.LONG else Side.SELL,
+            float_dollars=number("--float", float_dollars, "$"),
+            seed=seed,
+        ),
+        ServeSettings(
+            host=host,
+            grpc_port=grpc_port,
+            http_port=http_port,
+            speed=speed,
+            guard_timeout_s=duration("--guard-timeout", guard_timeout) / 1_000,
+            is_started=not hold,
+        ),
+        Output.JSON if as_json else Output.TEXT,
+    )
+
+
+def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Output) -> None:
+    """Serve a venue until it is interrupted; raises OperatorError for what it cannot play or bind.
+
+    Once it listens it prints how to connect: one line of JSON, or text for people.
+    """
+    from seawall.simulator.serve import launch
+    from seawall.simulator.serve.server import check_loopback
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    check_loopback(settings.host)
+    path, notes = choose_path(prices, cast.seed)
+    production = launch.produce(path, cast)
+
+    def announce(endpoints: Endpoints) -> None:
+        if output is Output.JSON:
+            print(json.dumps(launch.as_object(production, endpoints, notes)), flush=True)
+        else:
+            print(launch.as_text(production, endpoints, notes), flush=True)
+
+    asyncio.run(launch.serve(production, settings, announce))
+
+
+def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
+    """The path to play, with notes on what was left out; raises OperatorError."""
+    from seawall.simulator.candles import load_candles
+    from seawall.simulator.markets import TICKERS
+    from seawall.simulator.script import load_script
+    from seawall.simulator.serve.launch import calm_path
+
+    if prices.scenario is not None and prices.folder is not None:
+        raise OperatorError("--scenario and --prices are two price paths: give one of them")
+    if prices.folder is not None:
+        candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar))
+        whole = candles.path()
+        window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
+        return window, candles.notes
+    if prices.start is not None or prices.end is not None:
+        raise OperatorError("--from and --to choose a part of --prices: give a folder of candles")
+    if prices.scenario is not None:
+        return load_script(prices.scenario).path(), ()
+    return calm_path(seed, Millis(int(time.time()) * 1_000)), ()
+
+
+def number(option: str, words: str, sign: str) -> Decimal:
+    """A number of at least zero, with or without its sign; raises OperatorError."""
+    plain = words.replace("_", "").replace(",", "").removeprefix(sign).removesuffix(sign)
+    try:
+        found = Decimal(plain)
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not found.is_finite() or found < 0:
+        example = f"10_000 or '{sign}10_000'" if sign == "$" else f"8{sign}"
+        raise OperatorError(f"{option} {words!r}: expected a number of at least 0, like {example}")
+    return found
+
+
+def duration(option: str, words: str) -> Millis:
+    """Milliseconds of `30s`, `30m` or `1h`; raises OperatorError."""
+    unit = MILLIS_IN.get(words[-1:])
+    if unit is None or not words[:-1].isdecimal() or int(words[:-1]) == 0:
+        raise OperatorError(f"{option} {words!r}: expected a duration above 0, like 30s or 30m")
+    return Millis(int(words[:-1]) * unit)
+
+
+def moment(option: str, words: str | None) -> Millis | None:
+    """A moment in UTC, from ISO 8601; raises OperatorError."""
+    if words is None:
+        return None
+    try:
+        found = datetime.fromisoformat(words)
+    except ValueError:
+        raise OperatorError(
+            f"{option} {words!r}: expected a time in UTC, like 2020-03-12T10:30"
+        ) from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return Millis(int(found.timestamp()) * 1_000)

@@ -1,0 +1,60 @@
+"""A decision as lines for the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import assert_never
+
+from seawall import words
+from seawall.action import Action, Cancel, Outcome, Reduce, TopUp
+from seawall.decide.memory import Decision
+from seawall.units import Millis, usd
+
+
+def clock(at: Millis) -> str:
+    """A moment as `2020-03-12 10:41:07Z`."""
+    return datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def lines_of(decision: Decision) -> Iterator[str]:
+    """What happened in one tick, a line each; nothing where nothing did."""
+    at = clock(decision.at if decision.at is not None else decision.seen_at)
+    for started in decision.started:
+        yield f"{at}  start    {started.name}: {started.why}"
+    for message in decision.messages:
+        yield f"{at}  {message.urgency:<7}  {message.text}"
+    for numbered in decision.actions:
+        yield f"{at}  send     {numbered.id}: {action_words(numbered.action)}"
+    for numbered in decision.on_paper:
+        yield f"{at}  would    {action_words(numbered.action)}"
+    for outcome in decision.outcomes:
+        yield f"{at}  outcome  {outcome_words(outcome)}"
+    for ended in decision.ended:
+        yield f"{at}  end      {ended.name}: {ended.end}"
+    if decision.has_new_refusal:
+        for refusal in decision.refusals:
+            yield f"{at}  refused  {refusal.what}: {refusal.code}, {refusal.detail}"
+
+
+def action_words(action: Action) -> str:
+    """An action in a few words; sizes and prices are in the audit row."""
+    match action:
+        case Cancel():
+            return f"cancel order {action.client_id} in {action.subaccount}/{action.ticker}"
+        case TopUp():
+            amount = words.dollars(usd(action.amount))
+            return f"deposit {amount} into subaccount {action.subaccount}"
+        case Reduce():
+            return f"{action.side.lower()} {action.subaccount}/{action.ticker}, reduce-only"
+        case _:
+            assert_never(action)
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """How an action ended, with what it exchanged and cost."""
+    if not outcome.quote:
+        return f"{outcome.action_id}: {outcome.ending}"
+    quote = words.cents(usd(outcome.quote))
+    cost = words.cents(usd(outcome.cost_vs_oracle))
+    return f"{outcome.action_id}: {outcome.ending}, {quote} exchanged, cost {cost}"

@@ -1,0 +1,5 @@
+"""One tick of the guard, pure: what is seen and remembered becomes a decision."""
+
+from seawall.decide.tick import decide
+
+__all__ = ["decide"]

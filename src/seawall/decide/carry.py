@@ -1,0 +1,278 @@
+"""From what is wanted to what is sent: plan, actions of this window, and the last gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from seawall import action, limits, plan, units
+from seawall.account import MarketStatus, Missing, Observation
+from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.budget import top_up_left
+from seawall.decide import wants
+from seawall.decide.draft import Draft
+from seawall.decide.halt import resuming
+from seawall.decide.memory import CancelSent, Memory, Numbered, Sent, TopUpSent
+from seawall.decide.watch import Watched
+from seawall.intervention import sizes
+from seawall.limits import Asked, Standing
+from seawall.measures import MEASURES
+from seawall.measures.spec import Family
+from seawall.measures.view import View
+from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
+from seawall.plan.greedy import Guard
+from seawall.policy import Mode, Policy
+from seawall.units import BaseQuantums, QuoteQuantums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What one mode made of its demands."""
+
+    memory: Memory
+    plan: Plan | None = None
+    numbered: tuple[Numbered, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+def carry(
+    policy: Policy,
+    memory: Memory,
+    view: View,
+    watched: Sequence[Watched],
+    draft: Draft,
+    *,
+    mode: Mode,
+    run_mode: Mode,
+) -> Carried:
+    """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
+    seen = view.observation
+    live = mode is Mode.LIVE
+    means = _means(policy, memory, seen, live=live)
+    memory = wants.without_unreachable(memory, watched, view, draft, cash=means.cash, mode=mode)
+    demands = wants.demands(memory, watched, view, mode, run_mode)
+    cancels = wants.cancels(memory, watched, seen, mode, run_mode)
+    asked = [Asked(action=cancel) for cancel, _ in cancels]
+    names: list[tuple[str, ...]] = [(level,) for _, level in cancels]
+    proposed = None
+    if demands and _can_do_anything(demands, means):
+        proposed = plan.propose(
+            view,
+            demands,
+            means,
+            scenarios=wants.scenarios_named(policy),
+            guards=_guards(watched),
+        )
+        paging = _paging(policy, memory)
+        for one, who in _asked_by_plan(proposed, demands, seen, paging):
+            asked.append(one)
+            names.append(who)
+    passed, refused = limits.judge(asked, seen, policy, _standing(memory, seen, live=live))
+    numbered = _number(
+        memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True))
+    )
+    carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=refused)
+    return replace(carried, memory=_remember(carried, view)) if live else carried
+
+
+def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
+    """Whether some position may be traded now, or some cash moved."""
+    for demand in demands:
+        match demand:
+            case CutDemand(keeps=keeps):
+                if {(keep.subaccount, keep.ticker) for keep in keeps} - means.closed:
+                    return True
+            case UntilDemand(slots=slots, cash_most=cash_most):
+                if set(slots) - means.closed or (cash_most is not None and means.cash > 0):
+                    return True
+            case _:
+                assert_never(demand)
+    return False
+
+
+def _means(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
+    """What may be used now: positions that may be traded, and cash above floor and in budget."""
+    is_stale = seen.seen_at - seen.at > limits.STATE_AGE_MOST
+    waiting = {sent.action.subaccount for sent in memory.sent} if live else set()
+    halted = resuming(memory.halt, seen)
+    closed = frozenset(
+        (number, ticker)
+        for number, ticker in sizes(seen)
+        if number in waiting
+        or (live and (is_stale or not action.may_send(seen.height)))
+        or ticker in halted
+        or not _is_tradable(policy, seen, number, ticker)
+    )
+    blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
+    in_flight = memory.top_up
+    return Means(
+        closed=closed,
+        cash=QuoteQuantums(0 if is_stale else _cash(policy, memory, seen)),
+        cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
+        cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
+    )
+
+
+def _is_tradable(policy: Policy, seen: Observation, number: int, ticker: str) -> bool:
+    market, reach = seen.markets[ticker], seen.advice.key_reach
+    if ticker in policy.hands_off.markets or number in policy.hands_off.subaccounts:
+        return False
+    if not isinstance(reach, Missing) and not reach.covers(number, market.clob_pair_id):
+        return False
+    return market.status is MarketStatus.ACTIVE
+
+
+def _cash(policy: Policy, memory: Memory, seen: Observation) -> int:
+    source, wallet = policy.float_source, seen.float_wallet
+    if source is None or wallet is None or memory.top_up is not None:
+        return 0
+    if seen.at < memory.top_up_closed_until:
+        return 0
+    above_floor = wallet.balance - units.quote_up(source.floor)
+    return max(0, min(above_floor, top_up_left(memory.spent, policy)))
+
+
+def _guards(watched: Sequence[Watched]) -> tuple[Guard, ...]:
+    """Triggers of acting levels that selling could cross; a loss is what a cut always takes."""
+    return tuple(
+        Guard(
+            key=f"{one.key}/{level.name}",
+            measure=one.rule.measure,
+            instance=one.instance,
+            trigger=level.trigger,
+        )
+        for one in watched
+        if MEASURES[one.rule.measure.name].family is not Family.PROFIT_AND_LOSS
+        for level in one.rule.levels
+        if level.acts
+    )
+
+
+def _paging(policy: Policy, memory: Memory) -> frozenset[str]:
+    """Interventions and locks of levels that page: they may overdraw notional and cost."""
+    rules = {rule.id: rule for rule in policy.rules}
+    running = {each.name for each in memory.running if rules[each.rule].levels[each.rank].pages}
+    locks = {
+        f"{key}/{level.name} lock"
+        for key, held in memory.alarms.items()
+        for level in rules[held.rule].levels
+        if level.pages
+    }
+    return frozenset(running | locks)
+
+
+def _asked_by_plan(
+    proposed: Plan, demands: Sequence[Demand], seen: Observation, paging: frozenset[str]
+) -> Iterable[tuple[Asked, tuple[str, ...]]]:
+    """The plan's top-ups and reductions as actions of this window, with who asked."""
+    wallet = seen.float_wallet
+    for number, amount in proposed.top_ups:
+        assert wallet is not None
+        top_up = TopUp(
+            subaccount=number,
+            amount=amount,
+            sequence=wallet.sequence,
+            account_number=wallet.account_number,
+            timeout_height=seen.height + action.TOP_UP_TIMEOUT_BLOCKS,
+        )
+        who = tuple(
+            demand.name
+            for demand in demands
+            if isinstance(demand, UntilDemand) and demand.cash_most is not None
+        )
+        yield Asked(action=top_up), who
+    for leg in proposed.legs:
+        overdraws = any(name in paging for name in leg.asked_by)
+        reduce = _reduce(leg, seen)
+        yield Asked(action=reduce, overdraws=overdraws, cost=leg.cost_vs_oracle), leg.asked_by
+
+
+def _reduce(leg: Leg, seen: Observation) -> Reduce:
+    market = seen.markets[leg.ticker]
+    window = action.window_of(seen.height)
+    return Reduce(
+        subaccount=leg.subaccount,
+        ticker=leg.ticker,
+        clob_pair_id=market.clob_pair_id,
+        side=leg.side,
+        quantums=leg.quantums,
+        subticks=leg.worst_subticks,
+        window=window,
+        good_til_block=action.good_til_block(window),
+        client_id=action.client_id(
+            seen.chain_id, seen.owner, leg.subaccount, market.clob_pair_id, window
+        ),
+    )
+
+
+def _standing(memory: Memory, seen: Observation, *, live: bool) -> Standing:
+    """What the gate must know; on paper nothing has been sent."""
+    if not live:
+        return Standing(spent=memory.spent, resuming=resuming(memory.halt, seen))
+    return Standing(
+        sent={(s.action.subaccount, s.action.ticker): s.action.quantums for s in memory.sent},
+        sent_notional=QuoteQuantums(sum(s.oracle_quote for s in memory.sent)),
+        spent=memory.spent,
+        top_up_in_flight=memory.top_up is not None,
+        resuming=resuming(memory.halt, seen),
+    )
+
+
+def _number(
+    tick: int, passed: Sequence[Action], names: Mapping[Action, tuple[str, ...]]
+) -> tuple[Numbered, ...]:
+    return tuple(
+        Numbered(id=f"{tick}.{index}", action=one, asked_by=names[one])
+        for index, one in enumerate(passed)
+    )
+
+
+def _remember(carried: Carried, view: View) -> Memory:
+    """Memory with what is about to be sent, so that nothing is sent twice."""
+    memory, seen = carried.memory, view.observation
+    legs: dict[Slot, Leg] = {}
+    if carried.plan is not None:
+        legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}
+    held = sizes(seen)
+    for one in carried.numbered:
+        match one.action:
+            case Reduce() as reduce:
+                slot = (reduce.subaccount, reduce.ticker)
+                quotes = plan.reference_quotes(view, reduce.ticker, reduce.quantums)
+                sent = Sent(
+                    action_id=one.id,
+                    action=reduce,
+                    market=seen.markets[reduce.ticker],
+                    height=seen.height,
+                    held=BaseQuantums(held[slot]),
+                    oracle_quote=quotes.oracle,
+                    mid_quote=quotes.mid,
+                    interventions=legs[slot].asked_by,
+                )
+                memory = replace(memory, sent=(*memory.sent, sent))
+            case TopUp() as top_up:
+                memory = _remember_top_up(memory, one, top_up, seen)
+            case cancel:
+                sent_cancel = CancelSent(action_id=one.id, action=cancel, height=seen.height)
+                memory = replace(memory, cancels=(*memory.cancels, sent_cancel))
+    tried = {name for one in carried.numbered for name in one.asked_by}
+    running = tuple(
+        replace(each, tried_at=seen.at) if each.name in tried else each for each in memory.running
+    )
+    return replace(memory, running=running)
+
+
+def _remember_top_up(memory: Memory, one: Numbered, top_up: TopUp, seen: Observation) -> Memory:
+    before = seen.subaccount(top_up.subaccount)
+    sent = TopUpSent(
+        action_id=one.id,
+        before=before,
+        markets={one.ticker: seen.markets[one.ticker] for one in before.positions},
+        amount=top_up.amount,
+        sequence=top_up.sequence,
+        timeout_height=top_up.timeout_height,
+        interventions=one.asked_by,
+    )
+    spent = replace(memory.spent, day_top_up=QuoteQuantums(memory.spent.day_top_up + top_up.amount))
+    return replace(memory, top_up=sent, spent=spent)

@@ -1,0 +1,57 @@
+"""What the operator's commands change in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from seawall import alarm
+from seawall.alarm import Phase
+from seawall.decide.memory import Acknowledge, Command, Memory, Rearm, Rebase
+from seawall.measures import ledger
+
+
+def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
+    """Memory after the commands, in order."""
+    for command in commands:
+        match command:
+            case Rearm(key=key):
+                memory = _rearm(memory, key)
+            case Acknowledge(key=key):
+                memory = _acknowledge(memory, key)
+            case Rebase():
+                if memory.ledger is not None:
+                    memory = replace(memory, ledger=ledger.rebase(memory.ledger))
+            case _:
+                assert_never(command)
+    return memory
+
+
+def is_about(key: str, wanted: str) -> bool:
+    """Whether RULE[/INSTANCE][/LEVEL] is what a command names, or belongs to it."""
+    return wanted in ("", key) or key.startswith(f"{wanted}/")
+
+
+def _rearm(memory: Memory, wanted: str) -> Memory:
+    alarms = {
+        key: replace(
+            held,
+            levels=tuple(
+                alarm.rearm(state) if state.phase is Phase.LATCHED else state
+                for state in held.levels
+            ),
+        )
+        if is_about(key, wanted)
+        else held
+        for key, held in memory.alarms.items()
+    }
+    return replace(memory, alarms=alarms)
+
+
+def _acknowledge(memory: Memory, wanted: str) -> Memory:
+    pages = {
+        key: replace(page, is_acknowledged=page.is_acknowledged or is_about(key, wanted))
+        for key, page in memory.pages.items()
+    }
+    return replace(memory, pages=pages)

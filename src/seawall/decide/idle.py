@@ -1,0 +1,68 @@
+"""How long nothing can happen by time alone: a played venue may jump there while prices rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seawall import intervention
+from seawall.alarm import Phase, latch_release
+from seawall.decide.memory import Alarm, Memory
+from seawall.decide.pages import REPEAT_AFTER
+from seawall.policy import Policy, Rule
+from seawall.units import Millis
+
+
+def idle_until(policy: Policy, memory: Memory) -> Millis | None:
+    """The next block time at which a tick could differ with every input at rest.
+
+    The present block time where something is under way, None where only an input can matter.
+    """
+    now = memory.at if memory.at is not None else Millis(0)
+    if _is_busy(memory):
+        return now
+    rules = {rule.id: rule for rule in policy.rules}
+    moments = [
+        moment
+        for held in memory.alarms.values()
+        for moment in _moments(rules[held.rule], held, now)
+    ]
+    moments += [
+        Millis(page.sent_at + REPEAT_AFTER)
+        for page in memory.pages.values()
+        if not page.is_acknowledged
+    ]
+    return min(moments, default=None)
+
+
+def _is_busy(memory: Memory) -> bool:
+    is_unexplained = memory.ledger is not None and bool(memory.ledger.unexplained)
+    return bool(
+        memory.sent
+        or memory.cancels
+        or memory.running
+        or memory.top_up is not None
+        or memory.halt is not None
+        or is_unexplained
+    )
+
+
+def _moments(rule: Rule, held: Alarm, now: Millis) -> Iterator[Millis]:
+    for level, state in zip(rule.levels, held.levels, strict=True):
+        match state.phase:
+            case Phase.PENDING | Phase.CLEARING:
+                yield now
+            case Phase.COOLING:
+                yield state.cooled_at
+            case Phase.FIRING:
+                restarts = intervention.has_work(level) and not intervention.runs_once(level)
+                if restarts and state.cooled_at > now:
+                    yield state.cooled_at
+            case Phase.LATCHED:
+                assert state.fired_at is not None
+                release = (
+                    None if level.latch is None else latch_release(level.latch, state.fired_at)
+                )
+                if release is not None:
+                    yield release
+            case Phase.CLEAR:
+                pass

@@ -1,0 +1,240 @@
+"""What one tick leaves for the next, and what it says it did: plain values, stored as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from seawall.account import Market, Subaccount
+from seawall.action import Action, Cancel, Outcome, Plan, Reduce, Refusal
+from seawall.alarm import LevelState, Phase
+from seawall.budget import Spent
+from seawall.intervention import End, Intervention, Keep
+from seawall.measures.ledger import Ledger
+from seawall.measures.spec import Instance, Value
+from seawall.policy import Mode
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A reduction that was sent and whose outcome is not known yet."""
+
+    action_id: str
+    action: Reduce
+    market: Market  # as it was then; it may not be read any more once nothing is held in it
+    height: int
+    held: BaseQuantums  # signed size when it was decided
+    oracle_quote: QuoteQuantums  # notional of the whole order at the oracle when it was decided
+    mid_quote: QuoteQuantums  # the same at the reference price
+    interventions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpSent:
+    """A deposit that was sent and whose outcome is not known yet."""
+
+    action_id: str
+    before: Subaccount
+    markets: Mapping[str, Market]  # of `before`, which need not be read any more
+    amount: QuoteQuantums
+    sequence: int
+    timeout_height: int
+    interventions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSent:
+    """A cancel that was sent while its order is still shown."""
+
+    action_id: str
+    action: Cancel
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageState:
+    """A page that repeats until it is acknowledged or its level clears; agent's clock."""
+
+    text: str
+    sent_at: Millis
+    is_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """The chain resumed after a gap: markets that have not yet shown a price of their own."""
+
+    height: int
+    oracle_prices: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One instance of a rule with the states of its levels, in order of severity."""
+
+    rule: str
+    instance: Instance
+    levels: tuple[LevelState, ...]
+
+    @property
+    def highest(self) -> int | None:
+        """Index of the most severe level that is not clear; None where all are."""
+        for index in range(len(self.levels) - 1, -1, -1):
+            if self.levels[index].phase is not Phase.CLEAR:
+                return index
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Everything a tick needs of the past. `at` is block time, `seen_at` the agent's clock."""
+
+    tick: int = 0
+    at: Millis | None = None
+    seen_at: Millis | None = None
+    height: int = 0
+    ledger: Ledger | None = None
+    alarms: Mapping[str, Alarm] = field(default_factory=dict)  # by RULE[/INSTANCE]
+    running: tuple[Intervention, ...] = ()
+    interventions: int = 0  # started so far
+    locks: Mapping[str, tuple[Keep, ...]] = field(default_factory=dict)  # RULE[/INSTANCE]/LEVEL
+    sent: tuple[Sent, ...] = ()
+    cancels: tuple[CancelSent, ...] = ()
+    refused: tuple[str, ...] = ()  # refusals of the last tick, so that each is told once
+    top_up: TopUpSent | None = None
+    top_up_closed_until: Millis = Millis(0)
+    spent: Spent = field(default_factory=Spent)
+    pages: Mapping[str, PageState] = field(default_factory=dict)
+    halt: Halt | None = None
+    blind_since: Millis | None = None
+
+
+class Urgency(StrEnum):
+    """How soon a person should read a message."""
+
+    NOTIFY = "notify"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Words for a person; `key` is what they are about (RULE[/INSTANCE]/LEVEL or a condition)."""
+
+    urgency: Urgency
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A level that changed its phase, with the value that did it."""
+
+    key: str
+    level: str
+    before: str
+    after: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An intervention that began this tick."""
+
+    name: str
+    why: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An intervention that ended this tick."""
+
+    name: str
+    end: End
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A rule's measure for one instance now, and its highest level that is not clear."""
+
+    key: str
+    value: Value
+    level: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """An action with its id: TICK.INDEX."""
+
+    id: str
+    action: Action
+    asked_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rearm:
+    """Release a latched level of RULE[/INSTANCE]; a rule alone releases all its instances."""
+
+    kind: Literal["rearm"] = "rearm"
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Stop repeating pages: of RULE[/INSTANCE], or all where the key is empty."""
+
+    kind: Literal["ack"] = "ack"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebase:
+    """Set the drawdown's peak to the NAV now."""
+
+    kind: Literal["rebase"] = "rebase"
+
+
+Command = Rearm | Acknowledge | Rebase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one tick saw in the values, what it decided, and what it did not do and why."""
+
+    tick: int
+    height: int
+    at: Millis | None
+    seen_at: Millis
+    blind: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    started: tuple[Started, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    plan: Plan | None = None
+    would: Plan | None = None  # the plan of rules on paper
+    actions: tuple[Numbered, ...] = ()
+    on_paper: tuple[Numbered, ...] = ()  # what rules on paper would send
+    refusals: tuple[Refusal, ...] = ()
+    has_new_refusal: bool = False
+    outcomes: tuple[Outcome, ...] = ()
+    messages: tuple[Message, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+    @property
+    def is_eventful(self) -> bool:
+        """Whether something happened that must be kept whole."""
+        return bool(
+            self.transitions
+            or self.started
+            or self.ended
+            or self.actions
+            or self.has_new_refusal
+            or self.outcomes
+            or self.messages
+            or self.commands
+        )

@@ -1,0 +1,175 @@
+"""What became of what was sent, read from the chain: fills, positions, balance and sequence.
+
+An order of window n is dead at its good-til-block, and every observation at or beyond that height
+already contains whatever it filled. A broadcast reply says nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seawall import margin, units
+from seawall.account import Fill, Missing, Observation, Side
+from seawall.action import WINDOW_BLOCKS, Ending, Outcome
+from seawall.budget import Spent
+from seawall.decide.memory import CancelSent, Memory, Sent, TopUpSent
+from seawall.intervention import Intervention
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
+
+TOP_UP_CLOSED = units.MINUTE  # after a deposit that failed or died
+
+
+def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, ...]]:
+    """Memory with every outcome that this observation settles, and those outcomes."""
+    outcomes: list[Outcome] = []
+    open_sent = []
+    spent = memory.spent
+    for sent in memory.sent:
+        outcome = _of_reduction(sent, seen)
+        if outcome is None:
+            open_sent.append(sent)
+            continue
+        outcomes.append(outcome)
+        spent = _spend(spent, sent, outcome)
+    cancels = _open_cancels(memory, seen, outcomes)
+    memory = replace(memory, sent=tuple(open_sent), cancels=cancels, spent=spent)
+    top_up = memory.top_up
+    ending = None if top_up is None else _of_top_up(top_up, seen)
+    if top_up is not None and ending is not None:
+        memory = _after_top_up(memory, top_up, ending, seen)
+        outcomes.append(
+            Outcome(action_id=top_up.action_id, ending=ending, height=seen.height, at=seen.at)
+        )
+    return memory, tuple(outcomes)
+
+
+def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
+    """The outcome of a reduction; None while it may still fill."""
+    action = sent.action
+    if seen.height < action.good_til_block:
+        return None
+    fills = _fills_of(sent, seen)
+    filled = sum(fill.quantums for fill in fills) or _shrunk(sent, seen)
+    quote = sum(_quote(fill, sent) for fill in fills)
+    fee = sum(fill.fee for fill in fills)
+    sign = -action.side.sign
+    oracle = sent.oracle_quote * filled // action.quantums
+    mid = sent.mid_quote * filled // action.quantums
+    known = bool(fills)
+    ending = Ending.FILLED if filled >= action.quantums else Ending.PARTIAL
+    return Outcome(
+        action_id=sent.action_id,
+        ending=ending if filled > 0 else Ending.NOTHING,
+        height=seen.height,
+        at=seen.at,
+        filled=BaseQuantums(filled),
+        quote=QuoteQuantums(quote),
+        fee=QuoteQuantums(fee),
+        cost_vs_oracle=QuoteQuantums(sign * (oracle - quote) + fee if known else 0),
+        cost_vs_mid=QuoteQuantums(sign * (mid - quote) + fee if known else 0),
+    )
+
+
+def _fills_of(sent: Sent, seen: Observation) -> Sequence[Fill]:
+    if isinstance(seen.advice.fills, Missing):
+        return ()
+    action = sent.action
+    return [
+        fill
+        for fill in seen.advice.fills
+        if fill.client_id == action.client_id
+        and (fill.subaccount, fill.ticker) == (action.subaccount, action.ticker)
+        and fill.height > sent.height
+    ]
+
+
+def _quote(fill: Fill, sent: Sent) -> int:
+    exponent = sent.market.quantum_conversion_exponent
+    return units.fill_quote(fill.subticks, fill.quantums, exponent)
+
+
+def _shrunk(sent: Sent, seen: Observation) -> int:
+    """How much the position shrank since the order was decided, at most the order."""
+    action = sent.action
+    position = seen.subaccount(action.subaccount).position(action.ticker)
+    held = 0 if position is None else position.quantums
+    direction = 1 if action.side is Side.SELL else -1
+    return max(0, min(action.quantums, direction * (sent.held - held)))
+
+
+def _spend(spent: Spent, sent: Sent, outcome: Outcome) -> Spent:
+    if outcome.filled <= 0:
+        return spent
+    notional = sent.oracle_quote * outcome.filled // sent.action.quantums
+    return replace(
+        spent,
+        hour_orders=spent.hour_orders + 1,
+        hour_notional=QuoteQuantums(spent.hour_notional + notional),
+        day_cost=QuoteQuantums(spent.day_cost + outcome.cost_vs_oracle),
+    )
+
+
+def _open_cancels(
+    memory: Memory, seen: Observation, outcomes: list[Outcome]
+) -> tuple[CancelSent, ...]:
+    """Cancels still to wait for; one that had no effect within a window may be sent again."""
+    orders = seen.advice.orders
+    shown: set[tuple[int, str, int, int]] = set()
+    if not isinstance(orders, Missing):
+        shown = {(o.subaccount, o.ticker, o.client_id, o.order_flags) for o in orders}
+    still = []
+    for sent in memory.cancels:
+        action = sent.action
+        one = (action.subaccount, action.ticker, action.client_id, action.order_flags)
+        is_over = seen.height >= sent.height + WINDOW_BLOCKS
+        if isinstance(orders, Missing) or (one in shown and not is_over):
+            still.append(sent)
+            continue
+        ending = Ending.NOTHING if one in shown else Ending.GONE
+        outcomes.append(
+            Outcome(action_id=sent.action_id, ending=ending, height=seen.height, at=seen.at)
+        )
+    return tuple(still)
+
+
+def _of_top_up(sent: TopUpSent, seen: Observation) -> Ending | None:
+    """How a deposit ended; None while it may still land."""
+    wallet = seen.float_wallet
+    if wallet is None:
+        return None
+    if wallet.sequence > sent.sequence:
+        return Ending.LANDED if _has_landed(sent, seen) else Ending.FAILED
+    return Ending.DEAD if seen.height >= sent.timeout_height else None
+
+
+def _has_landed(sent: TopUpSent, seen: Observation) -> bool:
+    """Whether the recipient is richer by about the deposit, both states valued at today's prices.
+
+    Half of it is asked for: fees and slippage of fills in between are far below a deposit's half,
+    and a deposit that did not happen is all of it away.
+    """
+    markets = {**sent.markets, **seen.markets}
+    before = margin.risk(sent.before, markets).nc
+    now = margin.risk(seen.subaccount(sent.before.number), markets).nc
+    return (now - before) * 2 >= sent.amount
+
+
+def _after_top_up(memory: Memory, sent: TopUpSent, ending: Ending, seen: Observation) -> Memory:
+    if ending is Ending.LANDED:
+        return replace(
+            memory,
+            top_up=None,
+            running=tuple(_credit(one, sent) for one in memory.running),
+        )
+    spent = replace(
+        memory.spent, day_top_up=QuoteQuantums(max(0, memory.spent.day_top_up - sent.amount))
+    )
+    closed = Millis(seen.at + TOP_UP_CLOSED)
+    return replace(memory, top_up=None, spent=spent, top_up_closed_until=closed)
+
+
+def _credit(running: Intervention, sent: TopUpSent) -> Intervention:
+    if running.name not in sent.interventions:
+        return running
+    return replace(running, topped_up=QuoteQuantums(running.topped_up + sent.amount))

@@ -1,0 +1,131 @@
+"""Words for a person: what fired, the number, the limit, what is done, and what would clear it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from seawall import words
+from seawall.action import Cancel, Leg, Plan, Reduce, TopUp
+from seawall.decide.memory import Message, Numbered, Urgency
+from seawall.decide.watch import Watched
+from seawall.measures import MEASURES
+from seawall.measures.spec import NoData
+from seawall.policy import (
+    Bound,
+    CancelOrders,
+    CancelWhich,
+    Do,
+    Flatten,
+    Level,
+    Lock,
+    Mode,
+    Notify,
+    Page,
+    ReduceAmount,
+    ReduceUntil,
+    Rule,
+    TopUpUntil,
+)
+from seawall.units import usd
+
+
+def firing(one: Watched, level: Level, done: str, mode: Mode) -> Message:
+    """The message of a level that began to fire."""
+    rule = one.rule
+    parts = [
+        f"{one.key}/{level.name}: {measure_words(one)}, limit {bound_words(level.trigger, rule)}.",
+        rule.why,
+        f"{'On paper' if mode is Mode.DRY_RUN else 'Doing'}: {does(rule, level)}.",
+        f"{'Would send' if mode is Mode.DRY_RUN else 'Sent'} now: {done}." if done else "",
+        clears(rule, level),
+    ]
+    return Message(
+        urgency=Urgency.PAGE if level.pages else Urgency.NOTIFY,
+        key=f"{one.key}/{level.name}",
+        text=" ".join(part for part in parts if part),
+    )
+
+
+def measure_words(one: Watched) -> str:
+    """The measure and its value, `drawdown 12.4%`."""
+    if isinstance(one.value, NoData):
+        return f"{one.rule.measure} has no data ({one.value.reason})"
+    return f"{one.rule.measure} {words.show(one.value, MEASURES[one.rule.measure.name].unit)}"
+
+
+def bound_words(bound: Bound, rule: Rule) -> str:
+    """A bound with its unit, `>= 12%`."""
+    return f"{bound.operator} {words.exact(bound.value, MEASURES[rule.measure.name].unit)}"
+
+
+def clears(rule: Rule, level: Level) -> str:
+    """What would clear a level."""
+    if level.latch is not None:
+        if level.latch.until is None:
+            return f"Stays until `seawall rearm {rule.id}`."
+        return f"Stays until {words.clock(level.latch.until)}."
+    if level.clear is None:
+        return "Clears once the limit is kept again."
+    held = f" for {words.duration(level.clear_hold)}" if level.clear_hold else ""
+    return f"Clears at {bound_words(level.clear, rule)}{held}."
+
+
+def does(rule: Rule, level: Level) -> str:
+    """What a level does, in the order in which it does it."""
+    return ", ".join(words for do in level.do if (words := _do_words(rule, level, do))) or (
+        "nothing but this message"
+    )
+
+
+def _do_words(rule: Rule, level: Level, do: Do) -> str:
+    target = "" if level.target is None else f" until {bound_words(level.target, rule)}"
+    match do:
+        case Notify() | Page():
+            return ""
+        case CancelOrders(which=CancelWhich.ALL):
+            return "cancel every order (those that reduce once flat)"
+        case CancelOrders():
+            return "cancel orders that add risk"
+        case TopUpUntil():
+            return f"deposit{target}, at most {words.dollars(do.most)}"
+        case ReduceUntil():
+            return f"reduce{target} within {words.bps(do.max_slippage)}"
+        case ReduceAmount():
+            share, slippage = words.percent(do.share), words.bps(do.max_slippage)
+            return f"cut {share} of each position within {slippage}"
+        case Flatten():
+            return f"flatten within {words.bps(do.max_slippage)}"
+        case Lock():
+            return "let no position grow"
+        case _:
+            assert_never(do)
+
+
+def done_words(actions: tuple[Numbered, ...], plan: Plan | None, key: str) -> str:
+    """What a tick's actions do for one RULE[/INSTANCE], `sell 0.12 BTC-USD, cost about $38`."""
+    parts = []
+    for one in actions:
+        if not any(name == key or name.startswith(f"{key}/") for name in one.asked_by):
+            continue
+        match one.action:
+            case Cancel() as cancel:
+                parts.append(f"cancel an order in {cancel.ticker}")
+            case TopUp() as top_up:
+                amount = words.dollars(usd(top_up.amount))
+                parts.append(f"deposit {amount} into subaccount {top_up.subaccount}")
+            case Reduce() as reduce:
+                leg = _leg_of(plan, reduce)
+                parts.append(_reduce_words(reduce, leg))
+    return ", ".join(parts)
+
+
+def _leg_of(plan: Plan | None, reduce: Reduce) -> Leg | None:
+    slot = (reduce.subaccount, reduce.ticker)
+    legs = () if plan is None else plan.legs
+    return next((leg for leg in legs if (leg.subaccount, leg.ticker) == slot), None)
+
+
+def _reduce_words(reduce: Reduce, leg: Leg | None) -> str:
+    cost = "" if leg is None else f", cost about {words.cents(usd(leg.cost_vs_oracle))}"
+    size = "" if leg is None else f" for about {words.cents(usd(leg.expected_quote))}"
+    return f"{reduce.side.lower()} {reduce.ticker}{size}{cost}"

@@ -1,0 +1,236 @@
+"""One tick: `decide(policy, memory, seen) -> (memory, decision)`, pure.
+
+No clock, no network, no disk, no chance: live, dry-run, replay, rule tests and the re-execution of
+a past decision call this one function. Everything is derived anew from what is true now and from
+memory; a missed message costs a tick, never the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seawall import alarm
+from seawall.account import Blind, Observation, Seen
+from seawall.action import Refusal, RefusalCode
+from seawall.budget import Spent, roll
+from seawall.decide import blind, outcome, telling, watch
+from seawall.decide.carry import Carried, carry
+from seawall.decide.commands import apply_commands
+from seawall.decide.draft import Draft
+from seawall.decide.halt import notice_halt
+from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Urgency
+from seawall.decide.pages import repeat_pages
+from seawall.decide.watch import Credits, Watched
+from seawall.intervention import End
+from seawall.measures import ledger
+from seawall.measures.spec import NoData
+from seawall.measures.view import View
+from seawall.policy import Mode, Notify, Page, Policy
+from seawall.units import MINUTE, SECOND, Millis
+
+STALE_PAGE_AFTER = MINUTE
+PLANNER_ERRORS = frozenset(
+    {
+        RefusalCode.WOULD_GROW,
+        RefusalCode.EXCEEDS_POSITION,
+        RefusalCode.OFF_STEP,
+        RefusalCode.PRICE_OUTSIDE_BOUND,
+        RefusalCode.WRONG_WINDOW,
+        RefusalCode.NOT_GUARDED,
+        RefusalCode.CANCELS_PROTECTION,
+    }
+)
+
+
+def decide(
+    policy: Policy,
+    memory: Memory,
+    seen: Seen,
+    *,
+    mode: Mode = Mode.DRY_RUN,
+    commands: Sequence[Command] = (),
+) -> tuple[Memory, Decision]:
+    """The memory and the decision after one input; `mode` says whether actions are to be sent."""
+    draft = Draft()
+    memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
+    if isinstance(seen, Blind):
+        memory = blind.tick(policy, memory, seen, _credits(memory, seen), draft)
+        nothing = Carried(memory=memory)
+        return _close(
+            memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
+        )
+    memory, view, watched = _watch(policy, memory, seen, mode, draft)
+    live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
+    paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
+    _tell(watched, live, paper, mode, draft)
+    return _close(
+        paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
+    )
+
+
+def _credits(memory: Memory, seen: Seen) -> Credits:
+    at = Millis(0)
+    if isinstance(seen, Observation):
+        at = alarm.credit(memory.at, seen.at)
+    return Credits(at=at, seen_at=alarm.credit(memory.seen_at, seen.seen_at))
+
+
+def _watch(
+    policy: Policy, memory: Memory, seen: Observation, mode: Mode, draft: Draft
+) -> tuple[Memory, View, tuple[Watched, ...]]:
+    """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
+    passed = _credits(memory, seen)
+    memory, outcomes = outcome.resolve(memory, seen)
+    draft.outcomes.extend(outcomes)
+    book, events = ledger.advance(memory.ledger, seen, price_band=policy.price_band)
+    draft.messages.extend(
+        Message(
+            urgency=Urgency.PAGE if event.pages else Urgency.NOTIFY,
+            key=f"ledger/{event.key or 'account'}",
+            text=event.text,
+        )
+        for event in events
+    )
+    memory = replace(memory, ledger=book, blind_since=None, halt=notice_halt(memory, seen))
+    view = View.of(
+        seen,
+        buffer=policy.buffer,
+        caps=policy.caps,
+        scenarios=policy.scenarios,
+        price_band=policy.price_band,
+        ledger=book,
+    )
+    memory = replace(memory, spent=_rolled(memory, view))
+    watched = watch.watch(policy, memory, view, draft)
+    memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at)
+    memory = watch.follow_interventions(policy, memory, watched, seen, draft)
+    memory = watch.start_interventions(memory, watched, seen, mode, draft)
+    return watch.keep_locks(memory, policy, seen), view, watched
+
+
+def _rolled(memory: Memory, view: View) -> Spent:
+    """Budgets rolled to this hour and day; their bases are sums over the guarded subaccounts."""
+    gross = sum(one.gross for one in view.footings.values() if not isinstance(one, NoData))
+    equity = sum(one.nc for one in view.risks.values() if not isinstance(one, NoData))
+    return roll(memory.spent, view.observation.at, gross, equity)
+
+
+def _on_paper(
+    policy: Policy,
+    memory: Memory,
+    view: View,
+    watched: Sequence[Watched],
+    draft: Draft,
+    *,
+    mode: Mode,
+) -> Carried:
+    """What rules on paper would do; their interventions end at once, nothing is imagined done."""
+    if not any(each.mode is Mode.DRY_RUN for each in memory.running) and not draft.fired:
+        return Carried(memory=memory)
+    paper = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=mode)
+    memory = paper.memory
+    rules = {one.key: one for one in watched}
+    for each in memory.running:
+        if each.mode is not Mode.DRY_RUN:
+            continue
+        one = rules[each.key]
+        draft.ended.append(Ended(name=each.name, end=End.WOULD, value=one.value))
+        memory = watch.cool(memory, each, one.rule.levels[each.rank], view.observation.at)
+    running = tuple(each for each in memory.running if each.mode is not Mode.DRY_RUN)
+    return replace(paper, memory=replace(memory, running=running))
+
+
+def _tell(
+    watched: Sequence[Watched], live: Carried, paper: Carried, mode: Mode, draft: Draft
+) -> None:
+    """The message of each level that began to fire, with what is done about it."""
+    for one in watched:
+        its_mode = one.rule.mode or mode
+        carried = live if its_mode is Mode.LIVE else paper
+        for level in one.rule.levels:
+            if f"{one.key}/{level.name}" not in draft.fired:
+                continue
+            if any(isinstance(do, Notify | Page) for do in level.do):
+                done = telling.done_words(carried.numbered, carried.plan, one.key)
+                draft.messages.append(telling.firing(one, level, done, its_mode))
+
+
+def _close(
+    memory: Memory,
+    seen: Seen,
+    draft: Draft,
+    *,
+    policy: Policy,
+    live: Carried,
+    paper: Carried,
+    commands: Sequence[Command],
+) -> tuple[Memory, Decision]:
+    """The decision as a value, and the memory that the next tick starts from."""
+    refusals = (*draft.refusals, *live.refusals)
+    told = tuple(f"{refusal.code} {refusal.what}" for refusal in refusals)
+    new = [r for r, words in zip(refusals, told, strict=True) if words not in memory.refused]
+    draft.messages.extend(_refused(refusal) for refusal in new if refusal.code in PLANNER_ERRORS)
+    if isinstance(seen, Observation) and seen.seen_at - seen.at > STALE_PAGE_AFTER:
+        draft.messages.append(_stale(seen))
+    memory, messages = repeat_pages(
+        memory, draft.messages, _true_now(policy, memory, draft), seen.seen_at
+    )
+    decision = Decision(
+        tick=memory.tick,
+        height=seen.height if isinstance(seen, Observation) else memory.height,
+        at=seen.at if isinstance(seen, Observation) else None,
+        seen_at=seen.seen_at,
+        blind=seen.reasons if isinstance(seen, Blind) else (),
+        readings=tuple(draft.readings),
+        transitions=tuple(draft.transitions),
+        started=tuple(draft.started),
+        ended=tuple(draft.ended),
+        plan=live.plan,
+        would=paper.plan,
+        actions=live.numbered,
+        on_paper=paper.numbered,
+        refusals=refusals,
+        has_new_refusal=bool(new),
+        outcomes=tuple(draft.outcomes),
+        messages=messages,
+        commands=tuple(commands),
+    )
+    memory = replace(memory, seen_at=seen.seen_at, refused=told)
+    if isinstance(seen, Observation):
+        memory = replace(memory, at=seen.at, height=seen.height)
+    return memory, decision
+
+
+def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
+    """Keys of pages that are still true: highest standing levels, conditions told this tick."""
+    rules = {rule.id: rule for rule in policy.rules}
+    standing: set[str] = set()
+    for key, held in memory.alarms.items():
+        levels = zip(rules[held.rule].levels, held.levels, strict=True)
+        names = [level.name for level, state in levels if state.phase.is_standing]
+        standing.update(f"{key}/{name}" for name in names[-1:])
+    return frozenset(standing | {message.key for message in draft.messages})
+
+
+def _refused(refusal: Refusal) -> Message:
+    return Message(
+        urgency=Urgency.PAGE,
+        key=f"limits/{refusal.what}",
+        text=(
+            f"The last gate stopped `{refusal.what}`: {refusal.code}, {refusal.detail}. Nothing "
+            f"was sent. This is a fault of Seawall: report it, and watch the account yourself."
+        ),
+    )
+
+
+def _stale(seen: Observation) -> Message:
+    age = (seen.seen_at - seen.at) // SECOND
+    return Message(
+        urgency=Urgency.PAGE,
+        key="state/stale",
+        text=(
+            f"State is {age} s old: the chain or the node stands still at height {seen.height}. "
+            f"Reductions and top-ups wait for fresh state; cancels still go out."
+        ),
+    )

@@ -1,0 +1,233 @@
+"""What running interventions and standing levels still want at this observation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seawall import plan
+from seawall.account import Missing, Observation, RestingOrder
+from seawall.action import Cancel, Refusal, RefusalCode
+from seawall.decide import resting
+from seawall.decide.draft import Draft
+from seawall.decide.memory import Ended, Memory, Message, Urgency
+from seawall.decide.watch import Watched, cool
+from seawall.intervention import (
+    End,
+    Intervention,
+    Keep,
+    fall_back,
+    flatten_of,
+    in_scope,
+    is_resting,
+    positions_in_scope,
+)
+from seawall.measures.view import View
+from seawall.plan.demand import CutDemand, Demand, UntilDemand
+from seawall.policy import (
+    CancelOrders,
+    CancelWhich,
+    Flatten,
+    Level,
+    Lock,
+    Mode,
+    Page,
+    Policy,
+    ReduceAmount,
+    ReduceUntil,
+    Rule,
+    TopUpUntil,
+)
+from seawall.units import BaseQuantums, Ppm, QuoteQuantums, quote_down
+
+
+def demands(
+    memory: Memory, watched: Sequence[Watched], view: View, mode: Mode, run_mode: Mode
+) -> tuple[Demand, ...]:
+    """Demands of the interventions and locks that run in `mode`."""
+    by_key = {one.key: one for one in watched}
+    found: list[Demand] = []
+    for running in memory.running:
+        one = by_key.get(running.key)
+        if one is None or running.mode is not mode:
+            continue
+        level = one.rule.levels[running.rank]
+        found.extend(_of_intervention(running, one.rule, level, view.observation))
+    for one in watched:
+        if (one.rule.mode or run_mode) is mode:
+            found.extend(_of_locks(memory, one, view.observation))
+    return tuple(found)
+
+
+def _of_intervention(
+    running: Intervention, rule: Rule, level: Level, seen: Observation
+) -> tuple[Demand, ...]:
+    found: list[Demand] = []
+    if running.keeps:
+        cut = _cut(running, level, seen)
+        if cut is not None:
+            found.append(cut)
+    if running.fallback is not None:
+        return tuple(found)
+    reduce = next((do for do in level.do if isinstance(do, ReduceUntil)), None)
+    top_up = next((do for do in level.do if isinstance(do, TopUpUntil)), None)
+    if reduce is not None or top_up is not None:
+        assert level.target is not None
+        held = positions_in_scope(rule, running.instance, seen)
+        left = None if top_up is None else quote_down(top_up.most) - running.topped_up
+        found.append(
+            UntilDemand(
+                name=running.name,
+                key=running.key,
+                measure=rule.measure,
+                instance=running.instance,
+                target=level.target,
+                slots=tuple((number, position.ticker) for number, position in held),
+                max_slippage=None if reduce is None else reduce.max_slippage,
+                cash_most=None if left is None else QuoteQuantums(max(0, left)),
+            )
+        )
+    return tuple(found)
+
+
+def _cut(running: Intervention, level: Level, seen: Observation) -> CutDemand | None:
+    flatten = flatten_of(level, running)
+    if flatten is None:
+        amount = running.fallback or next(do for do in level.do if isinstance(do, ReduceAmount))
+        slippage = amount.max_slippage
+    elif is_resting(running, seen.at):
+        return None
+    else:
+        slippage = Ppm(flatten.max_slippage * (2 if running.is_widened else 1))
+    return CutDemand(
+        name=running.name,
+        key=running.key,
+        keeps=running.keeps,
+        max_slippage=slippage,
+        in_proportion=flatten is not None and not running.is_widened,
+    )
+
+
+def _of_locks(memory: Memory, one: Watched, seen: Observation) -> tuple[Demand, ...]:
+    """Positions in a lock's scope go back to their size at its start; new ones go to zero."""
+    found = []
+    for level in one.rule.levels:
+        lock = next((do for do in level.do if isinstance(do, Lock)), None)
+        locked = memory.locks.get(f"{one.key}/{level.name}")
+        if lock is None or locked is None:
+            continue
+        sizes = {(keep.subaccount, keep.ticker): keep for keep in locked}
+        keeps = tuple(
+            sizes.get(
+                (number, position.ticker),
+                Keep(subaccount=number, ticker=position.ticker, quantums=BaseQuantums(0)),
+            )
+            for number, position in positions_in_scope(one.rule, one.instance, seen)
+        )
+        name = f"{one.key}/{level.name} lock"
+        found.append(CutDemand(name=name, key=one.key, keeps=keeps, max_slippage=lock.max_slippage))
+    return tuple(found)
+
+
+def cancels(
+    memory: Memory, watched: Sequence[Watched], seen: Observation, mode: Mode, run_mode: Mode
+) -> tuple[tuple[Cancel, str], ...]:
+    """Cancels that standing levels want, each with the level that wants it, none twice."""
+    orders = seen.advice.orders
+    if isinstance(orders, Missing):
+        return ()
+    found: dict[Cancel, str] = {}
+    waiting = {sent.action for sent in memory.cancels}
+    for one in watched:
+        held = memory.alarms.get(one.key)
+        if held is None or (one.rule.mode or run_mode) is not mode:
+            continue
+        for level, state in zip(one.rule.levels, held.levels, strict=True):
+            which = _which(level)
+            if which is None or not state.phase.is_standing:
+                continue
+            scoped = _orders_in_scope(one, orders)
+            for cancel in resting.cancels(scoped, seen, which):
+                if cancel not in waiting:
+                    found.setdefault(cancel, f"{one.key}/{level.name}")
+    return tuple(found.items())
+
+
+def _which(level: Level) -> CancelWhich | None:
+    """What a level cancels while it stands; `lock` cancels what adds risk."""
+    asked = [do.which for do in level.do if isinstance(do, CancelOrders)]
+    if CancelWhich.ALL in asked:
+        return CancelWhich.ALL
+    if asked or any(isinstance(do, Lock) for do in level.do):
+        return CancelWhich.RISK_INCREASING
+    return None
+
+
+def _orders_in_scope(one: Watched, orders: Sequence[RestingOrder]) -> tuple[RestingOrder, ...]:
+    return tuple(
+        order
+        for order in orders
+        if in_scope(one.rule, one.instance, order.subaccount, order.ticker)
+    )
+
+
+def without_unreachable(
+    memory: Memory,
+    watched: Sequence[Watched],
+    view: View,
+    draft: Draft,
+    *,
+    cash: int,
+    mode: Mode,
+) -> Memory:
+    """An unreachable target is never chased: `or_else` takes its place, or a page does."""
+    by_key = {one.key: one for one in watched}
+    kept: list[Intervention] = []
+    for running in memory.running:
+        one = by_key.get(running.key)
+        if one is None or running.mode is not mode:
+            kept.append(running)
+            continue
+        level = one.rule.levels[running.rank]
+        wanted = _of_intervention(running, one.rule, level, view.observation)
+        until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
+        if until is None or not plan.is_unreachable(view, until, cash):
+            kept.append(running)
+            continue
+        fallback = _or_else(level)
+        if isinstance(fallback, ReduceAmount | Flatten):
+            kept.append(fall_back(running, one.rule, fallback, view.observation))
+            continue
+        draft.refusals.append(
+            Refusal(
+                code=RefusalCode.UNREACHABLE,
+                what=f"reach the target of {running.name}",
+                detail="even closing everything in scope, with all admissible cash, would not",
+            )
+        )
+        draft.messages.append(_unreachable(running))
+        draft.ended.append(Ended(name=running.name, end=End.GIVEN_UP, value=one.value))
+        memory = cool(memory, running, level, view.observation.at)
+    return replace(memory, running=tuple(kept))
+
+
+def _or_else(level: Level) -> Page | ReduceAmount | Flatten | None:
+    return next((do.or_else for do in level.do if isinstance(do, ReduceUntil)), None)
+
+
+def _unreachable(running: Intervention) -> Message:
+    return Message(
+        urgency=Urgency.PAGE,
+        key=f"{running.key}/{running.level}",
+        text=(
+            f"{running.name}: the target cannot be reached, not even by closing everything in "
+            f"scope with all admissible cash. Nothing more is done for it; add collateral or "
+            f"close by hand."
+        ),
+    )
+
+
+def scenarios_named(policy: Policy) -> tuple[str, ...]:
+    """Scenarios that some rule watches."""
+    names = {rule.measure.scenario for rule in policy.rules} - {None}
+    return tuple(sorted(name for name in names if name is not None))

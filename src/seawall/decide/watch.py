@@ -1,0 +1,352 @@
+"""Rules over one observation: values, phases of levels, interventions that start and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from seawall import alarm, intervention
+from seawall.account import Observation
+from seawall.alarm import CLEAR, LevelState, Phase
+from seawall.decide.draft import Draft
+from seawall.decide.memory import (
+    Alarm,
+    Ended,
+    Memory,
+    Message,
+    Reading,
+    Started,
+    Transition,
+    Urgency,
+)
+from seawall.intervention import End, Intervention, Keep, key_of, positions_in_scope
+from seawall.measures import MEASURES
+from seawall.measures.instances import instances
+from seawall.measures.spec import Instance, NoData, Value
+from seawall.measures.view import View
+from seawall.policy import Level, Lock, Mode, NoDataMode, Policy, Rule
+from seawall.units import BaseQuantums, Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """Time that this tick adds to holds: by block time, and by the agent's clock."""
+
+    at: Millis
+    seen_at: Millis
+
+    def of(self, rule: Rule) -> Millis:
+        """The clock a rule runs on: absence and age are noticed by the agent's clock."""
+        by_agent = rule.measure.name == "input_age" or rule.no_data is NoDataMode.FIRE
+        return self.seen_at if by_agent else self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """One instance of one rule with its value now."""
+
+    rule: Rule
+    instance: Instance
+    value: Value
+
+    @property
+    def key(self) -> str:
+        """RULE[/INSTANCE]."""
+        return key_of(self.rule.id, self.instance)
+
+
+def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Watched, ...]:
+    """Every instance of every rule with its value; a rule that fails reports itself alone."""
+    watched: list[Watched] = []
+    for rule in policy.rules:
+        try:
+            found = {key_of(rule.id, i): i for i in _instances(policy, rule, view)}
+            for key, held in memory.alarms.items():
+                if held.rule == rule.id and held.highest is not None:
+                    found.setdefault(key, held.instance)
+            evaluate = MEASURES[rule.measure.name].evaluate
+            watched.extend(
+                Watched(rule=rule, instance=i, value=evaluate(view, i, rule.measure.scenario))
+                for i in found.values()
+            )
+        except Exception as error:  # noqa: BLE001 - one broken rule must not stop the others
+            draft.messages.append(
+                Message(
+                    urgency=Urgency.PAGE,
+                    key=f"{rule.id}/failed",
+                    text=f"{rule.id} failed and guards nothing: {error!r}. The other rules go on.",
+                )
+            )
+    return tuple(watched)
+
+
+def _instances(policy: Policy, rule: Rule, view: View) -> tuple[Instance, ...]:
+    measure = MEASURES[rule.measure.name]
+    return instances(
+        measure.name,
+        measure.family,
+        rule.scope,
+        view.observation,
+        rule=rule.id,
+        caps=policy.caps,
+    )
+
+
+def step_alarms(
+    policy: Policy,
+    memory: Memory,
+    watched: tuple[Watched, ...],
+    draft: Draft,
+    *,
+    passed: Credits,
+    at: Millis,
+) -> Memory:
+    """Memory with every level of every instance stepped by one tick.
+
+    What could not be watched (a blind tick, a rule that failed) stays as it was.
+    """
+    ids = {rule.id for rule in policy.rules}
+    seen_keys = {one.key for one in watched}
+    alarms = {
+        key: held
+        for key, held in memory.alarms.items()
+        if key not in seen_keys and held.rule in ids and _is_worth_keeping(held, at)
+    }
+    for one in watched:
+        old = memory.alarms.get(one.key)
+        before = _states(one.rule, old)
+        after = tuple(
+            alarm.step(
+                level,
+                state,
+                one.value,
+                credited=passed.of(one.rule),
+                at=at,
+                mode=one.rule.no_data,
+            )
+            for level, state in zip(one.rule.levels, before, strict=True)
+        )
+        _note_transitions(one, before, after, draft)
+        now = Alarm(rule=one.rule.id, instance=one.instance, levels=after)
+        highest = now.highest
+        draft.readings.append(
+            Reading(
+                key=one.key,
+                value=one.value,
+                level="" if highest is None else one.rule.levels[highest].name,
+                phase=Phase.CLEAR if highest is None else after[highest].phase,
+            )
+        )
+        if _is_worth_keeping(now, at):
+            alarms[one.key] = now
+    return replace(memory, alarms=alarms)
+
+
+def _is_worth_keeping(held: Alarm, at: Millis) -> bool:
+    return held.highest is not None or any(state.cooled_at > at for state in held.levels)
+
+
+def _states(rule: Rule, old: Alarm | None) -> tuple[LevelState, ...]:
+    if old is None or len(old.levels) != len(rule.levels):
+        return (CLEAR,) * len(rule.levels)
+    return old.levels
+
+
+def _note_transitions(
+    one: Watched, before: tuple[LevelState, ...], after: tuple[LevelState, ...], draft: Draft
+) -> None:
+    for level, old, new in zip(one.rule.levels, before, after, strict=True):
+        if old.phase is new.phase:
+            continue
+        draft.transitions.append(
+            Transition(
+                key=one.key,
+                level=level.name,
+                before=old.phase,
+                after=new.phase,
+                value=one.value,
+            )
+        )
+        if new.phase is Phase.FIRING and old.phase is not Phase.CLEARING:
+            draft.fired.append(f"{one.key}/{level.name}")
+
+
+def follow_interventions(
+    policy: Policy,
+    memory: Memory,
+    watched: tuple[Watched, ...],
+    seen: Observation,
+    draft: Draft,
+) -> Memory:
+    """End what is reached or superseded; the cooldown of a level runs from that end."""
+    by_key = {one.key: one for one in watched}
+    rules = {rule.id: rule for rule in policy.rules}
+    running = []
+    for each in memory.running:
+        level = _level_of(rules, each)
+        if level is None:
+            gone = NoData(reason="its rule is gone")
+            draft.ended.append(Ended(name=each.name, end=End.GIVEN_UP, value=gone))
+            continue
+        one = by_key.get(each.key)
+        if one is None:
+            running.append(each)
+            continue
+        followed = intervention.follow(each, level, seen)
+        if followed.has_given_up and not each.has_given_up:
+            draft.messages.append(_gave_up(followed))
+        if _is_superseded(memory, one, each):
+            memory = _end(
+                memory, followed, level, draft, end=End.SUPERSEDED, value=one.value, at=seen.at
+            )
+        elif intervention.has_reached(followed, level, one.value, seen):
+            memory = _end(
+                memory, followed, level, draft, end=End.REACHED, value=one.value, at=seen.at
+            )
+        else:
+            running.append(followed)
+    return replace(memory, running=tuple(running))
+
+
+def _level_of(rules: Mapping[str, Rule], running: Intervention) -> Level | None:
+    """The level that an intervention serves; None where the rule file no longer has it."""
+    rule = rules.get(running.rule)
+    if rule is None or running.rank >= len(rule.levels):
+        return None
+    level = rule.levels[running.rank]
+    return level if level.name == running.level else None
+
+
+def _gave_up(running: Intervention) -> Message:
+    return Message(
+        urgency=Urgency.PAGE,
+        key=f"{running.key}/{running.level}",
+        text=(
+            f"{running.name} is not flat in time. It goes on with one try every 30 s until flat; "
+            f"`seawall ack` stops this page, closing by hand is safe."
+        ),
+    )
+
+
+def _is_superseded(memory: Memory, one: Watched, running: Intervention) -> bool:
+    """Whether a higher level of the same instance has fired."""
+    states = memory.alarms[one.key].levels if one.key in memory.alarms else ()
+    names = [level.name for level in one.rule.levels]
+    above = names.index(running.level) + 1
+    return any(
+        state.phase.is_firing and intervention.has_work(level)
+        for level, state in zip(one.rule.levels[above:], states[above:], strict=False)
+    )
+
+
+def _end(
+    memory: Memory,
+    running: Intervention,
+    level: Level,
+    draft: Draft,
+    *,
+    end: End,
+    value: Value,
+    at: Millis,
+) -> Memory:
+    draft.ended.append(Ended(name=running.name, end=end, value=value))
+    return cool(memory, running, level, at)
+
+
+def cool(memory: Memory, running: Intervention, level: Level, at: Millis) -> Memory:
+    """Memory in which the level's next intervention waits for its cooldown."""
+    held = memory.alarms.get(running.key)
+    if held is None:
+        return memory
+    cooled = replace(held.levels[running.rank], cooled_at=Millis(at + level.cooldown))
+    return _with_state(memory, running.key, running.rank, cooled)
+
+
+def _with_state(memory: Memory, key: str, rank: int, state: LevelState) -> Memory:
+    held = memory.alarms[key]
+    levels = (*held.levels[:rank], state, *held.levels[rank + 1 :])
+    return replace(memory, alarms={**memory.alarms, key: replace(held, levels=levels)})
+
+
+def keep_locks(memory: Memory, policy: Policy, seen: Observation) -> Memory:
+    """Locks as they stand: sizes at the end of the intervention, gone with their level.
+
+    While the intervention runs there is no lock yet: its own goals shrink what is there.
+    """
+    locks: dict[str, tuple[Keep, ...]] = {}
+    rules = {rule.id: rule for rule in policy.rules}
+    for key, held in memory.alarms.items():
+        rule = rules[held.rule]
+        for level, state in zip(rule.levels, held.levels, strict=True):
+            name = f"{key}/{level.name}"
+            if not state.phase.is_standing or not any(isinstance(do, Lock) for do in level.do):
+                continue
+            if any(each.key == key and each.level == level.name for each in memory.running):
+                continue
+            locks[name] = memory.locks.get(name, _sizes_in_scope(rule, held.instance, seen))
+    return replace(memory, locks=locks)
+
+
+def _sizes_in_scope(rule: Rule, instance: Instance, seen: Observation) -> tuple[Keep, ...]:
+    return tuple(
+        Keep(
+            subaccount=number,
+            ticker=position.ticker,
+            quantums=BaseQuantums(abs(position.quantums)),
+        )
+        for number, position in positions_in_scope(rule, instance, seen)
+    )
+
+
+def start_interventions(
+    memory: Memory,
+    watched: tuple[Watched, ...],
+    seen: Observation,
+    mode: Mode,
+    draft: Draft,
+) -> Memory:
+    """Start what the highest firing level of each instance sets out to do."""
+    for one in watched:
+        held = memory.alarms.get(one.key)
+        if held is None or isinstance(one.value, NoData):
+            continue
+        rank = _acting_rank(one.rule, held)
+        if rank is None:
+            continue
+        level, state = one.rule.levels[rank], held.levels[rank]
+        if not _may_start(memory, one, level, state, seen.at):
+            continue
+        begun = intervention.start(
+            one.rule,
+            one.instance,
+            rank,
+            seen,
+            number=memory.interventions + 1,
+            mode=one.rule.mode or mode,
+        )
+        memory = replace(
+            _with_state(memory, one.key, rank, replace(state, has_run=True)),
+            running=(*memory.running, begun),
+            interventions=begun.number,
+        )
+        draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
+    return memory
+
+
+def _acting_rank(rule: Rule, held: Alarm) -> int | None:
+    """Index of the highest firing level that starts interventions."""
+    for rank in range(len(rule.levels) - 1, -1, -1):
+        if held.levels[rank].phase.is_firing and intervention.has_work(rule.levels[rank]):
+            return rank
+    return None
+
+
+def _may_start(memory: Memory, one: Watched, level: Level, state: LevelState, at: Millis) -> bool:
+    """A new intervention needs the trigger met, the cooldown past, and none running."""
+    if any(each.key == one.key for each in memory.running):
+        return False
+    if at < state.cooled_at or isinstance(one.value, NoData):
+        return False
+    if state.has_run and intervention.runs_once(level):
+        return False
+    return level.trigger.holds(one.value)

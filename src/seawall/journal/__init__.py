@@ -1,0 +1,1 @@
+"""The audit journal: hash-chained rows in one SQLite file, written before anything is done."""

@@ -1,0 +1,50 @@
+"""What running interventions still want, as values for the planner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seawall.intervention import Keep
+from seawall.measures.spec import Instance
+from seawall.policy import Bound, MeasureRef
+from seawall.units import Ppm, QuoteQuantums
+
+Slot = tuple[int, str]  # a position: subaccount number and ticker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UntilDemand:
+    """Bring a measure to its target by cash and size, whichever the level offers."""
+
+    name: str  # the intervention
+    key: str  # RULE[/INSTANCE]
+    measure: MeasureRef
+    instance: Instance
+    target: Bound
+    slots: tuple[Slot, ...]  # positions in scope
+    max_slippage: Ppm | None  # None: the level does not reduce
+    cash_most: QuoteQuantums | None  # None: the level does not top up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutDemand:
+    """Bring positions down to fixed sizes."""
+
+    name: str
+    key: str
+    keeps: tuple[Keep, ...]
+    max_slippage: Ppm
+    in_proportion: bool = False  # legs of a flatten that must not make a scenario worse
+
+
+Demand = UntilDemand | CutDemand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a plan may use this tick, and what is already under way."""
+
+    closed: frozenset[Slot] = frozenset()  # positions that may not be traded now
+    cash: QuoteQuantums = QuoteQuantums(0)  # of the float wallet above its floor and in budget
+    cash_blocked: frozenset[int] = frozenset()  # subaccounts that cannot be topped up now
+    cash_in_flight: tuple[tuple[int, QuoteQuantums], ...] = ()

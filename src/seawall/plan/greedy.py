@@ -1,0 +1,361 @@
+"""What running interventions want becomes one plan: cash first, then the cheapest reductions.
+
+The greedy plan takes the largest maintenance margin released per dollar of cost first, level of
+the book by level, and stops at the step at which the target holds. Every promise is evaluated on
+paper in the chain's arithmetic (see trial); a plan is what the integers say, not what was hoped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from seawall import units
+from seawall.action import Claim, Leg, Plan, Refusal, RefusalCode
+from seawall.intervention import beyond_goal
+from seawall.margin import notional
+from seawall.measures import MEASURES
+from seawall.measures.spec import Instance, NoData, Value
+from seawall.measures.view import View
+from seawall.plan import pricing, trial
+from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
+from seawall.plan.trial import Quote, Trial
+from seawall.policy import Bound, MeasureRef
+from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
+
+TOP_UP_LEAST = 10  # dollars; less is not worth a transaction
+
+
+def value_of(view: View, measure: MeasureRef, instance: Instance) -> Value:
+    """The value of a rule's measure for one instance."""
+    return MEASURES[measure.name].evaluate(view, instance, measure.scenario)
+
+
+def is_met(view: View, measure: MeasureRef, instance: Instance, bound: Bound) -> bool:
+    """Whether a bound holds; an absent value meets nothing."""
+    value = value_of(view, measure, instance)
+    return not isinstance(value, NoData) and bound.holds(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A trigger that the plan should not cross: an acting level and its measure's value now."""
+
+    key: str
+    measure: MeasureRef
+    instance: Instance
+    trigger: Bound
+
+
+def propose(
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    scenarios: Sequence[str] = (),
+    guards: Sequence[Guard] = (),
+) -> Plan:
+    """The plan for all demands together.
+
+    `scenarios` are those that some rule names: legs of a flatten must not make them worse.
+    `guards` that the plan would cross are named in it; the greedy plan knows no way around them.
+    """
+    dropped: list[Refusal] = []
+    quotes = _quotes(view, demands, means, dropped)
+    paper = Trial(before=view, quotes=quotes, cash=dict(means.cash_in_flight))
+    paper = _fixed_cuts(paper, demands, scenarios)
+    until = [demand for demand in demands if isinstance(demand, UntilDemand)]
+    top_up = _top_up(paper, until, means, dropped)
+    if top_up is not None:
+        number, amount = top_up
+        paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
+    for demand in until:
+        paper = _reduce_until(paper, demand, dropped)
+    after = paper.after()
+    dropped.extend(_crossed(view, after, guards))
+    return Plan(
+        legs=_legs(paper, demands),
+        top_ups=() if top_up is None else (top_up,),
+        claims=tuple(_claim(view, after, demand) for demand in until),
+        dropped=tuple(dropped),
+    )
+
+
+def _crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Refusal]:
+    for guard in guards:
+        if is_met(view, guard.measure, guard.instance, guard.trigger):
+            continue
+        if is_met(after, guard.measure, guard.instance, guard.trigger):
+            yield Refusal(
+                code=RefusalCode.CROSSES_TRIGGER,
+                what=f"keep {guard.key} from firing",
+                detail=f"the plan takes {guard.measure} beyond {guard.trigger.value:f}",
+            )
+
+
+def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
+    """Whether closing everything in scope at the oracle, free, with all cash, would not do."""
+    best = trial.closed_at_oracle(view.observation, demand.slots)
+    if demand.cash_most is not None and demand.instance.subaccount is not None:
+        most = min(cash, demand.cash_most)
+        best = trial.apply(best, {}, {}, {demand.instance.subaccount: most})
+    after = trial.view_like(view, best)
+    return not is_met(after, demand.measure, demand.instance, demand.target)
+
+
+def _quotes(
+    view: View, demands: Sequence[Demand], means: Means, dropped: list[Refusal]
+) -> Mapping[Slot, Quote]:
+    """Offers for every position that some demand may cut; the loosest bound of them holds."""
+    slippages: dict[Slot, int] = {}
+    for demand in demands:
+        if demand.max_slippage is None:
+            continue
+        for slot in _slots(demand):
+            slippages[slot] = max(demand.max_slippage, slippages.get(slot, 0))
+    quotes = {}
+    for slot, slippage in sorted(slippages.items()):
+        quote = None if slot in means.closed else trial.quote_for(view, slot, slippage)
+        if quote is None:
+            continue
+        quotes[slot] = quote
+        if quote.depth < quote.market.step_base_quantums <= quote.held:
+            dropped.append(_no_depth(quote))
+    return quotes
+
+
+def _no_depth(quote: Quote) -> Refusal:
+    number, ticker = quote.slot
+    worst = quote.market.dollars(quote.worst)
+    return Refusal(
+        code=RefusalCode.NO_DEPTH,
+        what=f"{quote.side.lower()} {number}/{ticker}",
+        detail=f"no depth at {worst:f} or better; tried again in the next window",
+    )
+
+
+def _fixed_cuts(paper: Trial, demands: Sequence[Demand], scenarios: Sequence[str]) -> Trial:
+    """Cuts of `amount`, `flatten` and `lock`: the larger demand per position, never the sum."""
+    seen = paper.before.observation
+    together: set[Slot] = set()
+    for demand in demands:
+        if not isinstance(demand, CutDemand):
+            continue
+        for keep in demand.keeps:
+            slot = (keep.subaccount, keep.ticker)
+            cut = beyond_goal(keep, seen)
+            if slot in paper.quotes and cut > paper.cuts.get(slot, 0):
+                paper = paper.with_cut(slot, cut)
+                if demand.in_proportion:
+                    together.add(slot)
+    return _in_proportion(paper, together, scenarios) if len(together) > 1 else paper
+
+
+def _in_proportion(paper: Trial, slots: set[Slot], scenarios: Sequence[str]) -> Trial:
+    """Legs of a flatten cut back to one common share where filling what is there would hurt."""
+    numbers = sorted({number for number, _ in slots})
+    before, after = paper.before, paper.after()
+    if not any(
+        _is_worse(before, after, number, scenario) for number in numbers for scenario in scenarios
+    ):
+        return paper
+    share = min(
+        Fraction(min(paper.quotes[slot].depth, paper.cuts[slot]), paper.cuts[slot])
+        for slot in slots
+    )
+    for slot in sorted(slots):
+        step = paper.quotes[slot].market.step_base_quantums
+        paper = paper.with_cut(slot, units.round_down(int(paper.cuts[slot] * share), step))
+    return paper
+
+
+def _is_worse(before: View, after: View, number: int, scenario: str) -> bool:
+    measure = MeasureRef(name="stress_headroom", scenario=scenario)
+    instance = Instance(subaccount=number)
+    old, new = value_of(before, measure, instance), value_of(after, measure, instance)
+    if isinstance(old, NoData) or isinstance(new, NoData):
+        return False
+    return new < old and new < 0
+
+
+def _top_up(
+    paper: Trial, demands: Sequence[UntilDemand], means: Means, dropped: list[Refusal]
+) -> tuple[int, QuoteQuantums] | None:
+    """The largest deposit that some level offers and needs, in whole dollars; None for none."""
+    best: tuple[int, QuoteQuantums] | None = None
+    for demand in demands:
+        if demand.cash_most is None or is_met(
+            paper.after(), demand.measure, demand.instance, demand.target
+        ):
+            continue
+        number = demand.instance.subaccount or 0
+        if number in means.cash_blocked:
+            continue
+        most = int(units.usd(min(means.cash, demand.cash_most)))
+        if most < TOP_UP_LEAST:
+            dropped.append(
+                Refusal(
+                    code=RefusalCode.FLOAT_SHORT,
+                    what=f"top up {number}",
+                    detail=f"${most} may be used, at least ${TOP_UP_LEAST} is needed",
+                )
+            )
+            continue
+        dollars = _least(1, most, partial(_reaches, paper, demand, number))
+        amount = QuoteQuantums((most if dollars is None else dollars) * PPM_ONE)
+        if amount >= TOP_UP_LEAST * PPM_ONE and (best is None or amount > best[1]):
+            best = (number, amount)
+    return best
+
+
+def _reaches(paper: Trial, demand: UntilDemand, number: int, dollars: int) -> bool:
+    cash = dollars * PPM_ONE + paper.cash.get(number, 0)
+    after = paper.with_cash(number, cash).after()
+    return is_met(after, demand.measure, demand.instance, demand.target)
+
+
+def _least(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
+    """Smallest integer in [low, high] at which a monotone predicate holds; None where it never."""
+    if not holds(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A price level of one position's market, in the order in which it is worth taking."""
+
+    slot: Slot
+    upto: int  # cumulative base quantums of that market once taken
+    gain: Fraction  # maintenance margin released per unit of cost
+
+
+def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
+    segments = []
+    for slot in demand.slots:
+        quote = paper.quotes.get(slot)
+        if quote is None:
+            continue
+        tier, step = quote.market.tier, quote.market.step_base_quantums
+        margin_ppm = Fraction(tier.initial_margin_ppm * tier.maintenance_fraction_ppm, PPM_ONE)
+        seen = paper.before.observation
+        price = pricing.reference(seen, slot[1], paper.before.price_band)
+        total = 0
+        for level in quote.levels:
+            total = min(total + units.round_down(level.quantums, step), quote.depth)
+            if total <= paper.cuts.get(slot, 0):
+                continue
+            adverse = quote.side.sign * (level.subticks - price) * PPM_ONE / price
+            cost = max(adverse, Fraction(0)) + quote.fee_ppm
+            segments.append(_Segment(slot, total, margin_ppm / max(cost, Fraction(1))))
+    return sorted(segments, key=lambda segment: (-segment.gain, segment.slot, segment.upto))
+
+
+def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> Trial:
+    """Add the cuts that bring one demand to its target, or all that depth and bound allow."""
+    if demand.max_slippage is None or is_met(
+        paper.after(), demand.measure, demand.instance, demand.target
+    ):
+        return paper
+    segments = _segments(paper, demand)
+
+    def taken(count: int) -> Trial:
+        cuts = dict(paper.cuts)
+        for segment in segments[:count]:
+            cuts[segment.slot] = max(segment.upto, cuts.get(segment.slot, 0))
+        return Trial(before=paper.before, quotes=paper.quotes, cuts=cuts, cash=paper.cash)
+
+    def holds(candidate: Trial) -> bool:
+        return is_met(candidate.after(), demand.measure, demand.instance, demand.target)
+
+    count = _least(1, len(segments), lambda n: holds(taken(n))) if segments else None
+    if count is None:
+        dropped.append(
+            Refusal(
+                code=RefusalCode.NO_DEPTH,
+                what=f"reduce for {demand.key}",
+                detail="the target is beyond today's depth and bound; the rest follows next window",
+            )
+        )
+        return taken(len(segments))
+    last, base = segments[count - 1], taken(count - 1)
+    step = paper.quotes[last.slot].market.step_base_quantums
+    start = base.cuts.get(last.slot, 0) // step
+    steps = _least(start, last.upto // step, lambda s: holds(base.with_cut(last.slot, s * step)))
+    assert steps is not None
+    return base.with_cut(last.slot, steps * step)
+
+
+def _claim(before: View, after: View, demand: UntilDemand) -> Claim:
+    old = value_of(before, demand.measure, demand.instance)
+    new = value_of(after, demand.measure, demand.instance)
+    assert not isinstance(old, NoData)
+    assert not isinstance(new, NoData)
+    return Claim(
+        rule=demand.key,
+        measure=str(demand.measure),
+        before=old,
+        after=new,
+        target=demand.target.value,
+        reached=demand.target.holds(new),
+    )
+
+
+def _legs(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
+    legs = []
+    for slot, quantums in sorted(paper.cuts.items()):
+        if quantums <= 0:
+            continue
+        quote = paper.quotes[slot]
+        done = quote.walk(quantums)
+        sign = -quote.side.sign
+        at = reference_quotes(paper.before, slot[1], done.quantums)
+        legs.append(
+            Leg(
+                subaccount=slot[0],
+                ticker=slot[1],
+                side=quote.side,
+                quantums=BaseQuantums(quantums),
+                worst_subticks=quote.worst,
+                expected_quote=done.quote,
+                fee=done.fee,
+                cost_vs_oracle=QuoteQuantums(sign * (at.oracle - done.quote) + done.fee),
+                cost_vs_mid=QuoteQuantums(sign * (at.mid - done.quote) + done.fee),
+                asked_by=tuple(d.name for d in demands if slot in _slots(d)),
+            )
+        )
+    return tuple(legs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceQuotes:
+    """What a size is worth at the oracle and at the reference price, in quote quantums."""
+
+    oracle: QuoteQuantums
+    mid: QuoteQuantums
+
+
+def reference_quotes(view: View, ticker: str, quantums: int) -> ReferenceQuotes:
+    """The worth of `quantums` >= 0 that costs are measured from."""
+    market = view.observation.markets[ticker]
+    price = pricing.reference(view.observation, ticker, view.price_band)
+    scale = Fraction(10) ** market.quantum_conversion_exponent
+    return ReferenceQuotes(
+        oracle=notional(market, quantums), mid=QuoteQuantums(int(price * quantums * scale))
+    )
+
+
+def _slots(demand: Demand) -> frozenset[Slot]:
+    match demand:
+        case UntilDemand():
+            return frozenset(demand.slots)
+        case CutDemand():
+            return frozenset((keep.subaccount, keep.ticker) for keep in demand.keeps)

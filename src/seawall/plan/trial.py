@@ -1,0 +1,164 @@
+"""An account on paper: what cuts and cash would leave, in the chain's arithmetic.
+
+A trial fills each cut against the book that was seen, level by level, with fees, and gives the
+view that every measure would then have. Where there is no fresh book a cut fills at its worst
+price: the planner believes in no depth that it cannot see, and in no better price either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from seawall import margin, units
+from seawall.account import BookLevel, Market, Observation, Side
+from seawall.measures.view import View
+from seawall.plan import pricing
+from seawall.plan.demand import Slot
+from seawall.plan.pricing import Walk
+from seawall.units import BaseQuantums, Ppm, QuoteQuantums, Subticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What the market offers for closing one position: side, bound, and depth within it."""
+
+    slot: Slot
+    market: Market
+    side: Side
+    held: BaseQuantums  # absolute size
+    worst: Subticks
+    levels: tuple[BookLevel, ...]
+    fee_ppm: Ppm
+    is_seen: bool  # the depth comes from a fresh book
+
+    @property
+    def depth(self) -> int:
+        """Base quantums that may be expected to fill, in whole steps, at most the position."""
+        step = self.market.step_base_quantums
+        shown = sum(units.round_down(level.quantums, step) for level in self.levels)
+        return min(units.round_down(self.held, step), shown)
+
+    def walk(self, quantums: int) -> Walk:
+        """What closing `quantums` is expected to exchange."""
+        return pricing.walk(
+            self.market,
+            self.levels,
+            quantums,
+            fee_ppm=self.fee_ppm,
+            step=self.market.step_base_quantums,
+        )
+
+
+def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
+    """The offer for closing a position within a slippage bound; None where nothing is held.
+
+    Below initial margin the bound is also never beyond what the chain would accept.
+    """
+    seen = view.observation
+    number, ticker = slot
+    position = seen.subaccount(number).position(ticker)
+    if position is None:
+        return None
+    market = seen.markets[ticker]
+    side = Side.SELL if position.quantums > 0 else Side.BUY
+    price = pricing.reference(seen, ticker, view.price_band)
+    worst = pricing.bound(market, side, price, slippage)
+    accepted = margin.worst_close_subticks(
+        seen.subaccount(number), ticker, seen.markets, seen.taker_fee_ppm
+    )
+    if accepted is not None and not pricing.is_within(side, worst, accepted):
+        worst = accepted
+    book = pricing.fresh_book(seen, ticker)
+    held = BaseQuantums(abs(position.quantums))
+    levels = pricing.levels_for(book, side, worst)
+    if book is None:
+        levels = (BookLevel(worst, held),)
+    return Quote(
+        slot=slot,
+        market=market,
+        side=side,
+        held=held,
+        worst=worst,
+        levels=levels,
+        fee_ppm=seen.taker_fee_ppm,
+        is_seen=book is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Cuts (base quantums > 0 by slot) and cash (quote quantums by subaccount) on paper."""
+
+    before: View
+    quotes: Mapping[Slot, Quote]
+    cuts: Mapping[Slot, int] = field(default_factory=dict)
+    cash: Mapping[int, int] = field(default_factory=dict)
+
+    def with_cut(self, slot: Slot, quantums: int) -> Trial:
+        """The same trial with one position's cut set."""
+        return replace(self, cuts={**self.cuts, slot: quantums})
+
+    def with_cash(self, number: int, quote: int) -> Trial:
+        """The same trial with one subaccount's cash set."""
+        return replace(self, cash={**self.cash, number: quote})
+
+    def after(self) -> View:
+        """Every measure's view once cuts have filled and cash has landed."""
+        seen = apply(self.before.observation, self.quotes, self.cuts, self.cash)
+        return view_like(self.before, seen)
+
+
+def view_like(view: View, observation: Observation) -> View:
+    """The same eyes on another observation."""
+    return View.of(
+        observation,
+        buffer=view.buffer,
+        caps=view.caps,
+        scenarios=view.scenarios,
+        price_band=view.price_band,
+        ledger=view.ledger,
+    )
+
+
+def closed_at_oracle(seen: Observation, slots: Sequence[Slot]) -> Observation:
+    """The observation with positions closed at the oracle price and no fee: the best there is."""
+    subaccounts = []
+    for subaccount in seen.subaccounts:
+        after = margin.settle(subaccount, seen.markets)
+        for number, ticker in slots:
+            position = after.position(ticker) if number == subaccount.number else None
+            if position is None:
+                continue
+            market = seen.markets[ticker]
+            paid = abs(margin.notional(market, position.quantums))
+            after = margin.with_fill(after, market, -position.quantums, paid, 0)
+        subaccounts.append(after)
+    return replace(seen, subaccounts=tuple(subaccounts))
+
+
+def apply(
+    seen: Observation,
+    quotes: Mapping[Slot, Quote],
+    cuts: Mapping[Slot, int],
+    cash: Mapping[int, int],
+) -> Observation:
+    """The observation with cuts filled at the quoted depth and cash landed."""
+    changed = {number for number, _ in cuts} | set(cash)
+    subaccounts = []
+    for subaccount in seen.subaccounts:
+        if subaccount.number not in changed:
+            subaccounts.append(subaccount)
+            continue
+        after = margin.settle(subaccount, seen.markets)
+        extra = cash.get(subaccount.number, 0)
+        after = replace(after, usdc=QuoteQuantums(after.usdc + extra))
+        for (number, ticker), quantums in cuts.items():
+            if number != subaccount.number or quantums <= 0:
+                continue
+            quote = quotes[(number, ticker)]
+            done = quote.walk(quantums)
+            signed = quote.side.sign * done.quantums
+            after = margin.with_fill(after, quote.market, signed, done.quote, done.fee)
+        subaccounts.append(after)
+    return replace(seen, subaccounts=tuple(subaccounts))

@@ -1,0 +1,249 @@
+"""Literals: text to values with a unit. A number without its unit is refused, never guessed.
+
+    $9_000   -$500      dollars          12%  150bps   ratio
+    3x  0.6x            multiple         10s 1m30s 8h  duration
+    0  30               count            00:00Z        time of day
+
+Underscores may separate digits; commas, exponents and spaces may not be used. Digits are limited,
+so that no literal can outgrow the arithmetic behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import assert_never
+
+from seawall.measures.spec import Unit
+from seawall.policy import MANUAL, Bound, Latch, Operator
+from seawall.rulefile.report import did_you_mean
+from seawall.units import DAY, HOUR, MINUTE, PPM_ONE, SECOND, Millis, Ppm
+
+_DIGITS = r"\d(?:_?\d){0,14}"
+_NUMBER = rf"{_DIGITS}(?:\.\d{{1,9}})?"
+_DOLLARS = re.compile(rf"(-?)\$({_NUMBER})", re.ASCII)
+_PERCENT = re.compile(rf"(-?)({_NUMBER})%", re.ASCII)
+_BPS = re.compile(rf"(-?)({_NUMBER})bps", re.ASCII)
+_MULTIPLE = re.compile(rf"(-?)({_NUMBER})x", re.ASCII)
+_COUNT = re.compile(rf"(-?)({_DIGITS})()", re.ASCII)
+_DURATION = re.compile(
+    r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII
+)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)Z", re.ASCII)
+_BOUND = re.compile(r"(>=|<=|>|<)\s*(\S.*)", re.DOTALL)
+_LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
+_DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
+_LOOSE_OPERATORS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "==": "", "=": "", "!=": ""}
+
+_EXAMPLE = {
+    Unit.DOLLARS: "$9_000",
+    Unit.RATIO: "12%",
+    Unit.MULTIPLE: "3x",
+    Unit.SECONDS: "10s",
+    Unit.COUNT: "0",
+}
+EXAMPLES = {
+    Unit.DOLLARS: "dollars like `$9_000`",
+    Unit.RATIO: "a ratio like `12%` or `150bps`",
+    Unit.MULTIPLE: "a multiple like `3x`",
+    Unit.SECONDS: "seconds like `10s`",
+    Unit.COUNT: "a count like `0`",
+}
+
+
+class LiteralError(ValueError):
+    """A word that is no literal of the kind expected; the message says what is."""
+
+
+def dollars(text: str) -> Decimal:
+    """Dollars, signed; raises LiteralError."""
+    return amount(text, Unit.DOLLARS)
+
+
+def ratio(text: str) -> Decimal:
+    """A fraction, 0.12 for `12%` and for `1200bps`; raises LiteralError."""
+    return amount(text, Unit.RATIO)
+
+
+def ppm(text: str) -> Ppm:
+    """A ratio in ppm; raises LiteralError, also where it is finer than one ppm."""
+    scaled = ratio(text) * PPM_ONE
+    if scaled != scaled.to_integral_value():
+        raise LiteralError(f"`{text}`: finer than 0.01bps")
+    return Ppm(int(scaled))
+
+
+def count(text: str) -> int:
+    """A whole number of at least zero; raises LiteralError."""
+    found = _COUNT.fullmatch(text)
+    if found is None or found[1]:
+        raise LiteralError(f"`{text}`: expected {EXAMPLES[Unit.COUNT]}")
+    return int(found[2])
+
+
+def flag(text: str) -> bool:
+    """`true` or `false`; raises LiteralError."""
+    if text not in ("true", "false"):
+        raise LiteralError(f"`{text}`: expected `true` or `false`")
+    return text == "true"
+
+
+def duration(text: str) -> Millis:
+    """Milliseconds of `30s`, `1m30s`, `3h`, `2d`; raises LiteralError."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise LiteralError(f"`{text}`: {_complaint(text, Unit.SECONDS, 'a duration like `30s`')}")
+    days, hours, minutes, left = (int(part or 0) for part in found.groups())
+    return Millis(days * DAY + hours * HOUR + minutes * MINUTE + left * SECOND)
+
+
+def latch(text: str) -> Latch:
+    """`manual` or a time of day in UTC; raises LiteralError."""
+    if text == MANUAL:
+        return Latch()
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        hint = did_you_mean(text, (MANUAL, "00:00Z"))
+        raise LiteralError(f"`{text}`: expected `manual` or a time of day in UTC, {hint}")
+    return Latch(until=Millis(int(found[1]) * HOUR + int(found[2]) * MINUTE))
+
+
+def amount(text: str, unit: Unit) -> Decimal:
+    """A value in the unit of a measure; raises LiteralError."""
+    found = _match(text, unit)
+    if found is None:
+        raise LiteralError(f"`{text}`: {_complaint(text, unit, EXAMPLES[unit])}")
+    return found
+
+
+def bound(text: str, unit: Unit) -> Bound:
+    """An operator and a value, `">= 12%"`; raises LiteralError."""
+    found = _BOUND.fullmatch(text)
+    if found is None or found[2][0] in "<>=":
+        raise LiteralError(_no_operator(text, unit))
+    return Bound(operator=Operator(found[1]), value=amount(found[2], unit))
+
+
+def share(text: str) -> Ppm:
+    """A part of a whole in ppm, above 0% and at most 100%; raises LiteralError."""
+    part = ppm(text)
+    if not 0 < part <= PPM_ONE:
+        raise LiteralError(f"`{text}`: above 0% and at most 100% is expected")
+    return part
+
+
+def basis_points(text: str) -> Ppm:
+    """A ratio in ppm where people think in basis points; raises LiteralError."""
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        raise LiteralError(
+            f"`{text}`: the unit is missing, expected a slippage like `60bps`, "
+            f"did you mean `{text}bps`?"
+        )
+    return ppm(text)
+
+
+def slippage(text: str) -> Ppm:
+    """A slippage cap in ppm, above 0bps and below 100%; raises LiteralError."""
+    cap = basis_points(text)
+    if not 0 < cap < PPM_ONE:
+        raise LiteralError(f"`{text}`: a slippage cap above 0bps and below 100% is expected")
+    return cap
+
+
+def dollars_held(text: str) -> Decimal:
+    """Dollars of at least zero; raises LiteralError."""
+    held = dollars(text)
+    if held < 0:
+        raise LiteralError(f"`{text}`: at least $0 is expected")
+    return held
+
+
+def _no_operator(text: str, unit: Unit) -> str:
+    choice = "expected an operator (>=, >, <=, <) and a value"
+    value = text
+    for loose, right in _LOOSE_OPERATORS.items():
+        if text.startswith(loose):
+            value = text.removeprefix(loose).strip()
+            if right:
+                return f"`{text}`: {choice}, did you mean `{right} {value}`?"
+            break
+    if _match(value, unit) is None:
+        value = _EXAMPLE[unit]
+    return f'`{text}`: {choice}, like ">= {value}" or "<= {value}"'
+
+
+def _match(text: str, unit: Unit) -> Decimal | None:
+    match unit:
+        case Unit.DOLLARS:
+            return _signed(_DOLLARS.fullmatch(text), 0)
+        case Unit.RATIO:
+            percent = _signed(_PERCENT.fullmatch(text), -2)
+            return percent if percent is not None else _signed(_BPS.fullmatch(text), -4)
+        case Unit.MULTIPLE:
+            return _signed(_MULTIPLE.fullmatch(text), 0)
+        case Unit.SECONDS:
+            if _DURATION.fullmatch(text) is None:
+                return None
+            return Decimal(duration(text)).scaleb(-3)
+        case Unit.COUNT:
+            return _signed(_COUNT.fullmatch(text), 0)
+        case _:
+            assert_never(unit)
+
+
+def _signed(found: re.Match[str] | None, exponent: int) -> Decimal | None:
+    if found is None:
+        return None
+    return Decimal(f"{found[1]}{found[2].replace('_', '')}").scaleb(exponent)
+
+
+def _complaint(text: str, unit: Unit, expected: str) -> str:
+    """What is wrong with a literal, and what was probably meant."""
+    meant = _meant(text, unit)
+    hint = f", did you mean `{meant}`?" if meant is not None else ""
+    if not text:
+        return f"a value is missing, expected {expected}"
+    if _COUNT.fullmatch(text) or re.fullmatch(rf"-?{_NUMBER}", text, re.ASCII):
+        if unit is Unit.COUNT:
+            return f"expected {expected}"
+        return f"the unit is missing, expected {expected}{hint}"
+    for other in Unit:
+        if other is not unit and _match(text, other) is not None:
+            return f"wrong unit, expected {expected}{hint}"
+    return f"expected {expected}{hint}"
+
+
+def _meant(text: str, unit: Unit) -> str | None:
+    """The same number written as a literal of the unit; None where the text says too little."""
+    found = _LOOSE.fullmatch(text.lower())
+    if found is None:
+        return None
+    digits = found[3].replace(",", "_").replace(" ", "")
+    suffix = found[4].rstrip("s") if len(found[4]) > 1 else found[4]
+    sign = "-" if found[1] or found[2] else ""
+    candidate = _respelled(sign, digits, suffix, unit)
+    return candidate if candidate is not None and _match(candidate, unit) is not None else None
+
+
+def _respelled(sign: str, digits: str, suffix: str, unit: Unit) -> str | None:
+    match unit:
+        case Unit.DOLLARS if suffix in ("", "$", "usd", "usdc"):
+            return f"{sign}${digits}"
+        case Unit.DOLLARS if suffix == "k":
+            return f"{sign}${digits}_000"
+        case Unit.RATIO if suffix == "bp":
+            return f"{sign}{digits}bps"
+        case Unit.RATIO if suffix == "" and digits.startswith("0."):
+            return None  # `0.12` may be 12% or 0.12%
+        case Unit.RATIO if suffix in ("", "%", "pct", "percent"):
+            return f"{sign}{digits}%"
+        case Unit.MULTIPLE if suffix in ("", "x"):
+            return f"{sign}{digits}x"
+        case Unit.SECONDS if suffix in ("", "s", "m", "h", "d"):
+            return f"{digits}{suffix or 's'}"
+        case Unit.SECONDS if suffix in _DURATION_WORDS:
+            return f"{digits}{_DURATION_WORDS[suffix]}"
+        case Unit.COUNT if suffix in ("", "x", "%"):
+            return f"{sign}{digits}"
+        case _:
+            return None

@@ -1,0 +1,314 @@
+"""The simulated chain: CheckTx, blocks, committed state.
+
+One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then short-term orders
+and cancels in order of arrival, then the house against resting orders its quotes now cross, then
+transfers and stateful orders, all at the oracle of the block before; last the oracle update, to the
+mid of one block ago; then funding and expiry. Nothing here reads a clock or draws a number: the
+same inputs give the same block hashes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import sha256
+
+from seawall.simulator import execution, matching
+from seawall.simulator.book import Shape
+from seawall.simulator.events import Block, FillEvent, TransferEvent
+from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
+from seawall.simulator.liquidation import liquidate, marked
+from seawall.simulator.markets import MARKETS, Depth, Fees, LiquidationConfig, MarketSpec
+from seawall.simulator.mempool import Mempool
+from seawall.simulator.messages import CheckResult, Message, SubaccountId
+from seawall.simulator.state import AccountState, State
+from seawall.simulator.wallets import Gate, GateState, Wallets
+from seawall.units import HOUR, BaseQuantums, Millis, QuoteQuantums
+
+Price = Decimal | float | int
+
+GENESIS_HASH = "0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSettings:
+    """What may differ between runs of the same chain."""
+
+    chain_id: str = "seawall-sim-1"
+    first_height: int = 1
+    short_block_window: int = 40  # 20 before protocol v9.5
+    fees: Fees = field(default_factory=Fees)
+    liquidation: LiquidationConfig = field(default_factory=LiquidationConfig)
+    insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
+    gate: Gate = Gate.DEPOSITS_TOO
+    reduce_only: ReduceOnly = ReduceOnly.HONOURED
+    history_blocks: int = 100  # committed states and blocks kept for pinned reads
+
+
+@dataclass(slots=True)
+class History:
+    """Fills and transfers since the beginning, each with the height of its block."""
+
+    fills: list[tuple[int, FillEvent]] = field(default_factory=list)
+    transfers: list[tuple[int, TransferEvent]] = field(default_factory=list)
+
+
+class Chain:
+    """One chain with one node: what is accepted by `check` runs in the next block."""
+
+    def __init__(
+        self,
+        *,
+        start: Millis,
+        mids: Mapping[str, Price],
+        settings: ChainSettings | None = None,
+        markets: Sequence[MarketSpec] = MARKETS,
+    ) -> None:
+        self.settings = settings or ChainSettings()
+        self._specs = {spec.ticker: spec for spec in markets}
+        self._mids = {spec.ticker: to_price(spec, mids[spec.ticker]) for spec in markets}
+        rules = Rules(
+            fees=self.settings.fees,
+            liquidation=self.settings.liquidation,
+            reduce_only=self.settings.reduce_only,
+        )
+        self._exchange = Exchange(markets, self._mids, start, rules)
+        self._exchange.height = self.settings.first_height
+        self._exchange.insurance_fund = self.settings.insurance_fund
+        self._wallets = Wallets()
+        self.history = History()
+        self._negative_seen: int | None = None
+        self._outage_seen: int | None = None
+        self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
+        self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
+        self._blocks: deque[Block] = deque(maxlen=self.settings.history_blocks)
+        self._mempool = Mempool(self._exchange, self._wallets, self.settings.short_block_window)
+        self._blocks.append(Block(height=self._exchange.height, time=start, hash=GENESIS_HASH))
+        self._commit(GENESIS_HASH)
+
+    @property
+    def chain_id(self) -> str:
+        """The name that transactions are signed for."""
+        return self.settings.chain_id
+
+    @property
+    def committed(self) -> State:
+        """The newest committed state."""
+        return self._states[-1]
+
+    @property
+    def height(self) -> int:
+        """Height of the newest block."""
+        return self._exchange.height
+
+    @property
+    def time(self) -> Millis:
+        """Time of the newest block."""
+        return self._exchange.time
+
+    @property
+    def latest(self) -> Block:
+        """The newest block."""
+        return self._blocks[-1]
+
+    def at_height(self, height: int) -> State | None:
+        """The committed state of a height; None where it is pruned or not there yet."""
+        index = height - self.height + len(self._states) - 1
+        return self._states[index] if 0 <= index < len(self._states) else None
+
+    def block(self, height: int) -> Block | None:
+        """A block by height; None where it is pruned or not there yet."""
+        index = height - self.height + len(self._blocks) - 1
+        return self._blocks[index] if 0 <= index < len(self._blocks) else None
+
+    def book(self, ticker: str) -> Shape:
+        """A market's book at the newest block, users' resting orders included."""
+        return self._exchange.books[ticker].shape
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the next block would do nothing as long as prices rest.
+
+        Nothing is queued, no book refills, nobody is or may be up for liquidation, and the oracle
+        has caught up with the mid.
+        """
+        return not (
+            not self._mempool.is_empty
+            or self._marked[0]
+            or self._marked[1]
+            or any(book.is_refilling for book in self._exchange.books.values())
+            or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
+        )
+
+    def check(self, message: Message, tx: str = "") -> CheckResult:
+        """CheckTx on committed plus pending state; `tx` names the result in `Block.results`.
+
+        Code 0 means that the message runs in the next block, where it may still do nothing.
+        Signatures, sequences, gas and known bytes are not judged here.
+        """
+        return self._mempool.check(message, tx)
+
+    def pending_account(self, address: str) -> AccountState | None:
+        """A wallet as CheckTx sees it; None where the chain has never seen the address."""
+        return self._mempool.account(address)
+
+    def increment_sequence(self, address: str) -> None:
+        """Count a sequence for CheckTx now and for the committed state with the next block."""
+        self._mempool.increment_sequence(address)
+
+    def pay_fee(self, address: str, amount: QuoteQuantums) -> CheckResult:
+        """Charge gas now and with the next block; sdk 5 where the wallet is short."""
+        return self._mempool.pay_fee(address, amount)
+
+    def advance(self, at: Millis, mids: Mapping[str, Price]) -> Block:
+        """Make one block at chain time `at` with the mids of that moment, in dollars per coin.
+
+        A market that `mids` does not name keeps its mid.
+        """
+        exchange = self._exchange
+        assert at > exchange.time, "block time must grow"
+        previous, mids_before = exchange.time, dict(self._mids)
+        exchange.height += 1
+        exchange.log = Log()
+        for ticker, price in mids.items():
+            self._mids[ticker] = to_price(self._specs[ticker], price)
+        for ticker, book in exchange.books.items():
+            book.step(at, self._mids[ticker])
+        exchange.time = at
+        if self._marked[0] and liquidate(exchange, self._marked[0], previous // 1_000):
+            self._negative_seen = exchange.height
+        self._mempool.run_clob()
+        matching.cross_resting(exchange)
+        self._mempool.run_sequenced(previous, self._gate)
+        execution.update_oracle(exchange, mids_before)
+        for _ in range(at // HOUR - previous // HOUR):
+            execution.pay_funding(exchange)
+        execution.expire(exchange)
+        self._mempool.clear()
+        self._marked = (self._marked[1], marked(exchange))
+        return self._seal()
+
+    def credit(self, address: str, amount: QuoteQuantums) -> AccountState:
+        """Give a wallet USDC out of nothing, at once: for setting the stage."""
+        wallet = self._wallets.credit(address, amount)
+        self._recommit()
+        return wallet
+
+    def endow(self, subaccount: SubaccountId, amount: QuoteQuantums) -> None:
+        """Give a subaccount USDC out of nothing, at once: for setting the stage."""
+        account = self._exchange.settled(subaccount)
+        self._exchange.store(replace(account, usdc=QuoteQuantums(account.usdc + amount)))
+        self._recommit()
+
+    def assign(self, subaccount: SubaccountId, ticker: str, quantums: BaseQuantums) -> None:
+        """Trade with the house at the oracle price without a fee, at once: for setting the stage.
+
+        Net collateral does not change.
+        """
+        execution.assign(self._exchange, subaccount, ticker, quantums)
+        self._recommit()
+
+    def set_depth(self, ticker: str, depth: Depth) -> None:
+        """Change a book's calm depth at once."""
+        self._exchange.books[ticker].set_depth(depth)
+
+    def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
+        """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
+        eight_hours = (rate * 8).scaleb(6).to_integral_value(ROUND_HALF_EVEN)
+        market = self._exchange.markets[ticker]
+        self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
+        self._recommit()
+
+    def record_outage(self) -> None:
+        """Raise the transfer gate as a chain outage of five minutes does."""
+        self._outage_seen = self.height
+        self._recommit()
+
+    def record_negative(self) -> None:
+        """Raise the transfer gate as an account left below zero does."""
+        self._negative_seen = self.height
+        self._recommit()
+
+    def total_money(self) -> int:
+        """All USDC there is, in quote quantums: blocks never change it."""
+        wallets = sum(wallet.balance for wallet in self._wallets.known.values())
+        return wallets + self._exchange.total_money()
+
+    def house_position(self, ticker: str) -> BaseQuantums:
+        """Signed size that the house holds: all users' sizes and this one add up to zero."""
+        return BaseQuantums(self._exchange.house[self._specs[ticker].perpetual_id])
+
+    @property
+    def has_funding(self) -> bool:
+        """Whether any market has a funding rate, so that the hour is something that happens."""
+        return any(market.rate_8h_ppm for market in self._exchange.markets.values())
+
+    @property
+    def _gate(self) -> GateState:
+        return GateState(rule=self.settings.gate, seen=(self._negative_seen, self._outage_seen))
+
+    def _seal(self) -> Block:
+        """Close the block: hash it over what it did, and commit the state."""
+        log, height, at = self._exchange.log, self._exchange.height, self._exchange.time
+        happened = (log.fills, log.orders, log.transfers, log.funding, log.results)
+        words = f"{self.latest.hash}|{height}|{at}|{tuple(self._mids.values())}"
+        if any(happened) or log.liquidations or log.deleveragings:
+            words += repr((happened, log.liquidations, log.deleveragings))
+        digest = sha256(words.encode()).hexdigest()
+        block = Block(
+            height=height,
+            time=at,
+            hash=digest,
+            fills=tuple(log.fills),
+            orders=tuple(log.orders),
+            transfers=tuple(log.transfers),
+            prices=tuple(log.prices),
+            funding=tuple(log.funding),
+            liquidations=tuple(log.liquidations),
+            deleveragings=tuple(log.deleveragings),
+            results=tuple(log.results),
+        )
+        self.history.fills.extend((height, fill) for fill in log.fills)
+        self.history.transfers.extend((height, moved) for moved in log.transfers)
+        self._blocks.append(block)
+        self._commit(digest)
+        return block
+
+    def _commit(self, digest: str) -> None:
+        exchange = self._exchange
+        self._states.append(
+            State(
+                height=exchange.height,
+                time=exchange.time,
+                hash=digest,
+                markets=dict(exchange.markets),
+                terms=dict(exchange.terms),
+                accounts=dict(exchange.accounts),
+                wallets=dict(self._wallets.known),
+                orders=execution.open_orders(exchange),
+                negative_seen=self._negative_seen,
+                outage_seen=self._outage_seen,
+                insurance_fund=exchange.insurance_fund,
+            )
+        )
+
+    def _recommit(self) -> None:
+        """Replace the newest state after the stage was set; pending trials start afresh."""
+        digest = self._states.pop().hash
+        self._commit(digest)
+        assert self._mempool.is_empty, "the stage is set between blocks, before messages arrive"
+        self._mempool.clear()
+        self._marked = (self._marked[0], marked(self._exchange))
+
+
+def to_price(spec: MarketSpec, dollars: Price) -> int:
+    """Dollars per coin as an oracle integer, rounded half to even; always above zero."""
+    if isinstance(dollars, Decimal):
+        scaled = dollars.scaleb(-spec.oracle_exponent)
+        price = int(scaled.to_integral_value(ROUND_HALF_EVEN))
+    else:
+        price = round(dollars * 10**-spec.oracle_exponent)
+    assert price > 0, f"{spec.ticker}: price {dollars} is not above zero"
+    return price

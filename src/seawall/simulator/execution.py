@@ -1,0 +1,153 @@
+"""What a block does to the exchange, step by step: orders, cancels, oracle, funding, expiry.
+
+CheckTx runs the same steps on a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from seawall.simulator import matching, ruler
+from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
+from seawall.simulator.exchange import Exchange
+from seawall.simulator.messages import (
+    CONDITIONAL,
+    BatchCancel,
+    CancelOrder,
+    ClobMessage,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
+from seawall.simulator.orders import refuse_in_memory, short_term_ids
+from seawall.simulator.state import OpenOrder
+from seawall.units import BaseQuantums
+
+WOULD_INCREASE = 2001
+
+
+def execute(exchange: Exchange, message: ClobMessage) -> None:
+    """Run a short-term order or cancel in its block, where it may do nothing any more."""
+    match message:
+        case PlaceOrder():
+            refused = refuse_in_memory(exchange, message)
+            if refused is None:
+                matching.place(exchange, message)
+            elif refused.code == WOULD_INCREASE:
+                matching.finish(exchange, message, OrderStatus.CANCELED, Reason.INVALID_REDUCE_ONLY)
+        case CancelOrder():
+            cancel(exchange, message)
+        case BatchCancel():
+            cancel_batch(exchange, message)
+
+
+def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
+    """Place an order that nothing speaks against; a conditional one waits for its trigger."""
+    if order.order_id.order_flags != CONDITIONAL:
+        return matching.place(exchange, order)
+    exchange.untriggered[order.order_id] = OpenOrder(
+        order=order,
+        filled=BaseQuantums(0),
+        placed_height=exchange.height,
+        arrival=exchange.next_arrival(),
+        is_triggered=False,
+    )
+    exchange.log.orders.append(
+        OrderEvent(order=order, status=OrderStatus.UNTRIGGERED, filled=BaseQuantums(0))
+    )
+    return Reason.NONE
+
+
+def cancel(exchange: Exchange, message: CancelOrder) -> None:
+    """Cancel an order; a short-term cancel is remembered and needs the order's good-til-block."""
+    if message.order_id.is_short_term:
+        _cancel_short_term(exchange, message.order_id, message.good_til_block)
+    else:
+        matching.remove(exchange, message.order_id, Reason.USER_CANCELED)
+
+
+def cancel_batch(exchange: Exchange, batch: BatchCancel) -> None:
+    """Cancel what a batch names, as far as it is there."""
+    for order_id in short_term_ids(batch):
+        if order_id.clob_pair_id in exchange.tickers:
+            _cancel_short_term(exchange, order_id, batch.good_til_block)
+
+
+def _cancel_short_term(exchange: Exchange, order_id: OrderId, good_til_block: int) -> None:
+    exchange.cancels[order_id] = max(exchange.cancels.get(order_id, 0), good_til_block)
+    resting = exchange.resting(order_id)
+    if resting is not None and resting.order.good_til_block <= good_til_block:
+        matching.remove(exchange, order_id, Reason.USER_CANCELED)
+
+
+def update_oracle(exchange: Exchange, prices: Mapping[str, int]) -> None:
+    """Put new oracle prices in force, for what comes after in this block and for the next."""
+    for ticker, market in tuple(exchange.markets.items()):
+        price = prices[ticker]
+        if price == market.price:
+            continue
+        known = market.terms
+        terms = ruler.terms_of(market.spec, price, known.funding_index, known.open_interest)
+        exchange.set_market(replace(market, price=price, terms=terms))
+        exchange.log.prices.append(PriceUpdate(ticker=ticker, price=price))
+
+
+def pay_funding(exchange: Exchange) -> None:
+    """One hourly funding tick: indices move, accounts settle when they are touched."""
+    for ticker, market in tuple(exchange.markets.items()):
+        if market.rate_8h_ppm == 0:
+            continue
+        index = market.terms.funding_index + ruler.funding_index_delta(
+            market.rate_8h_ppm, market.price, market.spec.notional_shift
+        )
+        exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
+        exchange.log.funding.append(
+            FundingUpdate(ticker=ticker, rate_8h_ppm=market.rate_8h_ppm, funding_index=index)
+        )
+
+
+def expire(exchange: Exchange) -> None:
+    """Forget what has passed: orders, cancels, fill amounts (ORDERS.md 2.1 to 2.4)."""
+    height = exchange.height
+    for known in everything_open(exchange):
+        order = known.order
+        if order.order_id.is_short_term:
+            is_over = order.good_til_block <= height
+        else:
+            is_over = order.good_til_block_time * 1_000 <= exchange.time
+        if is_over:
+            matching.remove(exchange, order.order_id, Reason.EXPIRED)
+    if exchange.cancels:
+        exchange.cancels = {i: gtb for i, gtb in exchange.cancels.items() if gtb > height}
+    if exchange.fills:
+        exchange.fills = {i: m for i, m in exchange.fills.items() if m.forget_height > height}
+
+
+def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: int) -> None:
+    """Trade with the house at the oracle price without a fee; net collateral does not change."""
+    market = exchange.markets[ticker]
+    perpetual = market.spec.perpetual_id
+    before = exchange.settled(subaccount)
+    held = before.quantums(perpetual)
+    cost = ruler.notional(market.terms, held + quantums) - ruler.notional(market.terms, held)
+    house = exchange.house[perpetual]
+    changes = ((held, held + quantums), (house, house - quantums))
+    exchange.store(exchange.with_trade(before, perpetual, quantums, -cost))
+    exchange.house_trades(perpetual, -quantums, cost)
+    exchange.set_open_interest(market, matching.terms_after(market, changes))
+
+
+def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:
+    """Every resting and untriggered order."""
+    resting = [order for book in exchange.books.values() for order in book.orders.values()]
+    return (*resting, *exchange.untriggered.values())
+
+
+def open_orders(exchange: Exchange) -> dict[SubaccountId, tuple[OpenOrder, ...]]:
+    """Resting and untriggered orders by subaccount."""
+    found: dict[SubaccountId, tuple[OpenOrder, ...]] = {}
+    for order in everything_open(exchange):
+        key = order.order.order_id.subaccount
+        found[key] = (*found.get(key, ()), order)
+    return found

@@ -1,0 +1,316 @@
+"""Liquidation and deleveraging, as the chain does them (MARGIN.md section 4).
+
+An account that a committed price made liquidatable at height h is tried in block h + 2, re-checked
+on the state before that block, before users' orders. Each position gets one attempt per block,
+limited in size, matched at makers' prices no worse than the fillable price; what the account keeps
+beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall is paid by it.
+A negative account whose attempt filled nothing is offset against the house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from seawall.account import Side
+from seawall.simulator import ruler
+from seawall.simulator.book import Maker
+from seawall.simulator.events import (
+    DeleveragingEvent,
+    FillEvent,
+    FillKind,
+    LiquidationEvent,
+    Liquidity,
+    Reason,
+)
+from seawall.simulator.exchange import Exchange
+from seawall.simulator.matching import (
+    Match,
+    Outcome,
+    crosses,
+    match,
+    opposite,
+    remove,
+    terms_after,
+)
+from seawall.simulator.messages import SubaccountId
+from seawall.simulator.state import MarketState
+from seawall.units import BaseQuantums, QuoteQuantums, Subticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One liquidation order: what one attempt may close, and at what price at worst."""
+
+    subaccount: SubaccountId
+    market: MarketState
+    side: Side
+    position: int
+    quantums: int
+    limit: int  # fillable subticks
+    fillable: Fraction  # quote quantums per base quantum
+
+    @property
+    def rank(self) -> tuple[Fraction, int, str]:
+        """Sort key: furthest from the oracle first, then largest, then a fixed order."""
+        terms = self.market.terms
+        oracle = Fraction(terms.worth, terms.unworth)
+        size = abs(ruler.notional(terms, self.quantums))
+        return -abs(self.fillable - oracle) / oracle, -size, repr(self.subaccount)
+
+
+@dataclass(slots=True)
+class Spent:
+    """What liquidations of one subaccount have used of its limits in this block."""
+
+    notional: int = 0
+    insurance_lost: int = 0
+
+
+def marked(exchange: Exchange) -> tuple[SubaccountId, ...]:
+    """Accounts that the daemon would list on the committed state: liquidatable or below zero."""
+    found = []
+    for key, account in exchange.accounts.items():
+        if not account.held:
+            continue
+        nc, mmr = ruler.health(account.usdc, account.held, exchange.terms)
+        if mmr > nc and (mmr > 0 or nc < 0):
+            found.append(key)
+    return tuple(found)
+
+
+def liquidate(exchange: Exchange, candidates: Sequence[SubaccountId], seed: int) -> bool:
+    """Try every candidate that still is liquidatable; whether one of them was left below zero.
+
+    `seed` is the Unix time of the block before: it rotates which position comes first.
+    """
+    firsts = []
+    for subaccount in candidates:
+        order = next_order(exchange, subaccount, Spent(), frozenset(), seed)
+        if order is not None:
+            firsts.append(order)
+    attempts = exchange.rules.liquidation.attempts_per_block_max
+    for first in sorted(firsts, key=lambda order: order.rank):
+        attempts = _exhaust(exchange, first, seed, attempts)
+        if attempts == 0:
+            break
+    return any(exchange.risk(exchange.settled(one.subaccount)).nc < 0 for one in firsts)
+
+
+def next_order(
+    exchange: Exchange,
+    subaccount: SubaccountId,
+    spent: Spent,
+    tried: frozenset[int],
+    seed: int,
+) -> Order | None:
+    """The next liquidation order of a subaccount; None where it is healthy or all was tried."""
+    account = exchange.settled(subaccount)
+    risk = exchange.risk(account)
+    limits = exchange.rules.liquidation
+    if not risk.is_liquidatable or spent.notional >= limits.subaccount_max_notional:
+        return None
+    start = seed % len(account.held)
+    for held in account.held[start:] + account.held[:start]:
+        if held.perpetual_id in tried:
+            continue
+        market = market_of(exchange, held.perpetual_id)
+        terms = market.terms
+        is_long = held.quantums > 0
+        fillable = ruler.fillable_price(risk, terms, held.quantums, limits)
+        return Order(
+            subaccount=subaccount,
+            market=market,
+            side=Side.SELL if is_long else Side.BUY,
+            position=held.quantums,
+            quantums=ruler.liquidation_size(
+                terms, held.quantums, market.spec.step_base_quantums, limits, spent.notional
+            ),
+            limit=ruler.subticks_on_tick(
+                fillable,
+                market.spec.quantum_conversion_exponent,
+                market.spec.subticks_per_tick,
+                is_long=is_long,
+            ),
+            fillable=fillable,
+        )
+    return None
+
+
+def market_of(exchange: Exchange, perpetual_id: int) -> MarketState:
+    """The market of a perpetual that an account holds."""
+    for market in exchange.markets.values():
+        if market.spec.perpetual_id == perpetual_id:
+            return market
+    raise AssertionError(f"no market for perpetual {perpetual_id}")
+
+
+def _exhaust(exchange: Exchange, first: Order, seed: int, attempts: int) -> int:
+    """Try a subaccount's positions one after the other while it is liquidatable; attempts left."""
+    spent = Spent()
+    tried: frozenset[int] = frozenset()
+    order = next_order(exchange, first.subaccount, spent, tried, seed)
+    while order is not None and attempts > 0:
+        attempts -= 1
+        tried |= {order.market.spec.perpetual_id}
+        filled = _attempt(exchange, order, spent)
+        account = exchange.settled(order.subaccount)
+        if filled == 0 and exchange.risk(account).nc < 0:
+            _deleverage(exchange, order)
+        order = next_order(exchange, first.subaccount, spent, tried, seed)
+    return attempts
+
+
+def _attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
+    """Match one liquidation order against the book; what filled, in base quantums."""
+    left = order.quantums
+    quote_sum = to_insurance = 0
+    for maker in exchange.books[order.market.spec.ticker].shape.makers(opposite(order.side)):
+        if left == 0 or not crosses(order.side, order.limit, maker.subticks):
+            break
+        resting = maker.order
+        if resting is not None and resting.order.order_id.subaccount == order.subaccount:
+            remove(exchange, resting.order.order_id, Reason.INVALID_SELF_TRADE)
+            continue
+        size = min(left, maker.quantums)
+        fill = _fill(exchange, order, maker, size, spent)
+        if fill is None:
+            break
+        if isinstance(fill, Outcome):
+            assert resting is not None
+            remove(exchange, resting.order.order_id, Reason.UNDERCOLLATERALIZED)
+            continue
+        quote, insured = fill
+        left -= size
+        quote_sum += quote
+        to_insurance += insured
+    filled = order.quantums - left
+    exchange.log.liquidations.append(
+        LiquidationEvent(
+            subaccount=order.subaccount,
+            ticker=order.market.spec.ticker,
+            side=order.side,
+            asked=BaseQuantums(order.quantums),
+            filled=BaseQuantums(filled),
+            quote=QuoteQuantums(quote_sum),
+            fillable_subticks=Subticks(order.limit),
+            to_insurance=QuoteQuantums(to_insurance),
+        )
+    )
+    return filled
+
+
+def _fill(
+    exchange: Exchange, order: Order, maker: Maker, size: int, spent: Spent
+) -> tuple[int, int] | Outcome | None:
+    """One liquidation fill: quote exchanged and what went to insurance.
+
+    None where fund, limits or the margin rule of the account stop the order; MAKER_FAILS where
+    only this maker is at fault.
+    """
+    spec = order.market.spec
+    market = exchange.markets[spec.ticker]
+    quote = ruler.fill_quote(maker.subticks, size, spec.quantum_conversion_exponent)
+    before = exchange.settled(order.subaccount)
+    signed_quote, delta = -order.side.sign * quote, order.side.sign * size
+    position = before.quantums(spec.perpetual_id)
+    bankruptcy = ruler.bankruptcy_quote(exchange.risk(before), market.terms, position, delta)
+    limits = exchange.rules.liquidation
+    insured = ruler.insurance_delta(signed_quote, bankruptcy, limits.max_fee_ppm)
+    lost = max(-insured, 0)
+    is_within_limit = spent.insurance_lost + lost <= limits.subaccount_max_insurance_lost
+    if lost > exchange.insurance_fund or not is_within_limit:
+        return None
+    after = exchange.with_trade(before, spec.perpetual_id, delta, signed_quote - insured)
+    proposed = Match(
+        market=market,
+        side=order.side,
+        before=before,
+        after=after,
+        maker=maker,
+        quantums=size,
+        quote=quote,
+        maker_fee_floor=0,
+        maker_kind=FillKind.LIQUIDATION,
+    )
+    outcome = match(exchange, proposed)
+    if outcome is not Outcome.MATCHED:
+        return outcome if outcome is Outcome.MAKER_FAILS else None
+    exchange.insurance_fund = QuoteQuantums(exchange.insurance_fund + insured)
+    spent.insurance_lost += lost
+    spent.notional += abs(ruler.notional(market.terms, delta))
+    done = Fill(
+        subticks=maker.subticks,
+        quantums=size,
+        quote=quote,
+        fee=insured,
+        position_before=position,
+        kind=FillKind.LIQUIDATED,
+    )
+    _log_fill(exchange, order, done)
+    return quote, insured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One fill of a liquidation or an offset, as the account sees it."""
+
+    subticks: int
+    quantums: int
+    quote: int
+    fee: int
+    position_before: int
+    kind: FillKind
+
+
+def _log_fill(exchange: Exchange, order: Order, fill: Fill) -> None:
+    exchange.log.fills.append(
+        FillEvent(
+            subaccount=order.subaccount,
+            ticker=order.market.spec.ticker,
+            side=order.side,
+            quantums=BaseQuantums(fill.quantums),
+            subticks=Subticks(fill.subticks),
+            quote=QuoteQuantums(fill.quote),
+            fee=QuoteQuantums(fill.fee),
+            liquidity=Liquidity.TAKER,
+            kind=fill.kind,
+            order_id=None,
+            client_metadata=0,
+            position_before=BaseQuantums(fill.position_before),
+        )
+    )
+
+
+def _deleverage(exchange: Exchange, order: Order) -> None:
+    """Offset the whole position at its bankruptcy price against the house (MARGIN.md 4.6)."""
+    spec = order.market.spec
+    market = exchange.markets[spec.ticker]
+    before = exchange.settled(order.subaccount)
+    position = before.quantums(spec.perpetual_id)
+    quote = ruler.bankruptcy_quote(exchange.risk(before), market.terms, position, -position)
+    after = exchange.with_trade(before, spec.perpetual_id, -position, quote)
+    held = exchange.house[spec.perpetual_id]
+    terms = terms_after(market, [(position, 0), (held, held + position)])
+    exchange.house_trades(spec.perpetual_id, position, -quote)
+    exchange.set_open_interest(market, terms)
+    exchange.store(after)
+    exchange.log.deleveragings.append(
+        DeleveragingEvent(
+            subaccount=order.subaccount,
+            ticker=spec.ticker,
+            quantums=BaseQuantums(-position),
+            quote=QuoteQuantums(quote),
+        )
+    )
+    per_base = Fraction(abs(quote), abs(position))
+    offset = Fill(
+        subticks=int(per_base / Fraction(10) ** spec.quantum_conversion_exponent),
+        quantums=abs(position),
+        quote=abs(quote),
+        fee=0,
+        position_before=position,
+        kind=FillKind.DELEVERAGED,
+    )
+    _log_fill(exchange, order, offset)

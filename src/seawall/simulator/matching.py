@@ -1,0 +1,368 @@
+"""Matching: an order meets the book, fill by fill, each judged by the margin rule after its fee.
+
+Sources: reference ORDERS.md sections 1.4 to 1.6 (reduce-only, immediate-or-cancel, self-trade) and
+4.4 (the rule is applied per match, so a walk may stop half way). Nothing here raises for an order
+that fails: what became of it is in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
+
+from seawall.account import Side
+from seawall.simulator import ruler
+from seawall.simulator.book import Maker
+from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
+from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
+from seawall.simulator.messages import IMMEDIATE_OR_CANCEL, POST_ONLY, OrderId, PlaceOrder
+from seawall.simulator.ruler import Terms, Verdict
+from seawall.simulator.state import Account, MarketState, OpenOrder
+from seawall.units import BaseQuantums, QuoteQuantums, Subticks
+
+NEVER_FORGOTTEN = 2**60  # stateful fill amounts live as long as the order
+
+
+class Outcome(Enum):
+    """What the margin rule said to one match."""
+
+    MATCHED = "matched"
+    TAKER_FAILS = "taker fails"
+    MAKER_FAILS = "maker fails"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One match as the taker proposes it: both states of the taker, and what is exchanged."""
+
+    market: MarketState
+    side: Side  # the taker's
+    before: Account  # settled
+    after: Account
+    maker: Maker
+    quantums: int
+    quote: int
+    maker_fee_floor: int | None = None  # liquidations pay no rebate: 0
+    maker_kind: FillKind = FillKind.LIMIT
+
+
+def opposite(side: Side) -> Side:
+    """The other side."""
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def crosses(side: Side, limit: int, maker_subticks: int) -> bool:
+    """Whether a maker's price is at least as good as a taker's limit."""
+    return maker_subticks <= limit if side is Side.BUY else maker_subticks >= limit
+
+
+def place(exchange: Exchange, order: PlaceOrder) -> Reason:
+    """Match an order that nothing speaks against and rest what is left of a good-til order.
+
+    The answer is NONE where it filled or rests, else why the remainder is gone.
+    """
+    side, market = order.side, exchange.market_of_clob(order.order_id.clob_pair_id)
+    assert side is not None
+    assert market is not None
+    book = exchange.books[market.spec.ticker]
+    if order.time_in_force == POST_ONLY and _would_cross(exchange, order, side, market):
+        crossing = Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
+        finish(exchange, order, OrderStatus.CANCELED, crossing)
+        return crossing
+    replaced = book.drop(order.order_id)
+    reason = _walk(exchange, Taker(order, side, market))
+    filled = exchange.filled(order.order_id)
+    left = order.quantums - filled
+    if left < market.spec.step_base_quantums:
+        finish(exchange, order, OrderStatus.FILLED, Reason.NONE)
+        return Reason.NONE
+    if reason is Reason.NONE and order.time_in_force == IMMEDIATE_OR_CANCEL:
+        reason = Reason.IMMEDIATE_OR_CANCEL_WOULD_REST_ON_BOOK
+    if reason is not Reason.NONE:
+        finish(exchange, order, OrderStatus.CANCELED, reason)
+        return reason
+    rested = OpenOrder(
+        order=order,
+        filled=BaseQuantums(filled),
+        placed_height=exchange.height,
+        arrival=exchange.next_arrival() if replaced is None else replaced.arrival,
+    )
+    book.put(rested)
+    exchange.log.orders.append(
+        OrderEvent(order=order, status=OrderStatus.OPEN, filled=BaseQuantums(filled))
+    )
+    return Reason.NONE
+
+
+def remove(exchange: Exchange, order_id: OrderId, reason: Reason) -> bool:
+    """Take an order off the book or out of the untriggered ones; whether there was one."""
+    known = exchange.book_of(order_id).drop(order_id) or exchange.untriggered.pop(order_id, None)
+    if known is None:
+        return False
+    finish(exchange, known.order, OrderStatus.CANCELED, reason)
+    return True
+
+
+def finish(exchange: Exchange, order: PlaceOrder, status: OrderStatus, reason: Reason) -> None:
+    """Log the end of an order; a stateful one takes its fill amount with it."""
+    filled = BaseQuantums(exchange.filled(order.order_id))
+    if not order.order_id.is_short_term:
+        exchange.fills.pop(order.order_id, None)
+    exchange.log.orders.append(OrderEvent(order=order, status=status, filled=filled, reason=reason))
+
+
+def cross_resting(exchange: Exchange) -> None:
+    """Let the house trade with users' orders that its moved quotes now cross, at their price."""
+    for ticker, book in exchange.books.items():
+        if not book.orders:
+            continue
+        for rested in sorted(book.orders.values(), key=lambda order: order.arrival):
+            _house_takes(exchange, exchange.markets[ticker], rested)
+
+
+def match(exchange: Exchange, proposed: Match) -> Outcome:
+    """Judge one match and, if both sides may have it, carry it out; the taker's event is not here.
+
+    Open interest changes before either side is judged (MARGIN.md 2.5).
+    """
+    market, maker = exchange.markets[proposed.market.spec.ticker], proposed.maker
+    perpetual = market.spec.perpetual_id
+    size = proposed.side.sign * proposed.quantums
+    changes: list[tuple[int, int]] = [
+        (proposed.before.quantums(perpetual), proposed.after.quantums(perpetual))
+    ]
+    resting = maker.order
+    if resting is None:
+        held = exchange.house[perpetual]
+        changes.append((held, held - size))
+        terms = terms_after(market, changes)
+        if not _accepts(exchange, terms, proposed.before, proposed.after):
+            return Outcome.TAKER_FAILS
+        exchange.house_trades(perpetual, -size, proposed.side.sign * proposed.quote)
+        exchange.books[market.spec.ticker].take(opposite(proposed.side), maker, proposed.quantums)
+    else:
+        before = exchange.settled(resting.order.order_id.subaccount)
+        fee = ruler.fee(proposed.quote, exchange.rules.fees.maker_ppm)
+        if proposed.maker_fee_floor is not None:
+            fee = max(fee, proposed.maker_fee_floor)
+        cash = proposed.side.sign * proposed.quote - fee
+        after = exchange.with_trade(before, perpetual, -size, cash)
+        changes.append((before.quantums(perpetual), after.quantums(perpetual)))
+        terms = terms_after(market, changes)
+        if not _accepts(exchange, terms, proposed.before, proposed.after):
+            return Outcome.TAKER_FAILS
+        if not _accepts(exchange, terms, before, after):
+            return Outcome.MAKER_FAILS
+        exchange.fee_pool += fee
+        exchange.store(after)
+        _maker_filled(exchange, proposed, before, fee)
+    exchange.set_open_interest(market, terms)
+    exchange.store(proposed.after)
+    return Outcome.MATCHED
+
+
+def terms_after(market: MarketState, changes: Iterable[tuple[int, int]]) -> Terms:
+    """The market's terms with the open interest that positions before and after imply."""
+    change = sum(open_interest_change(before, after) for before, after in changes)
+    if change == 0:
+        return market.terms
+    return replace(market.terms, open_interest=market.terms.open_interest + change)
+
+
+def _accepts(exchange: Exchange, terms: Terms, before: Account, after: Account) -> bool:
+    """The state-transition rule, the old state on the old terms and the new one on the new."""
+    new = exchange.risk_on(after, terms)
+    if new.nc >= new.imr:
+        return True
+    return ruler.judge(exchange.risk(before), new) is Verdict.SUCCESS
+
+
+class Taker(NamedTuple):
+    """An order that walks the book, with its side and market."""
+
+    order: PlaceOrder
+    side: Side
+    market: MarketState
+
+
+def _walk(exchange: Exchange, taker: Taker) -> Reason:
+    """Fill an order maker by maker; why it stopped, NONE where makers or the order ran out."""
+    order, side, market = taker
+    spec = market.spec
+    subaccount = order.order_id.subaccount
+    left = order.quantums - exchange.filled(order.order_id)
+    is_cut = order.reduce_only and exchange.rules.reduce_only is ReduceOnly.HONOURED
+    for maker in exchange.books[spec.ticker].shape.makers(opposite(side)):
+        if left < spec.step_base_quantums or not crosses(side, order.subticks, maker.subticks):
+            break
+        if maker.order is not None and maker.order.order.order_id.subaccount == subaccount:
+            remove(exchange, maker.order.order.order_id, Reason.INVALID_SELF_TRADE)
+            continue
+        size = min(left, maker.quantums)
+        if is_cut:
+            position = exchange.account(subaccount).quantums(spec.perpetual_id)
+            if position * side.sign >= 0:
+                return Reason.REDUCE_ONLY_RESIZE
+            size = min(size, abs(position))
+        match _fill(exchange, taker, maker, size):
+            case Outcome.MATCHED:
+                left -= size
+            case Outcome.MAKER_FAILS:
+                assert maker.order is not None
+                remove(exchange, maker.order.order.order_id, Reason.UNDERCOLLATERALIZED)
+            case Outcome.TAKER_FAILS:
+                return Reason.UNDERCOLLATERALIZED
+    if is_cut and left >= spec.step_base_quantums:
+        position = exchange.account(subaccount).quantums(spec.perpetual_id)
+        if position * side.sign >= 0:
+            return Reason.REDUCE_ONLY_RESIZE
+    return Reason.NONE
+
+
+def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
+    """One match of a user's order at the maker's price, with the taker's fee."""
+    order, side, market = taker
+    spec = market.spec
+    quote = ruler.fill_quote(maker.subticks, size, spec.quantum_conversion_exponent)
+    fee = ruler.fee(quote, exchange.rules.fees.taker_ppm)
+    before = exchange.settled(order.order_id.subaccount)
+    after = exchange.with_trade(
+        before, spec.perpetual_id, side.sign * size, -side.sign * quote - fee
+    )
+    outcome = match(
+        exchange,
+        Match(
+            market=market,
+            side=side,
+            before=before,
+            after=after,
+            maker=maker,
+            quantums=size,
+            quote=quote,
+        ),
+    )
+    if outcome is not Outcome.MATCHED:
+        return outcome
+    exchange.fee_pool += fee
+    filled = exchange.filled(order.order_id) + size
+    exchange.remember_fill(order.order_id, filled, memory_of(order))
+    exchange.log.fills.append(
+        FillEvent(
+            subaccount=order.order_id.subaccount,
+            ticker=spec.ticker,
+            side=side,
+            quantums=BaseQuantums(size),
+            subticks=Subticks(maker.subticks),
+            quote=QuoteQuantums(quote),
+            fee=QuoteQuantums(fee),
+            liquidity=Liquidity.TAKER,
+            kind=FillKind.LIMIT,
+            order_id=order.order_id,
+            client_metadata=order.client_metadata,
+            position_before=before.quantums(spec.perpetual_id),
+        )
+    )
+    return outcome
+
+
+def memory_of(order: PlaceOrder) -> int:
+    """Good-til-block from which the memory of an order's fills is counted."""
+    return order.good_til_block if order.order_id.is_short_term else NEVER_FORGOTTEN
+
+
+def _maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int) -> None:
+    """Note a user's resting order as filled by a match, and take it off when nothing is left."""
+    resting = proposed.maker.order
+    assert resting is not None
+    order, book = resting.order, exchange.books[proposed.market.spec.ticker]
+    filled = exchange.filled(order.order_id) + proposed.quantums
+    exchange.remember_fill(order.order_id, filled, memory_of(order))
+    side = opposite(proposed.side)
+    exchange.log.fills.append(
+        FillEvent(
+            subaccount=order.order_id.subaccount,
+            ticker=proposed.market.spec.ticker,
+            side=side,
+            quantums=BaseQuantums(proposed.quantums),
+            subticks=Subticks(proposed.maker.subticks),
+            quote=QuoteQuantums(proposed.quote),
+            fee=QuoteQuantums(fee),
+            liquidity=Liquidity.MAKER,
+            kind=proposed.maker_kind,
+            order_id=order.order_id,
+            client_metadata=order.client_metadata,
+            position_before=before.quantums(proposed.market.spec.perpetual_id),
+        )
+    )
+    if order.quantums - filled < proposed.market.spec.step_base_quantums:
+        book.drop(order.order_id)
+        finish(exchange, order, OrderStatus.FILLED, Reason.NONE)
+        return
+    book.put(replace(resting, filled=BaseQuantums(filled)))
+    exchange.log.orders.append(
+        OrderEvent(order=order, status=OrderStatus.OPEN, filled=BaseQuantums(filled))
+    )
+
+
+def _house_takes(exchange: Exchange, market: MarketState, rested: OpenOrder) -> None:
+    """The house fills a resting order with whatever its own quotes would give at that price."""
+    order, spec = rested.order, market.spec
+    side = order.side
+    assert side is not None
+    book = exchange.books[spec.ticker]
+    for quote_level in book.shape.makers(opposite(side)):
+        if quote_level.order is not None:
+            continue
+        if not crosses(side, order.subticks, quote_level.subticks):
+            break
+        known = book.orders.get(order.order_id)
+        if known is None:
+            break
+        size = min(known.remaining, quote_level.quantums)
+        if not _house_fills(exchange, market, known, size):
+            remove(exchange, order.order_id, Reason.UNDERCOLLATERALIZED)
+            break
+        book.take(opposite(side), quote_level, size)
+
+
+def _house_fills(exchange: Exchange, market: MarketState, rested: OpenOrder, size: int) -> bool:
+    """One fill of a resting order by the house at the order's price; whether margin allows it."""
+    order, perpetual = rested.order, market.spec.perpetual_id
+    side = order.side
+    assert side is not None
+    quote = ruler.fill_quote(order.subticks, size, market.spec.quantum_conversion_exponent)
+    fee = ruler.fee(quote, exchange.rules.fees.maker_ppm)
+    before = exchange.settled(order.order_id.subaccount)
+    after = exchange.with_trade(before, perpetual, side.sign * size, -side.sign * quote - fee)
+    market = exchange.markets[market.spec.ticker]
+    held = exchange.house[perpetual]
+    changes = [
+        (before.quantums(perpetual), after.quantums(perpetual)),
+        (held, held - side.sign * size),
+    ]
+    terms = terms_after(market, changes)
+    if not _accepts(exchange, terms, before, after):
+        return False
+    exchange.house_trades(perpetual, -side.sign * size, side.sign * quote)
+    exchange.fee_pool += fee
+    exchange.set_open_interest(market, terms)
+    exchange.store(after)
+    proposed = Match(
+        market=market,
+        side=opposite(side),
+        before=before,
+        after=after,
+        maker=Maker(order.subticks, size, (), rested),
+        quantums=size,
+        quote=quote,
+    )
+    _maker_filled(exchange, proposed, before, fee)
+    return True
+
+
+def _would_cross(exchange: Exchange, order: PlaceOrder, side: Side, market: MarketState) -> bool:
+    """Whether a post-only order would take."""
+    makers = exchange.books[market.spec.ticker].shape.makers(opposite(side))
+    return bool(makers) and crosses(side, order.subticks, makers[0].subticks)

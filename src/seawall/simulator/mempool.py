@@ -1,0 +1,197 @@
+"""CheckTx and what it let in: messages that run in the next block, tried on a fork first.
+
+The fork is the check state: committed plus everything accepted since, so that a second copy of an
+order meets what the first one did. It is thrown away with each block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from seawall.simulator import execution
+from seawall.simulator.events import Reason, TxResult
+from seawall.simulator.exchange import Exchange
+from seawall.simulator.messages import (
+    ACCEPTED,
+    BatchCancel,
+    CancelOrder,
+    CheckResult,
+    ClobMessage,
+    Deposit,
+    Message,
+    OrderId,
+    PlaceOrder,
+    Send,
+    Transfer,
+    TransferMessage,
+    Withdraw,
+)
+from seawall.simulator.orders import Now, clob, refuse_batch, refuse_cancel, refuse_order
+from seawall.simulator.state import AccountState
+from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
+from seawall.units import Millis, QuoteQuantums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequenced:
+    """A step of a transaction that goes through a block: a message, a fee, or a sequence."""
+
+    message: TransferMessage | PlaceOrder | CancelOrder | None = None
+    tx: str = ""
+    payer: str = ""
+    fee: int = 0
+
+
+class Mempool:
+    """What one node has accepted since the last block, over the committed exchange and wallets."""
+
+    def __init__(self, exchange: Exchange, wallets: Wallets, window: int) -> None:
+        self._exchange = exchange
+        self._wallets = wallets
+        self._window = window
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: a block was made, or the stage was set anew."""
+        self._clob: list[ClobMessage] = []
+        self._sequenced: list[Sequenced] = []
+        self._forked: Exchange | None = None
+        self._pending: Wallets | None = None
+        self._stateful_cancels: set[OrderId] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the next block has nothing to run."""
+        return not self._clob and not self._sequenced
+
+    def check(self, message: Message, tx: str) -> CheckResult:
+        """Judge a message and keep it for the next block if nothing speaks against it."""
+        match message:
+            case PlaceOrder():
+                return self._check_order(message, tx)
+            case CancelOrder():
+                return self._check_cancel(message, tx)
+            case BatchCancel():
+                refused = refuse_batch(message, self._now)
+                if refused is not None:
+                    return refused
+                execution.cancel_batch(self._fork, message)
+                self._clob.append(message)
+            case Deposit() | Withdraw() | Transfer() | Send():
+                refused = refuse_transfer(message)
+                if refused is not None:
+                    return refused
+                self._sequenced.append(Sequenced(message=message, tx=tx))
+            case _:
+                assert_never(message)
+        return ACCEPTED
+
+    def account(self, address: str) -> AccountState | None:
+        """A wallet with its pending sequence and balance; None for an unknown address."""
+        return (self._pending or self._wallets).known.get(address)
+
+    def increment_sequence(self, address: str) -> None:
+        """Count a sequence here now and in the committed state with the next block."""
+        self._trial_wallets.increment_sequence(address)
+        self._sequenced.append(Sequenced(payer=address))
+
+    def pay_fee(self, address: str, amount: QuoteQuantums) -> CheckResult:
+        """Charge gas here now and with the next block; sdk 5 where the wallet is short."""
+        paid = self._trial_wallets.debit(address, amount)
+        if paid.is_accepted:
+            self._sequenced.append(Sequenced(payer=address, fee=amount))
+        return paid
+
+    def run_clob(self) -> None:
+        """Run short-term orders and cancels on the committed exchange, in order of arrival."""
+        for message in self._clob:
+            execution.execute(self._exchange, message)
+
+    def run_sequenced(self, time_before: Millis, gate: GateState) -> None:
+        """Run fees, sequences and messages that go through the block, in order of arrival."""
+        for step in self._sequenced:
+            if step.message is not None:
+                result = self._run(step.message, step.tx, time_before, gate)
+                self._exchange.log.results.append(
+                    TxResult(
+                        tx=step.tx,
+                        code=result.code,
+                        codespace=result.codespace,
+                        log=result.log,
+                    )
+                )
+            elif step.fee:
+                self._exchange.fee_pool += step.fee
+                self._wallets.debit(step.payer, step.fee)
+            else:
+                self._wallets.increment_sequence(step.payer)
+
+    @property
+    def _fork(self) -> Exchange:
+        if self._forked is None:
+            self._forked = self._exchange.fork()
+        return self._forked
+
+    @property
+    def _trial_wallets(self) -> Wallets:
+        if self._pending is None:
+            self._pending = Wallets(self._wallets.known)
+        return self._pending
+
+    @property
+    def _now(self) -> Now:
+        return Now(
+            next_height=self._exchange.height + 1,
+            time_s=self._exchange.time // 1_000,
+            window=self._window,
+        )
+
+    def _check_order(self, order: PlaceOrder, tx: str) -> CheckResult:
+        refused = refuse_order(self._fork, order, self._now)
+        if refused is not None:
+            return refused
+        if execution.accept(self._fork, order) is Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
+            return clob(2003, "post-only order would cross a maker order")
+        if order.order_id.is_short_term:
+            self._clob.append(order)
+        else:
+            self._sequenced.append(Sequenced(message=order, tx=tx))
+        return ACCEPTED
+
+    def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
+        if cancel.order_id in self._stateful_cancels:
+            return clob(32, "a cancel of this stateful order is pending")
+        refused = refuse_cancel(self._fork, cancel, self._now)
+        if refused is not None:
+            return refused
+        execution.cancel(self._fork, cancel)
+        if cancel.order_id.is_short_term:
+            self._clob.append(cancel)
+        else:
+            self._stateful_cancels.add(cancel.order_id)
+            self._sequenced.append(Sequenced(message=cancel, tx=tx))
+        return ACCEPTED
+
+    def _run(
+        self,
+        message: TransferMessage | PlaceOrder | CancelOrder,
+        tx: str,
+        time_before: Millis,
+        gate: GateState,
+    ) -> CheckResult:
+        exchange = self._exchange
+        now = Now(next_height=exchange.height, time_s=time_before // 1_000, window=self._window)
+        match message:
+            case PlaceOrder():
+                refused = refuse_order(exchange, message, now)
+                if refused is None:
+                    execution.accept(exchange, message)
+                return refused or ACCEPTED
+            case CancelOrder():
+                refused = refuse_cancel(exchange, message, now)
+                if refused is None:
+                    execution.cancel(exchange, message)
+                return refused or ACCEPTED
+            case _:
+                return carry_out(exchange, self._wallets, message, gate, tx)

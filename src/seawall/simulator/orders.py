@@ -1,0 +1,285 @@
+"""What CheckTx says to an order or a cancel: the chain's codes, in the chain's order.
+
+Sources: reference ORDERS.md sections 1.2 (message), 2 (windows, replacement, cancels) and 4.2
+(codes). `None` means that nothing speaks against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from seawall.account import MarketStatus, Side
+from seawall.simulator import ruler
+from seawall.simulator.exchange import Exchange, ReduceOnly
+from seawall.simulator.messages import (
+    CONDITIONAL,
+    FILL_OR_KILL,
+    GOOD_TIL_TIME,
+    IMMEDIATE_OR_CANCEL,
+    LONG_TERM,
+    NO_CONDITION,
+    POST_ONLY,
+    SHORT_TERM,
+    STOP_LOSS,
+    SUBACCOUNT_NUMBER_MAX,
+    TAKE_PROFIT,
+    BatchCancel,
+    CancelOrder,
+    CheckResult,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
+from seawall.simulator.state import MarketState, OpenOrder
+
+STATEFUL_WINDOW_SECONDS = 95 * 24 * 3_600
+BATCH_CANCEL_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """Where the chain stands when an order is judged: the block it would enter, the time before."""
+
+    next_height: int
+    time_s: int  # Unix seconds of the last block
+    window: int  # good-til-block window, 40 or 20
+
+
+def clob(code: int, log: str) -> CheckResult:
+    """A refusal of the clob module."""
+    return CheckResult(code=code, codespace="clob", log=log)
+
+
+def refuse_order(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | None:
+    """Why an order is not taken, judged on the exchange's state; None where it is."""
+    return (
+        _malformed(order)
+        or _unfit(exchange, order, now)
+        or (
+            refuse_in_memory(exchange, order)
+            if order.order_id.is_short_term
+            else _refuse_stateful(exchange, order)
+        )
+    )
+
+
+def refuse_cancel(exchange: Exchange, cancel: CancelOrder, now: Now) -> CheckResult | None:
+    """Why a cancel is not taken; None where it is."""
+    order_id = cancel.order_id
+    if exchange.market_of_clob(order_id.clob_pair_id) is None:
+        return clob(8, f"clob pair {order_id.clob_pair_id} does not exist")
+    if not order_id.is_short_term:
+        return _refuse_stateful_cancel(exchange, cancel, now)
+    late = _outside_window(cancel.good_til_block, now)
+    if late is not None:
+        return late
+    if exchange.cancels.get(order_id, -1) >= cancel.good_til_block:
+        return clob(9, "a cancel with this or a later good-til-block is in place")
+    return None
+
+
+def refuse_batch(batch: BatchCancel, now: Now) -> CheckResult | None:
+    """Why a batch cancel is not taken; that nothing was cancelled is no reason (ORDERS.md 2.3)."""
+    pairs = [pair for pair, _ in batch.cancels]
+    ids = [client_id for _, client_ids in batch.cancels for client_id in client_ids]
+    if not ids or len(ids) > BATCH_CANCEL_MAX or len(set(pairs)) != len(pairs):
+        return clob(45, f"{len(ids)} ids over {len(pairs)} batches: 1 to 100, one batch a pair")
+    return _outside_window(batch.good_til_block, now)
+
+
+def refuse_in_memory(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
+    """The memclob's refusals in its order: cancelled, replacement, filled, side, IOC again."""
+    order_id = order.order_id
+    if exchange.cancels.get(order_id, -1) >= order.good_til_block:
+        return clob(7, "order is already cancelled by a cancel with this good-til-block or later")
+    resting = exchange.resting(order_id)
+    if resting is not None and (spoiled := _bad_replacement(order, resting)):
+        return spoiled
+    filled = exchange.filled(order_id)
+    market = exchange.market_of_clob(order_id.clob_pair_id)
+    assert market is not None
+    if filled and order.quantums - filled < market.spec.step_base_quantums:
+        return clob(24, f"order is fully filled: {filled} of {order.quantums}")
+    if order.reduce_only and exchange.rules.reduce_only is ReduceOnly.HONOURED:
+        position = exchange.account(order_id.subaccount).quantums(market.spec.perpetual_id)
+        assert order.side is not None
+        if position * order.side.sign >= 0:
+            return clob(2001, f"reduce-only {order.side} would increase position {position}")
+    if order.time_in_force == IMMEDIATE_OR_CANCEL and filled:
+        return clob(2004, f"immediate-or-cancel order has filled {filled} already")
+    return None
+
+
+def good_til_second(order: PlaceOrder) -> int | None:
+    """Unix second after which a stateful order is gone; None for a short-term one."""
+    return None if order.order_id.is_short_term else order.good_til_block_time
+
+
+def _malformed(order: PlaceOrder) -> CheckResult | None:
+    """The stateless checks of the message, in the order made (ORDERS.md 1.2)."""
+    order_id = order.order_id
+    if order.time_in_force == FILL_OR_KILL:
+        return clob(48, "fill-or-kill has been deprecated")
+    if bad := bad_subaccount(order_id.subaccount):
+        return bad
+    if order.time_in_force not in (GOOD_TIL_TIME, IMMEDIATE_OR_CANCEL, POST_ONLY):
+        return clob(44, f"time in force {order.time_in_force} is unknown")
+    if order.side is None:
+        return clob(3, "side is unspecified")
+    if order.quantums <= 0:
+        return clob(4, "quantums must be above 0")
+    return _bad_flags(order) or _bad_terms(order)
+
+
+def _bad_flags(order: PlaceOrder) -> CheckResult | None:
+    """Good-til fields and the combinations that the order's flags allow."""
+    match order.order_id.order_flags:
+        case 0:
+            if order.good_til_block <= 0:
+                return clob(5, "short-term order without good-til-block")
+        case 32 | 64:
+            if order.good_til_block_time <= 0:
+                return clob(3001, "stateful order without good-til-block-time")
+        case other:
+            return clob(3000, f"order flag {other} is not one of 0, 32, 64")
+    is_immediate = order.time_in_force == IMMEDIATE_OR_CANCEL
+    if order.order_id.order_flags == LONG_TERM and is_immediate:
+        return clob(3002, "long-term orders cannot require immediate execution")
+    if order.reduce_only and not is_immediate:
+        return clob(9003, "reduce-only is allowed with immediate-or-cancel only")
+    return None
+
+
+def _bad_terms(order: PlaceOrder) -> CheckResult | None:
+    """Price and condition."""
+    if order.subticks <= 0:
+        return clob(6, "subticks must be above 0")
+    is_conditional = order.order_id.order_flags == CONDITIONAL
+    if is_conditional and order.condition_type not in (STOP_LOSS, TAKE_PROFIT):
+        return clob(6000, "conditional order without condition type")
+    if is_conditional and order.trigger_subticks <= 0:
+        return clob(6001, "conditional order without trigger")
+    if not is_conditional and order.condition_type != NO_CONDITION:
+        return clob(6000, "condition on an order that is not conditional")
+    if not is_conditional and order.trigger_subticks != 0:
+        return clob(6001, "trigger on an order that is not conditional")
+    return None
+
+
+def bad_subaccount(subaccount: SubaccountId) -> CheckResult | None:
+    """The refusal of a subaccount number that the chain does not have."""
+    if 0 <= subaccount.number <= SUBACCOUNT_NUMBER_MAX:
+        return None
+    log = f"subaccount number {subaccount.number} is not within 0 and {SUBACCOUNT_NUMBER_MAX}"
+    return CheckResult(code=200, codespace="subaccounts", log=log)
+
+
+def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | None:
+    """The checks against market and clock."""
+    market = exchange.market_of_clob(order.order_id.clob_pair_id)
+    if market is None:
+        return clob(8, f"clob pair {order.order_id.clob_pair_id} does not exist")
+    spec = market.spec
+    if order.subticks % spec.subticks_per_tick:
+        return clob(12, f"subticks {order.subticks} not a multiple of {spec.subticks_per_tick}")
+    if order.quantums % spec.step_base_quantums:
+        return clob(12, f"quantums {order.quantums} not a multiple of {spec.step_base_quantums}")
+    if spec.status is not MarketStatus.ACTIVE:
+        return clob(34, f"{spec.ticker} is {spec.status}")
+    if order.order_id.order_flags == SHORT_TERM:
+        return _outside_window(order.good_til_block, now)
+    if order.good_til_block_time <= now.time_s:
+        return clob(3003, f"good-til-block-time {order.good_til_block_time} passed {now.time_s}")
+    if order.good_til_block_time > now.time_s + STATEFUL_WINDOW_SECONDS:
+        return clob(3004, "good-til-block-time is more than 95 days ahead")
+    if order.trigger_subticks % spec.subticks_per_tick:
+        return clob(12, f"trigger {order.trigger_subticks} is off the tick")
+    return None
+
+
+def _outside_window(good_til_block: int, now: Now) -> CheckResult | None:
+    """The refusal of a good-til-block that has passed or lies too far ahead (ORDERS.md 2.1)."""
+    if good_til_block < now.next_height:
+        return clob(10, f"height {now.next_height} exceeds good-til-block {good_til_block}")
+    if good_til_block > now.next_height + now.window:
+        return clob(11, f"good-til-block {good_til_block} exceeds {now.next_height} + {now.window}")
+    return None
+
+
+def _bad_replacement(order: PlaceOrder, resting: OpenOrder) -> CheckResult | None:
+    """Why an order may not take the place of the one that rests under its id (ORDERS.md 2.2)."""
+    known = resting.order
+    is_same_kind = (order.side, order.time_in_force, order.reduce_only) == (
+        known.side,
+        known.time_in_force,
+        known.reduce_only,
+    )
+    is_later = (order.good_til_block, _digest(order)) > (known.good_til_block, _digest(known))
+    if is_same_kind and is_later:
+        return None
+    return clob(20, "an order with this id rests and is not replaced by this one")
+
+
+def _digest(order: PlaceOrder) -> bytes:
+    return hashlib.sha256(repr(order).encode()).digest()
+
+
+def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
+    """What state says against a long-term or conditional order."""
+    order_id = order.order_id
+    if exchange.resting(order_id) is not None or order_id in exchange.untriggered:
+        return clob(3005, "a stateful order with this id exists")
+    if order_id.order_flags == LONG_TERM and not _is_collateralized(exchange, order):
+        return clob(3007, "the account would not hold the margin of this order if it filled")
+    return None
+
+
+def _is_collateralized(exchange: Exchange, order: PlaceOrder) -> bool:
+    """Whether the account may have the whole order filled at its price, with the maker fee."""
+    market = exchange.market_of_clob(order.order_id.clob_pair_id)
+    assert market is not None
+    assert order.side is not None
+    account = exchange.settled(order.order_id.subaccount)
+    after = exchange.with_trade(
+        account,
+        market.spec.perpetual_id,
+        order.side.sign * order.quantums,
+        cash_of(market, order.side, order.quantums, order.subticks, exchange.rules.fees.maker_ppm),
+    )
+    verdict = ruler.judge(exchange.risk(account), exchange.risk(after))
+    return verdict is ruler.Verdict.SUCCESS
+
+
+def cash_of(market: MarketState, side: Side, quantums: int, subticks: int, fee_ppm: int) -> int:
+    """Signed change of USDC of a fill, fee included."""
+    quote = ruler.fill_quote(subticks, quantums, market.spec.quantum_conversion_exponent)
+    return -side.sign * quote - ruler.fee(quote, fee_ppm)
+
+
+def _refuse_stateful_cancel(
+    exchange: Exchange, cancel: CancelOrder, now: Now
+) -> CheckResult | None:
+    """What state says against the cancel of a stateful order."""
+    known = exchange.resting(cancel.order_id) or exchange.untriggered.get(cancel.order_id)
+    if known is None:
+        return clob(3006, "no stateful order with this id exists")
+    if cancel.good_til_block_time < known.order.good_til_block_time:
+        return clob(29, "the cancel's good-til-block-time is before the order's")
+    if cancel.good_til_block_time <= now.time_s:
+        return clob(3003, "the cancel's good-til-block-time has passed")
+    return None
+
+
+def short_term_ids(batch: BatchCancel) -> tuple[OrderId, ...]:
+    """The order ids that a batch cancel names."""
+    return tuple(
+        OrderId(
+            subaccount=batch.subaccount,
+            client_id=client_id,
+            order_flags=SHORT_TERM,
+            clob_pair_id=pair,
+        )
+        for pair, client_ids in batch.cancels
+        for client_id in client_ids
+    )

@@ -1,0 +1,256 @@
+"""The indexer's websocket: connections, subscriptions, and the news of each block.
+
+The messages of a block go out in a fixed order: order books, trades, markets, subaccounts, parent
+subaccounts, and last the block height, so that a client which waits for the height has seen all of
+its block. Liveness, ids and batching as in reference ORDERS.md section 9.5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from seawall.account import PARENTS
+from seawall.simulator.messages import SubaccountId
+from seawall.simulator.serve import rest, shapes
+from seawall.simulator.serve.connection import Connection, Topic
+from seawall.simulator.serve.node import Levels, News, Node
+from seawall.simulator.serve.records import Changes
+from seawall.simulator.serve.shapes import Json, Value
+
+VERSIONS: Mapping[str, str] = {
+    "v4_orderbook": "1.0.0",
+    "v4_trades": "2.1.0",
+    "v4_markets": "1.0.0",
+    "v4_subaccounts": "3.0.0",
+    "v4_parent_subaccounts": "3.0.0",
+    "v4_block_height": "1.0.0",
+}
+OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED")
+
+
+class NoSuchTopic(Exception):
+    """A subscription that cannot be; the text goes to the client."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Contents of one message, with the child they are about on the parent channel."""
+
+    body: Json
+    child: int | None = None
+
+
+class Feed:
+    """All connections of the venue and what they listen to."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._connections: set[Connection] = set()
+        self._books: dict[str, tuple[Levels, Levels]] = {}  # as last told, by ticker
+        self._writers: Mapping[str, Callable[[str, News], Iterator[Contents]]] = {
+            "v4_orderbook": self._orderbook,
+            "v4_trades": self._trades,
+            "v4_markets": self._markets,
+            "v4_subaccounts": self._subaccount,
+            "v4_parent_subaccounts": self._parent,
+            "v4_block_height": self._height,
+        }
+
+    @property
+    def connections(self) -> frozenset[Connection]:
+        """Whoever is connected now."""
+        return frozenset(self._connections)
+
+    def join(self, connection: Connection) -> None:
+        """Count a connection in."""
+        self._connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self._connections.discard(connection)
+
+    def topic(self, channel: object, name: object) -> Topic:
+        """The topic of a subscription message; raises NoSuchTopic."""
+        if not isinstance(channel, str) or channel not in VERSIONS:
+            raise NoSuchTopic(f"Invalid channel: {channel}")
+        if channel in ("v4_markets", "v4_block_height"):
+            return Topic(channel, channel)
+        if not isinstance(name, str) or not self._is_valid(channel, name):
+            raise NoSuchTopic(f"Invalid subscription id for channel: ({channel}-{name})")
+        return Topic(channel, name)
+
+    def snapshot(self, topic: Topic) -> Json:
+        """Contents of `subscribed`: what REST would answer now; {} for an unknown account."""
+        node = self._node
+        match topic.channel:
+            case "v4_markets":
+                return shapes.markets(node.state)
+            case "v4_block_height":
+                return shapes.height(node.state)
+            case "v4_orderbook":
+                return shapes.orderbook(*self._told_book(topic.name))
+            case "v4_trades":
+                return rest.trades(node, topic.name)
+            case "v4_subaccounts":
+                return self._account_snapshot(_subaccount_id(topic.name))
+            case _:
+                return self._parent_snapshot(_subaccount_id(topic.name))
+
+    def publish(self, news: News) -> None:
+        """Tell every subscriber what a block brought, in the order of the channels."""
+        wanted: dict[str, list[str]] = {}
+        for connection in self._connections:
+            for topic in connection.topics:
+                names = wanted.setdefault(topic.channel, [])
+                if topic.name not in names:
+                    names.append(topic.name)
+        for channel, write in self._writers.items():
+            for name in wanted.get(channel, ()):
+                for contents in write(name, news):
+                    self._send(Topic(channel, name), contents)
+
+    def _send(self, topic: Topic, contents: Contents) -> None:
+        body = json.dumps(contents.body, separators=(",", ":"))
+        for connection in tuple(self._connections):
+            if topic in connection.topics:
+                connection.tell(topic, VERSIONS[topic.channel], body, contents.child)
+
+    def _is_valid(self, channel: str, name: str) -> bool:
+        if channel in ("v4_orderbook", "v4_trades"):
+            return name in self._node.state.markets
+        address, slash, number = name.partition("/")
+        if not (address and slash and number.isdecimal()):
+            return False
+        return channel == "v4_subaccounts" or int(number) < PARENTS
+
+    def _told_book(self, ticker: str) -> tuple[Levels, Levels]:
+        """The book as its subscribers know it."""
+        is_heard = any(Topic("v4_orderbook", ticker) in c.topics for c in self._connections)
+        if not is_heard or ticker not in self._books:
+            self._books[ticker] = self._node.book(ticker)
+        return self._books[ticker]
+
+    def _account_snapshot(self, named: SubaccountId) -> Json:
+        state = self._node.state
+        account = state.accounts.get(named)
+        if account is None:
+            return {}
+        return {
+            "subaccount": shapes.subaccount(account, state, self._node.records),
+            "orders": self._open_orders(named),
+            "blockHeight": str(state.height),
+        }
+
+    def _parent_snapshot(self, named: SubaccountId) -> Json:
+        body = rest.parent(self._node, named)
+        if body is None:
+            return {}
+        children = self._node.state.subaccounts_of(named.owner)
+        orders = [
+            order
+            for child in children
+            if child.id.number % PARENTS == named.number
+            for order in self._open_orders(child.id)
+        ]
+        return {
+            "subaccount": body,
+            "orders": orders,
+            "blockHeight": str(self._node.state.height),
+        }
+
+    def _open_orders(self, named: SubaccountId) -> list[Json]:
+        return [
+            shapes.order(order, self._node.state)
+            for order in self._node.records.orders_of(named)
+            if order.event.status.value in OPEN_STATUSES
+        ]
+
+    def _orderbook(self, ticker: str, _: News) -> Iterator[Contents]:
+        before = self._books.get(ticker, ([], []))
+        after = self._node.book(ticker)
+        if after is before:
+            return
+        self._books[ticker] = after
+        changed: dict[str, Value] = {}
+        for side, old, new in zip(("bids", "asks"), before, after, strict=True):
+            levels = _changed_levels(old, new)
+            if levels:
+                changed[side] = levels
+        if changed:
+            yield Contents(body=changed)
+
+    def _trades(self, ticker: str, news: News) -> Iterator[Contents]:
+        fills = news.noted.trades.get(ticker, ())
+        if fills:
+            yield Contents(body={"trades": [shapes.trade(one, news.state) for one in fills]})
+
+    def _markets(self, _: str, news: News) -> Iterator[Contents]:
+        block, markets = news.block, news.state.markets
+        if block.funding:
+            rates: dict[str, Value] = {
+                tick.ticker: {"nextFundingRate": shapes.text(markets[tick.ticker].hourly_rate)}
+                for tick in block.funding
+            }
+            yield Contents(body={"trading": rates})
+        if block.prices:
+            prices: dict[str, Value] = {
+                update.ticker: {
+                    "oraclePrice": shapes.text(shapes.oracle(markets[update.ticker])),
+                    "effectiveAt": shapes.iso(block.time),
+                    "effectiveAtHeight": str(block.height),
+                    "marketId": markets[update.ticker].spec.market_id,
+                }
+                for update in block.prices
+            }
+            yield Contents(body={"oraclePrices": prices})
+
+    def _subaccount(self, name: str, news: News) -> Iterator[Contents]:
+        named = _subaccount_id(name)
+        changes = news.noted.by_subaccount.get(named)
+        if changes is not None:
+            yield from _account_contents(named, changes, news)
+
+    def _parent(self, name: str, news: News) -> Iterator[Contents]:
+        wanted = _subaccount_id(name)
+        for named, changes in news.noted.by_subaccount.items():
+            if named.owner == wanted.owner and named.number % PARENTS == wanted.number:
+                for contents in _account_contents(named, changes, news):
+                    yield Contents(body=contents.body, child=named.number)
+
+    def _height(self, _: str, news: News) -> Iterator[Contents]:
+        block = news.block
+        yield Contents(body={"blockHeight": str(block.height), "time": shapes.iso(block.time)})
+
+
+def _subaccount_id(name: str) -> SubaccountId:
+    address, _, number = name.partition("/")
+    return SubaccountId(owner=address, number=int(number))
+
+
+def _changed_levels(old: Levels, new: Levels) -> list[list[str]]:
+    """Levels whose size changed, absolute; "0" where one is gone."""
+    before, after = dict(old), dict(new)
+    gone = [[price, "0"] for price in before if price not in after]
+    return gone + [[price, size] for price, size in new if before.get(price) != size]
+
+
+def _account_contents(named: SubaccountId, changes: Changes, news: News) -> Iterator[Contents]:
+    """Positions, assets, orders and fills in one message; each transfer in one of its own."""
+    state, height = news.state, str(news.block.height)
+    body: dict[str, Value] = {}
+    if changes.positions:
+        body["perpetualPositions"] = [
+            shapes.feed_position(one, state) for one in changes.positions.values()
+        ]
+    if changes.has_new_usdc:
+        body["assetPositions"] = [shapes.feed_asset(state.subaccount(named.owner, named.number))]
+    if changes.orders:
+        body["orders"] = [shapes.feed_order(one, state) for one in changes.orders]
+    if changes.fills:
+        body["fills"] = [shapes.feed_fill(one, state) for one in changes.fills]
+    if body:
+        yield Contents(body={**body, "blockHeight": height})
+    for moved in changes.transfers:
+        yield Contents(body={"transfers": shapes.transfer(moved, named), "blockHeight": height})

@@ -1,0 +1,160 @@
+"""A whole venue from few words: traders with money and positions on a price path, then served."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from seawall.account import Side
+from seawall.simulator.chain import Chain
+from seawall.simulator.envelope import USDC_DENOM
+from seawall.simulator.keys import DemoKey, demo_key
+from seawall.simulator.play import Player
+from seawall.simulator.prices import Line, Path, Point
+from seawall.simulator.serve.server import Endpoints, Server, ServeSettings
+from seawall.simulator.serve.shapes import Json, Value, iso, text
+from seawall.simulator.setup import chain_on, equal_parts, fund, fund_wallet, open_book
+from seawall.units import DAY, MINUTE, Millis
+
+WALLET_DOLLARS = Decimal(1_000)  # a trader's own wallet, for gas and deposits by hand
+CALM_PRICES: Mapping[str, float] = {"BTC-USD": 100_000.0, "ETH-USD": 4_000.0, "SOL-USD": 200.0}
+CALM_DAYS = 7
+CALM_STEP = 0.0004  # standard deviation of a minute's move
+CALM_PULL = 0.98  # what is left of a deviation after a minute
+FLOAT_NAME = "float"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who is on the venue: equal traders with one book each, and a float wallet where it is > 0."""
+
+    accounts: int = 2
+    equity: Decimal = Decimal(10_000)
+    leverage: Decimal = Decimal(0)
+    side: Side = Side.BUY
+    float_dollars: Decimal = Decimal(0)
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """A venue that is set up and not yet served."""
+
+    player: Player
+    traders: tuple[DemoKey, ...]
+    float_key: DemoKey | None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Names of the traders by address."""
+        return {key.address: key.name for key in self.traders}
+
+
+def calm_path(seed: int, start: Millis) -> Path:
+    """A quiet week around fixed prices; the same for the same seed and start."""
+    lines: dict[str, Line] = {}
+    end = Millis(start + CALM_DAYS * DAY)
+    for ticker, price in CALM_PRICES.items():
+        chance = random.Random(f"{seed}|{ticker}")
+        deviation, points = 0.0, []
+        for at in range(start, end + 1, MINUTE):
+            points.append(Point(Millis(at), price * (1 + deviation)))
+            deviation = CALM_PULL * deviation + chance.gauss(0, CALM_STEP)
+        lines[ticker] = Line(points)
+    return Path(lines, start=start, end=end, name="calm")
+
+
+def produce(path: Path, cast: Cast) -> Production:
+    """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts."""
+    chain = chain_on(path)
+    traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
+    tickers = tuple(chain.committed.markets)
+    for key in traders:
+        fund_wallet(chain, key.address, WALLET_DOLLARS)
+        fund(chain, key.address, 0, cast.equity)
+        if cast.leverage:
+            book = equal_parts(cast.equity, cast.leverage, tickers, cast.side)
+            open_book(chain, key.address, 0, book)
+    float_key = demo_key(cast.seed, FLOAT_NAME) if cast.float_dollars else None
+    if float_key is not None:
+        fund_wallet(chain, float_key.address, cast.float_dollars)
+    return Production(player=Player(chain, path), traders=traders, float_key=float_key)
+
+
+async def serve(
+    production: Production, settings: ServeSettings, announce: Callable[[Endpoints], None]
+) -> None:
+    """Serve a venue until it is cancelled or told to terminate; raises OperatorError."""
+    server = Server(production.player, settings, production.names)
+    async with server:
+        announce(server.endpoints)
+        stopped = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+        told = asyncio.create_task(stopped.wait())
+        played = asyncio.create_task(server.wait())
+        await asyncio.wait((told, played), return_when=asyncio.FIRST_COMPLETED)
+        if played.done():
+            played.result()  # raises what broke the block maker
+        await told  # prices that are over leave the venue up, for whoever reads how it ended
+
+
+def as_object(production: Production, endpoints: Endpoints, notes: tuple[str, ...]) -> Json:
+    """How to reach the venue, as one JSON object."""
+    chain: Chain = production.player.chain
+    path = production.player.path
+    return {
+        "node": endpoints.node,
+        "indexer": endpoints.rest,
+        "websocket": endpoints.websocket,
+        "step": f"{endpoints.rest}/seawall/step",
+        "start": f"{endpoints.rest}/seawall/start",
+        "state": f"{endpoints.rest}/seawall/state",
+        "chain_id": chain.chain_id,
+        "usdc_denom": USDC_DENOM,
+        "path": {"name": path.name, "start": iso(path.start), "end": iso(path.end)},
+        "accounts": [_account(key, chain) for key in production.traders],
+        "float": None if production.float_key is None else _key(production.float_key),
+        "notes": list(notes),
+    }
+
+
+def as_text(production: Production, endpoints: Endpoints, notes: tuple[str, ...]) -> str:
+    """How to reach the venue, for people."""
+    chain, path = production.player.chain, production.player.path
+    lines = [
+        f"A simulated dYdX, chain {chain.chain_id}, on loopback only.",
+        f"  node (gRPC)   {endpoints.node}",
+        f"  indexer       {endpoints.rest}",
+        f"  websocket     {endpoints.websocket}",
+        f"  prices        {path.name}, {iso(path.start)} to {iso(path.end)}",
+        "Any dYdX client connects, such as dydx-v4-client:",
+        "  from functools import partial",
+        "  from dydx_v4_client.network import NodeConfig, make_insecure",
+        f'  node = partial(NodeConfig, "{chain.chain_id}", chaintoken_denom="adv4tnt",',
+        f'                 usdc_denom="{USDC_DENOM}")',
+        f'  network = make_insecure(node, "{endpoints.rest}", "{endpoints.websocket}",',
+        f'                          "{endpoints.node}")',
+        "Demo keys, public and worth nothing: never send anything of value to them.",
+    ]
+    for key in production.traders:
+        lines += [f"  {key.name}  {key.address}/0", f"    {key.mnemonic}"]
+    if production.float_key is not None:
+        key = production.float_key
+        lines += [f"  {key.name}  {key.address}", f"    {key.mnemonic}"]
+    lines += [f"note: {note}" for note in notes]
+    lines.append("Ctrl-C stops it.")
+    return "\n".join(lines)
+
+
+def _key(key: DemoKey) -> dict[str, Value]:
+    return {"name": key.name, "address": key.address, "mnemonic": key.mnemonic}
+
+
+def _account(key: DemoKey, chain: Chain) -> Json:
+    state = chain.committed
+    equity = state.risk(state.subaccount(key.address, 0)).nc
+    return {**_key(key), "subaccount": 0, "equity": text(Decimal(equity).scaleb(-6))}

@@ -1,0 +1,141 @@
+"""The node's gRPC: queries at the newest or a pinned height, broadcasts, simulation, lookup.
+
+Every answer carries `x-cosmos-block-height` in its initial metadata: the height it speaks of. A
+request may pin one of the last heights with the same key. Methods that are not served are
+UNIMPLEMENTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import grpc
+from google.protobuf.message import DecodeError
+from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
+from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
+
+from seawall.simulator.serve.node import Node, NoSuchHeight
+from seawall.simulator.serve.queries import QUERIES, Answerer, NotFound
+from seawall.simulator.serve.shapes import iso
+from seawall.simulator.transactions import GAS_USED, Included
+
+HEIGHT = "x-cosmos-block-height"
+TX_SERVICE = "/cosmos.tx.v1beta1.Service/"
+MESSAGE_BYTES_MOST = 4 * 1024 * 1024
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MOST),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Call = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+class Services:
+    """Every method that the node serves."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._calls: dict[str, Call] = {q.path: self._query(q) for q in QUERIES.values()}
+        self._calls[f"{TX_SERVICE}BroadcastTx"] = self._broadcast
+        self._calls[f"{TX_SERVICE}Simulate"] = self._simulate
+        self._calls[f"{TX_SERVICE}GetTx"] = self._get_tx
+
+    def attach(self, server: grpc.aio.Server) -> None:
+        """Serve the methods, grouped by service, as bytes in and bytes out."""
+        services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
+        for path, call in self._calls.items():
+            _, name, method = path.split("/")
+            handler = grpc.unary_unary_rpc_method_handler(call)
+            services.setdefault(name, {})[method] = handler
+        server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(name, methods)
+                for name, methods in services.items()
+            )
+        )
+
+    def _query(self, query: Answerer) -> Call:
+        async def answer(request: bytes, context: Context) -> bytes:
+            try:
+                state = self._node.at_height(_pinned(context))
+            except NoSuchHeight as error:
+                await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            await context.send_initial_metadata(((HEIGHT, str(state.height)),))
+            try:
+                return query.respond(self._node.constants, state, request)
+            except NotFound as error:
+                await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+            except DecodeError as error:
+                await context.abort(grpc.StatusCode.INTERNAL, f"{query.path}: {error}")
+
+        return answer
+
+    async def _broadcast(self, request: bytes, context: Context) -> bytes:
+        asked = service.BroadcastTxRequest.FromString(request)
+        modes = (service.BROADCAST_MODE_SYNC, service.BROADCAST_MODE_ASYNC)
+        if asked.mode not in modes:
+            log = f"unsupported mode {asked.mode}; supported modes: sync, async"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, log)
+        await self._send_height(context)
+        receipt = self._node.admission.broadcast(asked.tx_bytes)
+        response = service.BroadcastTxResponse()
+        response.tx_response.txhash = receipt.hash
+        if asked.mode == service.BROADCAST_MODE_SYNC:
+            response.tx_response.code = receipt.result.code
+            response.tx_response.codespace = receipt.result.codespace
+            response.tx_response.raw_log = receipt.result.log
+        return bytes(response.SerializeToString())
+
+    async def _simulate(self, request: bytes, context: Context) -> bytes:
+        asked = service.SimulateRequest.FromString(request)
+        await self._send_height(context)
+        result = self._node.admission.simulate(asked.tx_bytes or asked.tx.SerializeToString())
+        if not result.is_accepted:
+            await context.abort(
+                grpc.StatusCode.UNKNOWN, f"{result.log} with gas used: '{GAS_USED}'"
+            )
+        response = service.SimulateResponse()
+        response.gas_info.gas_used = GAS_USED
+        return bytes(response.SerializeToString())
+
+    async def _get_tx(self, request: bytes, context: Context) -> bytes:
+        asked = service.GetTxRequest.FromString(request)
+        await self._send_height(context)
+        included = self._node.admission.find(asked.hash)
+        if included is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"tx not found: {asked.hash}")
+        return _included(included)
+
+    async def _send_height(self, context: Context) -> None:
+        await context.send_initial_metadata(((HEIGHT, str(self._node.state.height)),))
+
+
+def _included(included: Included) -> bytes:
+    response = service.GetTxResponse()
+    response.tx.CopyFrom(Tx.FromString(included.raw))
+    answer = response.tx_response
+    answer.height = included.height
+    answer.txhash = included.result.tx
+    answer.codespace = included.result.codespace
+    answer.code = included.result.code
+    answer.raw_log = included.result.log
+    answer.timestamp = iso(included.time)
+    answer.gas_used = GAS_USED
+    return bytes(response.SerializeToString())
+
+
+def _pinned(context: Context) -> int:
+    """The height that a request pins; 0 where it pins none. Raises NoSuchHeight for no number."""
+    for key, value in context.invocation_metadata() or ():
+        if key == HEIGHT:
+            try:
+                height = int(value)
+            except ValueError:
+                height = -1
+            if height < 0:
+                raise NoSuchHeight(f"invalid height header {value!r}: invalid request")
+            return height
+    return 0

@@ -1,0 +1,62 @@
+"""Setting the stage: wallets and accounts with money and positions out of nothing.
+
+Used before the first order; none of it is an event, so nobody sees a transfer or a fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from seawall.account import Side
+from seawall.simulator.chain import Chain, ChainSettings
+from seawall.simulator.markets import MARKETS, MarketSpec
+from seawall.simulator.messages import SubaccountId
+from seawall.simulator.prices import Path
+from seawall.units import BaseQuantums, oracle_dollars, quote_down, round_down
+
+
+def chain_on(
+    path: Path, settings: ChainSettings | None = None, markets: Sequence[MarketSpec] = MARKETS
+) -> Chain:
+    """A chain at the start of a path, with the markets that the path has prices for."""
+    return Chain(
+        start=path.start,
+        mids=path.prices(path.start),
+        settings=settings,
+        markets=[spec for spec in markets if spec.ticker in path.tickers],
+    )
+
+
+def fund(chain: Chain, owner: str, number: int, dollars: Decimal) -> None:
+    """Give a subaccount USDC."""
+    chain.endow(SubaccountId(owner=owner, number=number), quote_down(dollars))
+
+
+def fund_wallet(chain: Chain, address: str, dollars: Decimal) -> None:
+    """Give a wallet USDC; its account exists from then on."""
+    chain.credit(address, quote_down(dollars))
+
+
+def open_book(chain: Chain, owner: str, number: int, dollars: Mapping[str, Decimal]) -> None:
+    """Open positions of signed dollar notionals at the oracle price, without fee or fill.
+
+    Each size is cut to whole steps, toward zero.
+    """
+    for ticker, notional in dollars.items():
+        market = chain.committed.markets[ticker]
+        spec = market.spec
+        price = oracle_dollars(market.price, spec.oracle_exponent)
+        exact = int((abs(notional) / price).scaleb(-spec.atomic_resolution))
+        size = round_down(exact, spec.step_base_quantums)
+        signed = BaseQuantums(size if notional > 0 else -size)
+        if signed:
+            chain.assign(SubaccountId(owner=owner, number=number), ticker, signed)
+
+
+def equal_parts(
+    equity: Decimal, leverage: Decimal, tickers: Sequence[str], side: Side
+) -> dict[str, Decimal]:
+    """Signed dollars per market of a book of `leverage` times equity in equal parts."""
+    each = equity * leverage / len(tickers)
+    return dict.fromkeys(tickers, side.sign * each)

@@ -1,0 +1,289 @@
+"""What a node does with a transaction before and after the exchange sees it.
+
+Admission in the chain's order: bytes seen before, decoding, shape, timeout, account, fee, key,
+sequence, signature, and last `Chain.check`. Sources: reference ORDERS.md sections 2.4, 4.3, 5.3,
+5.4 and 7.1. One message a transaction is taken; the chain's free mix of stateful orders with a
+transfer is not served.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from seawall.simulator.chain import Chain
+from seawall.simulator.envelope import (
+    USDC_DENOM,
+    CannotDecode,
+    Transaction,
+    address_of,
+    decode,
+    hash_of,
+    is_signed,
+    refuse,
+)
+from seawall.simulator.events import Block, TxResult
+from seawall.simulator.messages import (
+    ACCEPTED,
+    CheckResult,
+    Deposit,
+    Message,
+    PlaceOrder,
+    Send,
+    Transfer,
+    Withdraw,
+    is_short_term,
+)
+from seawall.simulator.state import AccountState
+from seawall.simulator.wallets import refuse_transfer
+from seawall.units import Millis, QuoteQuantums
+
+KNOWN_BYTES_BLOCKS = 40  # how long bytes are remembered, also those that were refused
+NONCE_FROM = 2**40  # a sequence this large is a time in milliseconds
+NONCE_WINDOW_MS = 30_000
+NONCES_KEPT = 20
+GAS_PRICE_MILLIONTHS = 25_000  # uusdc per gas
+GAS_USED = 110_000  # what a simulated transaction reports, of the size of a real deposit
+INCLUDED_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a broadcast: the transaction's hash and what CheckTx said."""
+
+    hash: str
+    result: CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """A transaction that a block holds; short-term orders never get here."""
+
+    raw: bytes
+    height: int
+    time: Millis
+    result: TxResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many broadcasts this node has answered, and how many with code 0."""
+
+    received: int = 0
+    accepted: int = 0
+
+
+class Admission:
+    """Admits transactions to a chain and remembers what blocks made of them."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._chain_id = chain.chain_id
+        self._known: dict[str, int] = {}  # hash -> height at which it was first seen
+        self._raw: dict[str, bytes] = {}
+        self._included: dict[str, Included] = {}
+        self._nonces: dict[str, _Nonces] = {}
+        self.tally = Tally()
+
+    def broadcast(self, raw: bytes) -> Receipt:
+        """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them."""
+        name = hash_of(raw)
+        height = self._chain.committed.height
+        if name in self._known:
+            result = refuse(19, "tx already in mempool")
+        else:
+            self._known[name] = height
+            result = self._admit(raw)
+        self.tally = Tally(
+            received=self.tally.received + 1,
+            accepted=self.tally.accepted + int(result.is_accepted),
+        )
+        return Receipt(hash=name, result=result)
+
+    def simulate(self, raw: bytes) -> CheckResult:
+        """Whether the transaction would pass on committed state; signature and fee are not asked.
+
+        Like the real node it reads committed state, so the second transaction of a sender within a
+        block fails here.
+        """
+        try:
+            tx = decode(raw)
+        except CannotDecode as refusal:
+            return refusal.result
+        wallet = self._chain.committed.wallets.get(tx.signer)
+        if wallet is None:
+            return _unknown_address(tx.signer)
+        if not tx.is_short_term and tx.sequence < NONCE_FROM and tx.sequence != wallet.sequence:
+            return _wrong_sequence(wallet.sequence, tx.sequence)
+        spent = sum(_taken_from_wallet(message) for message in tx.messages)
+        if spent > wallet.balance:
+            return _insufficient(wallet.balance, spent)
+        return ACCEPTED
+
+    def find(self, name: str) -> Included | None:
+        """The included transaction of that hash; None where no block holds one."""
+        return self._included.get(name.upper())
+
+    def note(self, block: Block) -> None:
+        """Remember what a block did with its transactions and forget what has grown old."""
+        for result in block.results:
+            raw = self._raw.pop(result.tx, b"")
+            self._included[result.tx] = Included(
+                raw=raw, height=block.height, time=block.time, result=result
+            )
+        while len(self._included) > INCLUDED_KEPT:
+            del self._included[next(iter(self._included))]
+        oldest = block.height - KNOWN_BYTES_BLOCKS
+        while self._known and (first := next(iter(self._known))) and self._known[first] < oldest:
+            del self._known[first]
+
+    def _admit(self, raw: bytes) -> CheckResult:
+        try:
+            tx = decode(raw)
+        except CannotDecode as refusal:
+            return refusal.result
+        refused = self._refused_by_shape(tx)
+        if refused is not None:
+            return refused
+        wallet = self._chain.pending_account(tx.signer)
+        if wallet is None:
+            return _unknown_address(tx.signer)
+        fee = _fee(tx)
+        refused = self._refused_by_account(tx, wallet, fee)
+        if refused is not None:
+            return refused
+        if tx.is_clob:
+            result = self._chain.check(tx.messages[0], tx.hash)
+        else:
+            # The fee comes first: what the message then moves is what is left.
+            paid = self._chain.pay_fee(tx.signer, fee)
+            assert paid.is_accepted, paid.log
+            result = self._chain.check(tx.messages[0], tx.hash)
+            assert result.is_accepted, result.log
+        if result.is_accepted and not tx.is_short_term:
+            self._raw[tx.hash] = raw
+            self._count(tx)
+        return result
+
+    def _refused_by_shape(self, tx: Transaction) -> CheckResult | None:
+        if len(tx.messages) != 1:
+            what = "a short-term tx" if any(map(is_short_term, tx.messages)) else "this venue"
+            return refuse(18, f"{what} takes one message, got {len(tx.messages)}: invalid request")
+        message = tx.messages[0]
+        malformed = None if tx.is_clob else _refuse_money(message)
+        if malformed is not None:
+            return malformed
+        good_til = message.good_til_block if isinstance(message, PlaceOrder) else 0
+        if tx.is_short_term and 0 < tx.timeout_height < good_til:
+            log = f"timeout height {tx.timeout_height} is below good til block {good_til}"
+            return refuse(18, f"{log}: invalid request")
+        next_height = self._chain.committed.height + 1
+        if tx.timeout_height and next_height > tx.timeout_height:
+            log = f"block height: {next_height}, timeout height: {tx.timeout_height}"
+            return refuse(30, f"{log}: tx timeout height")
+        if tx.authenticators:
+            # Permissioned keys are looked up here once the venue keeps any.
+            log = f"authenticator {tx.authenticators[0]} not found for {tx.signer}"
+            return refuse(1, log, "dydxaccountplus")
+        return None
+
+    def _refused_by_account(
+        self, tx: Transaction, wallet: AccountState, fee: QuoteQuantums
+    ) -> CheckResult | None:
+        if not tx.is_clob:
+            least = -(-tx.gas_limit * GAS_PRICE_MILLIONTHS // 1_000_000)
+            if fee < least or tx.gas_limit == 0:
+                log = f"insufficient fees; got: {fee}{USDC_DENOM} required: {least}{USDC_DENOM}"
+                return refuse(13, f"{log}: insufficient fee")
+            if fee > wallet.balance:
+                return _insufficient(wallet.balance, fee)
+        if address_of(tx.public_key) != tx.signer:
+            log = f"pubKey does not match signer address {tx.signer} with signer index: 0"
+            return refuse(8, f"{log}: invalid pubkey")
+        refused = self._refused_by_sequence(tx, wallet)
+        if refused is not None:
+            return refused
+        if not is_signed(tx, self._chain_id, wallet.account_number):
+            log = (
+                "signature verification failed; please verify account number "
+                f"({wallet.account_number}), sequence ({tx.sequence}) and chain-id "
+                f"({self._chain_id})"
+            )
+            return refuse(4, f"{log}: unauthorized")
+        return None
+
+    def _refused_by_sequence(self, tx: Transaction, wallet: AccountState) -> CheckResult | None:
+        if tx.is_short_term:
+            return None
+        if tx.sequence >= NONCE_FROM:
+            nonces = self._nonces.setdefault(wallet.address, _Nonces())
+            return nonces.refused(tx.sequence, self._chain.committed.time)
+        if tx.sequence != wallet.sequence:
+            return _wrong_sequence(wallet.sequence, tx.sequence)
+        return None
+
+    def _count(self, tx: Transaction) -> None:
+        if tx.sequence >= NONCE_FROM:
+            self._nonces[tx.signer].remember(tx.sequence)
+        else:
+            self._chain.increment_sequence(tx.signer)
+
+
+class _Nonces:
+    """Timestamp nonces of one account: the largest twenty, and the largest one let go."""
+
+    def __init__(self) -> None:
+        self._kept: deque[int] = deque()
+        self._ejected = 0
+
+    def refused(self, nonce: int, block_time: Millis) -> CheckResult | None:
+        if abs(nonce - block_time) > NONCE_WINDOW_MS:
+            log = f"timestamp nonce {nonce} not within valid time window"
+            return refuse(32, f"{log}: incorrect account sequence")
+        is_too_old = len(self._kept) == NONCES_KEPT and nonce < min(self._kept)
+        if nonce in self._kept or nonce <= self._ejected or is_too_old:
+            return refuse(32, f"timestamp nonce {nonce} rejected: incorrect account sequence")
+        return None
+
+    def remember(self, nonce: int) -> None:
+        self._kept.append(nonce)
+        if len(self._kept) > NONCES_KEPT:
+            smallest = min(self._kept)
+            self._kept.remove(smallest)
+            self._ejected = max(self._ejected, smallest)
+
+
+def _refuse_money(message: Message) -> CheckResult | None:
+    match message:
+        case Deposit() | Withdraw() | Transfer() | Send():
+            return refuse_transfer(message)
+        case _:
+            return None
+
+
+def _fee(tx: Transaction) -> QuoteQuantums:
+    return QuoteQuantums(sum(coin.amount for coin in tx.fee if coin.denom == USDC_DENOM))
+
+
+def _taken_from_wallet(message: Message) -> int:
+    match message:
+        case Deposit():
+            return message.quantums
+        case Send():
+            return message.amount
+        case _:
+            return 0
+
+
+def _unknown_address(address: str) -> CheckResult:
+    return refuse(9, f"account {address} does not exist: unknown address")
+
+
+def _wrong_sequence(expected: int, got: int) -> CheckResult:
+    log = f"account sequence mismatch, expected {expected}, got {got}"
+    return refuse(32, f"{log}: incorrect account sequence")
+
+
+def _insufficient(balance: int, needed: int) -> CheckResult:
+    log = f"spendable balance {balance}{USDC_DENOM} is smaller than {needed}{USDC_DENOM}"
+    return refuse(5, f"{log}: insufficient funds")

@@ -1,0 +1,70 @@
+"""Hourly funding rates: the newest, and what a long and a short paid in nine hours out of ten."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from seawall.account import Funding, Missing
+from seawall.errors import NoSuchSubaccount, VenueError
+from seawall.units import HOUR, MINUTE, Millis
+from seawall.venue.dydx.indexer import Indexer
+
+log = logging.getLogger(__name__)
+
+AGE_MOST = HOUR  # a rate is set once an hour
+RETRY_AFTER = MINUTE
+
+
+class FundingRates:
+    """The trailing week's rates of the markets asked for, read again once an hour of `clock`."""
+
+    def __init__(self, indexer: Indexer, clock: Callable[[], Millis]) -> None:
+        self._indexer = indexer
+        self._clock = clock
+        self._rates: dict[str, Sequence[Decimal]] = {}
+        self._due_at: dict[str, Millis] = {}
+
+    def due(self, tickers: Iterable[str]) -> list[str]:
+        """Those of the markets whose rates are older than an hour."""
+        now = self._clock()
+        return sorted(ticker for ticker in tickers if self._due_at.get(ticker, now) <= now)
+
+    async def refresh(self, tickers: Iterable[str]) -> None:
+        """Read what is due; a market whose rates do not come keeps its old ones for now."""
+        due = self.due(tickers)
+        await asyncio.gather(*(self._read(ticker) for ticker in due))
+
+    def told(self, next_rates: Mapping[str, Decimal]) -> Mapping[str, Funding] | Missing:
+        """Funding by ticker; the current rate is the feed's estimate of this hour, if there is one.
+
+        A market too young for a history is told by that estimate. Missing where no market's rates
+        are known.
+        """
+        found: dict[str, Funding] = {}
+        for ticker, read in self._rates.items():
+            now = next_rates.get(ticker)
+            rates = read or ([] if now is None else [now])
+            if rates:
+                found[ticker] = Funding(
+                    rate=rates[0] if now is None else now,
+                    p90_long=p90([max(rate, Decimal(0)) for rate in rates]),
+                    p90_short=p90([max(-rate, Decimal(0)) for rate in rates]),
+                )
+        return found if found else Missing(reason="funding rates of no market read yet")
+
+    async def _read(self, ticker: str) -> None:
+        try:
+            self._rates[ticker] = await self._indexer.funding_rates(ticker)
+            self._due_at[ticker] = Millis(self._clock() + AGE_MOST)
+        except (VenueError, NoSuchSubaccount) as error:
+            self._due_at[ticker] = Millis(self._clock() + RETRY_AFTER)
+            log.info("event=funding_not_read ticker=%s reason=%s", ticker, error)
+
+
+def p90(values: Sequence[Decimal]) -> Decimal:
+    """The smallest value that at least nine in ten do not exceed (nearest rank)."""
+    assert values
+    return sorted(values)[-(-len(values) * 9 // 10) - 1]

@@ -1,0 +1,275 @@
+"""What the node says that changes slowly: tiers, clob pairs, fee, custom leverage, key reach.
+
+Read together at one height, and used for at most five minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import grpc
+from v4_proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
+from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest, QueryAccountResponse
+from v4_proto.dydxprotocol.accountplus.query_pb2 import (
+    GetAuthenticatorsRequest,
+    GetAuthenticatorsResponse,
+)
+from v4_proto.dydxprotocol.clob.query_pb2 import QueryAllClobPairRequest, QueryClobPairAllResponse
+from v4_proto.dydxprotocol.feetiers.query_pb2 import (
+    QueryUserFeeTierRequest,
+    QueryUserFeeTierResponse,
+)
+from v4_proto.dydxprotocol.perpetuals.perpetual_pb2 import PerpetualMarketType
+from v4_proto.dydxprotocol.perpetuals.query_pb2 import (
+    QueryAllLiquidityTiersRequest,
+    QueryAllLiquidityTiersResponse,
+    QueryAllPerpetualsRequest,
+    QueryAllPerpetualsResponse,
+    QueryParamsRequest,
+    QueryParamsResponse,
+)
+
+from seawall.account import KeyReach, MarketStatus, MarketType, Missing, Tier
+from seawall.errors import MalformedAnswer, VenueError, VenueUnreachable
+from seawall.units import Ppm, QuoteQuantums
+from seawall.venue.dydx import fields
+from seawall.venue.dydx.grid import Grid
+from seawall.venue.dydx.leverage import read_leverage
+from seawall.venue.dydx.rpc import Method, Wire, status_of
+
+ACCOUNT = Method("/cosmos.auth.v1beta1.Query/Account", QueryAccountResponse)
+ALL_CLOB_PAIRS = Method("/dydxprotocol.clob.Query/ClobPairAll", QueryClobPairAllResponse)
+ALL_PERPETUALS = Method("/dydxprotocol.perpetuals.Query/AllPerpetuals", QueryAllPerpetualsResponse)
+ALL_TIERS = Method(
+    "/dydxprotocol.perpetuals.Query/AllLiquidityTiers", QueryAllLiquidityTiersResponse
+)
+PERPETUALS_PARAMS = Method("/dydxprotocol.perpetuals.Query/Params", QueryParamsResponse)
+USER_FEE_TIER = Method("/dydxprotocol.feetiers.Query/UserFeeTier", QueryUserFeeTierResponse)
+AUTHENTICATORS = Method(
+    "/dydxprotocol.accountplus.Query/GetAuthenticators", GetAuthenticatorsResponse
+)
+
+STATUS_PREFIX = "STATUS_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A market as it is listed: names, resolutions and order granularity."""
+
+    grid: Grid
+    oracle_market_id: int
+    step_base_quantums: int
+    subticks_per_tick: int
+    status: MarketStatus
+    market_type: MarketType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Number and committed sequence of an address; both zero where it was never funded."""
+
+    number: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The slow parameters of one height."""
+
+    listings: Mapping[int, Listing]  # by perpetual id
+    tiers: Mapping[int, Tier]  # by tier id
+    taker_fee_ppm: Ppm
+    funding_clamp_factor_ppm: Ppm
+    owner_account: Account
+    custom_imf_ppm: Mapping[int, Mapping[int, Ppm] | Missing]  # by subaccount, then clob pair
+    key_reach: KeyReach | Missing
+
+    def custom_by_ticker(self, number: int) -> Mapping[str, Ppm] | Missing:
+        """Custom initial margin fractions of a subaccount by ticker, or why they are not known."""
+        by_clob_pair = self.custom_imf_ppm.get(number, Missing(reason="custom leverage: not read"))
+        if isinstance(by_clob_pair, Missing):
+            return by_clob_pair
+        grids = (listing.grid for listing in self.listings.values())
+        return {
+            grid.ticker: by_clob_pair[grid.clob_pair_id]
+            for grid in grids
+            if grid.clob_pair_id in by_clob_pair
+        }
+
+    def perpetual_of(self, ticker: str) -> int | None:
+        """The perpetual's id; None where the chain lists no such market."""
+        for perpetual_id, listing in self.listings.items():
+            if listing.grid.ticker == ticker:
+                return perpetual_id
+        return None
+
+
+async def read_parameters(
+    wire: Wire, *, owner: str, numbers: Iterable[int], key: bytes | None, height: int
+) -> Parameters:
+    """All slow parameters at one height; `key` is the trading key's public key, None without one.
+
+    Raises VenueError; custom leverage and key reach may be Missing instead.
+    """
+    wanted = tuple(numbers)
+    (listings, tiers, perpetuals, fee, account, reach, *leverages) = await asyncio.gather(
+        _listings(wire, height),
+        _tiers(wire, height),
+        wire.read(PERPETUALS_PARAMS, QueryParamsRequest(), height),
+        wire.read(USER_FEE_TIER, QueryUserFeeTierRequest(user=owner), height),
+        read_account(wire, owner, height),
+        _key_reach(wire, owner, key, height),
+        *(read_leverage(wire, owner, number, height) for number in wanted),
+    )
+    return Parameters(
+        listings=listings,
+        tiers=tiers,
+        taker_fee_ppm=Ppm(fee.tier.taker_fee_ppm),
+        funding_clamp_factor_ppm=Ppm(perpetuals.params.funding_rate_clamp_factor_ppm),
+        owner_account=account,
+        custom_imf_ppm=dict(zip(wanted, leverages, strict=True)),
+        key_reach=reach,
+    )
+
+
+async def read_account(wire: Wire, address: str, height: int) -> Account:
+    """Account number and committed sequence; an address never funded has neither."""
+    try:
+        answer = await wire.read(ACCOUNT, QueryAccountRequest(address=address), height)
+    except VenueUnreachable as error:
+        if status_of(error) is grpc.StatusCode.NOT_FOUND:
+            return Account(number=0, sequence=0)
+        raise
+    base = BaseAccount()
+    if not answer.account.Unpack(base):
+        raise MalformedAnswer(f"{address} is a {answer.account.type_url}, a BaseAccount expected")
+    return Account(number=base.account_number, sequence=base.sequence)
+
+
+async def _listings(wire: Wire, height: int) -> Mapping[int, Listing]:
+    perpetuals, clob_pairs = await asyncio.gather(
+        wire.pages(
+            ALL_PERPETUALS,
+            lambda page: QueryAllPerpetualsRequest(pagination=page),
+            lambda answer: answer.perpetual,
+            height,
+        ),
+        wire.pages(
+            ALL_CLOB_PAIRS,
+            lambda page: QueryAllClobPairRequest(pagination=page),
+            lambda answer: answer.clob_pair,
+            height,
+        ),
+    )
+    pairs = {
+        pair.perpetual_clob_metadata.perpetual_id: pair
+        for pair in clob_pairs
+        if pair.HasField("perpetual_clob_metadata")
+    }
+    isolated = PerpetualMarketType.PERPETUAL_MARKET_TYPE_ISOLATED
+    found: dict[int, Listing] = {}
+    for perpetual in perpetuals:
+        pair = pairs.get(perpetual.params.id)
+        if pair is None:
+            continue  # a market without a book can be neither opened nor closed yet
+        name = type(pair).Status.Name(pair.status).removeprefix(STATUS_PREFIX)
+        found[perpetual.params.id] = Listing(
+            grid=Grid(
+                ticker=perpetual.params.ticker,
+                perpetual_id=perpetual.params.id,
+                clob_pair_id=pair.id,
+                atomic_resolution=perpetual.params.atomic_resolution,
+                quantum_conversion_exponent=pair.quantum_conversion_exponent,
+            ),
+            oracle_market_id=perpetual.params.market_id,
+            step_base_quantums=pair.step_base_quantums,
+            subticks_per_tick=pair.subticks_per_tick,
+            # A status unknown to us must not be traded on.
+            status=MarketStatus(name) if name in MarketStatus.__members__ else MarketStatus.PAUSED,
+            market_type=(
+                MarketType.ISOLATED
+                if perpetual.params.market_type == isolated
+                else MarketType.CROSS
+            ),
+        )
+    return found
+
+
+async def _tiers(wire: Wire, height: int) -> Mapping[int, Tier]:
+    tiers = await wire.pages(
+        ALL_TIERS,
+        lambda page: QueryAllLiquidityTiersRequest(pagination=page),
+        lambda answer: answer.liquidity_tiers,
+        height,
+    )
+    return {
+        tier.id: Tier(
+            initial_margin_ppm=Ppm(tier.initial_margin_ppm),
+            maintenance_fraction_ppm=Ppm(tier.maintenance_fraction_ppm),
+            open_interest_lower_cap=QuoteQuantums(tier.open_interest_lower_cap),
+            open_interest_upper_cap=QuoteQuantums(tier.open_interest_upper_cap),
+        )
+        for tier in tiers
+    }
+
+
+async def _key_reach(wire: Wire, owner: str, key: bytes | None, height: int) -> KeyReach | Missing:
+    if key is None:
+        return Missing(reason="no trading key")
+    try:
+        answer = await wire.read(AUTHENTICATORS, GetAuthenticatorsRequest(account=owner), height)
+    except VenueError as error:
+        return Missing(reason=f"permissions of the trading key: {error}")
+    for authenticator in answer.account_authenticators:
+        reach = reach_of(authenticator.type, bytes(authenticator.config), key)
+        if reach is not None:
+            return reach
+    return Missing(reason="the owner has given the trading key no permission")
+
+
+def reach_of(kind: str, config: bytes, key: bytes) -> KeyReach | None:
+    """What an authenticator lets a public key trade; None where it does not name the key.
+
+    Only the recommended shape is understood: one signature, with filters, all of which hold
+    (ORDERS.md section 7.3).
+    """
+    if kind == "SignatureVerification":
+        return KeyReach() if config == key else None
+    if kind != "AllOf":
+        return None
+    try:
+        members = [_member(entry) for entry in fields.sequence(json.loads(config), "AllOf")]
+        if ("SignatureVerification", key) not in members:
+            return None
+        return KeyReach(
+            subaccounts=_filter(members, "SubaccountFilter"),
+            clob_pairs=_filter(members, "ClobPairIdFilter"),
+        )
+    except (ValueError, MalformedAnswer):
+        return None
+
+
+def _member(entry: object) -> tuple[str, bytes]:
+    member = fields.mapping(entry, "authenticator")
+    config = member.get("config")
+    if isinstance(config, str):
+        try:
+            return fields.text(member, "type"), base64.b64decode(config, validate=True)
+        except binascii.Error as error:
+            raise MalformedAnswer(f"authenticator config: {error}") from error
+    numbers = fields.sequence(config, "config")  # the stock client writes bytes as numbers
+    return fields.text(member, "type"), bytes(n for n in numbers if isinstance(n, int))
+
+
+def _filter(members: Iterable[tuple[str, bytes]], kind: str) -> frozenset[int] | None:
+    allowed: frozenset[int] | None = None
+    for name, config in members:
+        if name == kind:
+            named = frozenset(int(number) for number in config.decode().split(",") if number)
+            allowed = named if allowed is None else allowed & named
+    return allowed

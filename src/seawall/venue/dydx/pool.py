@@ -1,0 +1,98 @@
+"""Several nodes as one: in order of trust, failing ones last, a node that lags only in need."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import grpc
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
+
+from seawall.errors import MissingParameter, TornState, VenueError, VenueUnreachable
+from seawall.venue.dydx.node import Block, Node
+from seawall.venue.dydx.rpc import status_of
+
+log = logging.getLogger(__name__)
+
+PENALTY_S = 30.0  # so long a node that failed is asked last
+BEHIND_MOST = 10  # blocks
+ATTEMPTS = 2
+PAUSE_S = 0.1
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+T = TypeVar("T")
+
+
+class Nodes:
+    """Reads from the first node that answers and keeps up."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        assert urls
+        self.all = tuple(Node(url) for url in urls)
+        self._failed_at: dict[str, float] = {}
+        self._highest = 0
+
+    async def read(self, action: Callable[[Node, Block], Awaitable[T]], known_height: int) -> T:
+        """What `action` reads at a node's newest block.
+
+        A node that is far behind `known_height` is used only where no other answers. Raises
+        MissingParameter at once, and otherwise VenueUnreachable with the reasons of every node.
+        """
+        reasons: list[str] = []
+        lagging: list[tuple[int, Node]] = []
+        for node in self._in_order():
+            try:
+                block = await node.block()
+                if block.height + BEHIND_MOST < max(known_height, self._highest):
+                    lagging.append((block.height, node))
+                    continue
+                return await self._act(node, block, action)
+            except MissingParameter:
+                raise
+            except VenueError as error:
+                self._note(node, error, reasons)
+        for _, node in sorted(lagging, key=lambda pair: pair[0], reverse=True):
+            try:
+                return await self._act(node, await node.block(), action)
+            except VenueError as error:
+                self._note(node, error, reasons)
+        raise VenueUnreachable("; ".join(reasons))
+
+    async def close(self) -> None:
+        """Close all channels."""
+        await asyncio.gather(*(node.close() for node in self.all))
+
+    async def _act(
+        self, node: Node, block: Block, action: Callable[[Node, Block], Awaitable[T]]
+    ) -> T:
+        self._highest = max(self._highest, block.height)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_fixed(PAUSE_S),
+            reraise=True,
+        )
+        return await retrying(action, node, block)
+
+    def _in_order(self) -> list[Node]:
+        now = asyncio.get_running_loop().time()
+
+        def is_penalised(node: Node) -> bool:
+            failed = self._failed_at.get(node.url)
+            return failed is not None and now - failed < PENALTY_S
+
+        return sorted(self.all, key=is_penalised)
+
+    def _note(self, node: Node, error: VenueError, reasons: list[str]) -> None:
+        self._failed_at[node.url] = asyncio.get_running_loop().time()
+        reasons.append(str(error))
+        log.info("event=node_failed url=%s reason=%s", node.url, error)
+
+
+def _may_pass(error: BaseException) -> bool:
+    # One address may hide several nodes, of which some have not seen the pinned block yet.
+    if isinstance(error, TornState):
+        return True
+    return isinstance(error, VenueUnreachable) and status_of(error) not in LOST

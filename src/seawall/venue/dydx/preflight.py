@@ -1,0 +1,74 @@
+"""What is checked once before a venue is relied on: the right chain, and an account that exists."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import grpc
+
+from seawall.errors import NoSuchSubaccount, SettingsError, VenueError, VenueUnreachable
+from seawall.venue.dydx.indexer import Indexer
+from seawall.venue.dydx.node import Block, Node
+from seawall.venue.dydx.pool import Nodes
+from seawall.venue.dydx.rpc import status_of
+
+log = logging.getLogger(__name__)
+
+TESTED_VERSION = (9, 8)
+
+
+async def check_chain(nodes: Nodes, chain_id: str) -> None:
+    """Refuse a node of another chain; say once where a node is newer than what was tested.
+
+    Raises SettingsError, and VenueUnreachable where no node answers.
+    """
+    reasons = []
+    for node in nodes.all:
+        try:
+            info = await node.info()
+        except VenueUnreachable as error:
+            if status_of(error) is not grpc.StatusCode.UNIMPLEMENTED:
+                reasons.append(str(error))
+            continue
+        if info.chain_id != chain_id:
+            raise SettingsError(
+                f"{node.url} is a node of {info.chain_id}, but venue.chain_id is {chain_id}: "
+                "correct venue.nodes or venue.chain_id"
+            )
+        numbers = re.findall(r"\d+", info.version)
+        if tuple(int(number) for number in numbers[:2]) > TESTED_VERSION:
+            tested = ".".join(str(number) for number in TESTED_VERSION)
+            log.warning(
+                "event=node_newer url=%s version=%s tested=%s", node.url, info.version, tested
+            )
+    if len(reasons) == len(nodes.all):
+        raise VenueUnreachable("; ".join(reasons))
+
+
+async def check_subaccount(nodes: Nodes, indexer: Indexer, owner: str, number: int) -> None:
+    """Refuse an account that nobody has ever seen; raises NoSuchSubaccount or VenueUnreachable.
+
+    A node answers for an unknown subaccount with an empty one, so only the indexer can tell a
+    subaccount that was emptied from one that never was.
+    """
+
+    async def read(node: Node, block: Block) -> bool:
+        return await node.is_unknown(owner, number, block.height)
+
+    if not await nodes.read(read, 0):
+        return
+    refusal = f"no such subaccount: {owner}/{number}: the chain holds nothing for it"
+    try:
+        known = await indexer.subaccounts(owner)
+    except NoSuchSubaccount:
+        raise NoSuchSubaccount(
+            f"{refusal} and the indexer has never seen it: check account.address"
+        ) from None
+    except VenueError as error:
+        raise NoSuchSubaccount(
+            f"{refusal}, and whether it was ever used cannot be asked: {error}"
+        ) from error
+    if number not in known:
+        numbers = ", ".join(str(n) for n in sorted(known)) or "none"
+        raise NoSuchSubaccount(f"{refusal}; known for this address: {numbers}")

@@ -1,0 +1,71 @@
+"""`seawall check`: what it prints, where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seawall.cli.check import app
+from tests.rulefile.texts import DEMO, SHIPPED, one_rule
+
+BAD = one_rule(trigger='"> 9_000"', mode="live")
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(BAD)
+    return path
+
+
+def test_a_file_that_loads_ends_with_0_and_says_what_it_holds() -> None:
+    result = CliRunner().invoke(app, [str(SHIPPED)])
+
+    assert result.exit_code == 0
+    first, limits, *warnings = result.stdout.splitlines()
+    assert first.startswith(f"{SHIPPED}: 10 rules, 17 levels, 3 scenarios, would load as ")
+    assert "losing at most 12% in twin-gap allows a book of 1.04x equity minus buffer" in limits
+    assert all(line.startswith(f"warning: {SHIPPED}:") for line in warnings)
+
+
+def test_a_file_that_does_not_load_ends_with_2_and_says_everything_at_once(bad: Path) -> None:
+    result = CliRunner().invoke(app, [str(bad)])
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    trigger, mode, consequence = result.stderr.splitlines()
+    assert trigger.startswith(f"{bad}:5:14 `9_000`: the unit is missing")
+    assert mode.startswith(f"{bad}:7:11 `live`")
+    assert consequence == "Not loaded; the running rule set stays in force."
+
+
+def test_a_file_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path / "gone.yaml")])
+
+    assert result.exit_code == 2
+    assert "gone.yaml:1:1 cannot be read: No such file or directory" in result.stderr
+
+
+def test_json_prints_one_object_and_nothing_else(bad: Path) -> None:
+    good = CliRunner().invoke(app, [str(DEMO), "--json"])
+    refused = CliRunner().invoke(app, [str(bad), "--json"])
+
+    assert (good.exit_code, refused.exit_code) == (0, 2)
+    loads = json.loads(good.stdout)
+    assert (loads["loads"], loads["rules"], loads["levels"]) == (True, 4, 6)
+    assert len(loads["digest"]) == 64
+    said = json.loads(refused.stdout)
+    assert said["loads"] is False
+    assert [(p["line"], p["column"]) for p in said["problems"]] == [(5, 14), (7, 11)]
+    assert refused.stderr == ""
+
+
+def test_the_default_is_the_considered_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SHIPPED.parents[1])
+
+    result = CliRunner().invoke(app, [])
+
+    assert result.stdout.startswith("config/rules.yaml: 10 rules")
