@@ -33,8 +33,6 @@ DEPTH_MAX = 32  # tables and lists within each other; a rule file needs eight
 
 # As YAML counts lines: `str.splitlines` knows more of them.
 LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-    r"\r\n|[\n\r\x85\u2028\u2029]"
-)  # as YAML counts lines; more in str.splitlines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
