@@ -22,8 +22,6 @@ from seawall.errors import JournalBroken, JournalError, OperatorError
 from seawall.journal.chain import Head, Row, Verified
 from seawall.journal.queries import Reader
 
-PIPE_WIDTH = 1_000  # nothing is cut where no terminal reads it
-
 app = typer.Typer(help="Read the journal, and prove that nobody changed it.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -47,6 +45,10 @@ def list_rows(
     if as_json:
         print(json.dumps([as_object(row) for row in rows], indent=2))
         return
+    if not sys.stdout.isatty():
+        for row in rows:
+            print(f"{row.seq:>6}  {time_of(row)}  {row.kind:<8} {words_of(row)}")
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("row", justify="right", no_wrap=True)
     table.add_column("time (UTC)", no_wrap=True)
@@ -54,7 +56,7 @@ def list_rows(
     table.add_column("what", no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(str(row.seq), time_of(row), escape(row.kind), escape(words_of(row)))
-    _console().print(table)
+    Console(highlight=False).print(table)
 
 
 @app.command("show")
@@ -174,7 +176,3 @@ def _opened(place: Path) -> Iterator[Reader]:
         raise JournalError(
             f"{place}: {error}; `seawall audit verify` names the first bad row"
         ) from None
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)

@@ -62,21 +62,7 @@ def _tick(body: Body) -> str:
 
 def _sending(body: Body) -> str:
     asked = ", ".join(str(rule) for rule in _list(body, "asked_by"))
-    return f"{body['id']} {_action(_part(body, 'action'))}" + (f" for {asked}" if asked else "")
-
-
-def _action(action: Body) -> str:
-    where = f"subaccount {action['subaccount']}"
-    match action["kind"]:
-        case "cancel":
-            return f"cancel order {action['client_id']} {where} {action['ticker']}"
-        case "top_up":
-            return f"deposit {_dollars(action['amount'])} into {where}"
-        case "reduce":
-            what = f"{str(action['side']).lower()} {action['ticker']} {where}"
-            return f"{what}: {action['quantums']} quantums, worst {action['subticks']} subticks"
-        case other:
-            return f"{other} {where}"
+    return f"{body['id']} {body['what']}" + (f" for {asked}" if asked else "")
 
 
 def _reply(body: Body) -> str:

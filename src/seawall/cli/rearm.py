@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from seawall.cli.place import JournalOption, journal_path
 
 app = typer.Typer()
 
@@ -13,7 +14,7 @@ app = typer.Typer()
 @app.command()
 def rearm(
     rule: Annotated[str, typer.Argument(help="RULE, or RULE/INSTANCE such as liq-move/0/BTC-USD.")],
-    journal: Annotated[Path, typer.Option(help="The guard's journal.")] = Path("seawall.db"),
+    journal: JournalOption = None,
 ) -> None:
     """Release what a rule has latched; the guard obeys at its next tick.
 
@@ -29,7 +30,7 @@ def rearm(
     from seawall.journal.codec import to_json
     from seawall.journal.store import Journal
 
-    with Journal.join(journal) as opened:
+    with Journal.join(journal_path(journal)) as opened:
         memory, _ = restore(opened)
         latched = [
             key

@@ -63,7 +63,7 @@ class Show:
         assert self.last is not None
         say = self._console.print
         for name, standing in zip(COLUMNS, self.last.standings, strict=True):
-            start, now = words.dollars(standing.equity_start), words.dollars(standing.equity)
+            start, now = words.cents(standing.equity_start), words.cents(standing.equity)
             say(f"{name}: {start} -> {now}, {standing.outcome}", style="bold", highlight=False)
         say(f"{len(self._tale.chapters)} interventions:", highlight=False)
         for chapter in self._tale.chapters.values():

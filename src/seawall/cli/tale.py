@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from seawall import words
 from seawall.action import Ending, Outcome
-from seawall.cli.words import action_words, clock
+from seawall.cli.words import clock
 from seawall.decide.memory import Decision
 from seawall.units import Millis, usd
 
@@ -66,7 +66,7 @@ class Tale:
             self.chapters[started.name] = Chapter(name=started.name, why=started.why, started_at=at)
         for numbered in decision.actions:
             self._by_action[numbered.id] = numbered.asked_by
-            self._words[numbered.id] = action_words(numbered.action)
+            self._words[numbered.id] = numbered.what
             for chapter in self._asking(numbered.id):
                 chapter.orders += 1
                 chapter.actions.append(numbered.id)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import assert_never
 
 from seawall import words
-from seawall.action import Action, Cancel, Outcome, Reduce, TopUp
+from seawall.action import Outcome
 from seawall.decide.memory import Decision
 from seawall.units import Millis, usd
 
@@ -25,9 +24,9 @@ def lines_of(decision: Decision) -> Iterator[str]:
     for message in decision.messages:
         yield f"{at}  {message.urgency:<7}  {message.text}"
     for numbered in decision.actions:
-        yield f"{at}  send     {numbered.id}: {action_words(numbered.action)}"
+        yield f"{at}  send     {numbered.id}: {numbered.what}"
     for numbered in decision.on_paper:
-        yield f"{at}  would    {action_words(numbered.action)}"
+        yield f"{at}  would    {numbered.what}"
     for outcome in decision.outcomes:
         yield f"{at}  outcome  {outcome_words(outcome)}"
     for ended in decision.ended:
@@ -35,20 +34,6 @@ def lines_of(decision: Decision) -> Iterator[str]:
     if decision.has_new_refusal:
         for refusal in decision.refusals:
             yield f"{at}  refused  {refusal.what}: {refusal.code}, {refusal.detail}"
-
-
-def action_words(action: Action) -> str:
-    """An action in a few words; sizes and prices are in the audit row."""
-    match action:
-        case Cancel():
-            return f"cancel order {action.client_id} in {action.subaccount}/{action.ticker}"
-        case TopUp():
-            amount = words.dollars(usd(action.amount))
-            return f"deposit {amount} into subaccount {action.subaccount}"
-        case Reduce():
-            return f"{action.side.lower()} {action.subaccount}/{action.ticker}, reduce-only"
-        case _:
-            assert_never(action)
 
 
 def outcome_words(outcome: Outcome) -> str:

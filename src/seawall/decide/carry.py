@@ -10,7 +10,7 @@ from seawall import action, limits, plan, units
 from seawall.account import MarketStatus, Missing, Observation
 from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import wants
+from seawall.decide import telling, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.memory import CancelSent, Memory, Numbered, Sent, TopUpSent
@@ -70,7 +70,7 @@ def carry(
             names.append(who)
     passed, refused = limits.judge(asked, seen, policy, _standing(memory, seen, live=live))
     numbered = _number(
-        memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True))
+        memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
     )
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=refused)
     return replace(carried, memory=_remember(carried, view)) if live else carried
@@ -220,10 +220,18 @@ def _standing(memory: Memory, seen: Observation, *, live: bool) -> Standing:
 
 
 def _number(
-    tick: int, passed: Sequence[Action], names: Mapping[Action, tuple[str, ...]]
+    tick: int,
+    passed: Sequence[Action],
+    names: Mapping[Action, tuple[str, ...]],
+    seen: Observation,
 ) -> tuple[Numbered, ...]:
     return tuple(
-        Numbered(id=f"{tick}.{index}", action=one, asked_by=names[one])
+        Numbered(
+            id=f"{tick}.{index}",
+            action=one,
+            asked_by=names[one],
+            what=telling.action_words(one, seen),
+        )
         for index, one in enumerate(passed)
     )
 

@@ -169,11 +169,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbered:
-    """An action with its id: TICK.INDEX."""
+    """An action with its id, TICK.INDEX, and what it is in words."""
 
     id: str
     action: Action
     asked_by: tuple[str, ...]
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

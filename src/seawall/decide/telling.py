@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from seawall import words
-from seawall.action import Cancel, Leg, Plan, Reduce, TopUp
+from seawall.account import Observation
+from seawall.action import Action, Cancel, Leg, Plan, Reduce, TopUp
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
@@ -99,6 +100,25 @@ def _do_words(rule: Rule, level: Level, do: Do) -> str:
             return "let no position grow"
         case _:
             assert_never(do)
+
+
+def action_words(action: Action, seen: Observation) -> str:
+    """An action in words, sizes in coins and prices in dollars."""
+    match action:
+        case Cancel():
+            return f"cancel order {action.client_id} in {action.subaccount}/{action.ticker}"
+        case TopUp():
+            amount = words.dollars(usd(action.amount))
+            return f"deposit {amount} into subaccount {action.subaccount}"
+        case Reduce():
+            market = seen.markets[action.ticker]
+            size, price = market.coins(action.quantums), market.dollars(action.subticks)
+            return (
+                f"{action.side.lower()} {size:,f} {action.subaccount}/{action.ticker} "
+                f"at {words.dollars(price)} or better"
+            )
+        case _:
+            assert_never(action)
 
 
 def done_words(actions: tuple[Numbered, ...], plan: Plan | None, key: str) -> str:

@@ -16,7 +16,7 @@ from seawall.venue.dydx import fields
 from seawall.venue.dydx.fields import Fields
 from seawall.venue.dydx.grid import Grid
 
-DEPTH = 100  # levels of each side that are shown
+DEPTH = 20  # levels of each side that are shown and journalled
 
 
 @dataclass(slots=True)
