@@ -77,6 +77,11 @@ def cents(value: Decimal) -> str:
     return dollars(value.quantize(_SHOWN_PLACES, context=_WIDE))
 
 
+def coins(value: Decimal) -> str:
+    """`1,234.5`: a size with every digit that says something."""
+    return _plain(value)
+
+
 def seconds(value: Decimal) -> str:
     """`10s` below two minutes or with a fraction, else as a duration."""
     is_short = abs(value) < 2 * MINUTE // SECOND

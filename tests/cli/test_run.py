@@ -1,0 +1,279 @@
+"""`seawall run` as a process against a venue as a process: what it sends, survives and refuses."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seawall.action import Reduce
+from seawall.agent import Kind, restore
+from seawall.alarm import Phase
+from seawall.journal.store import Journal
+from tests.cli.played import (
+    ROOT,
+    RULES,
+    SEAWALL,
+    Venue,
+    count,
+    guard,
+    guard_command,
+    read,
+    venue,
+    wait_until,
+)
+
+
+def is_over(place: Venue) -> bool:
+    return bool(place.state()["is_over"])
+
+
+def test_live_it_reduces_and_every_order_has_a_trace_and_an_end(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+
+    with venue(tmp_path) as place, guard(place, journal, "--live") as process:
+        place.start()
+        wait_until(lambda: is_over(place), "the end of the prices")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        state, account = place.state(), place.guarded
+
+    record = read(journal)
+    assert process.returncode == 0
+    assert record.sending
+    assert len(record.replies) == len(record.sending) == state["transactions"]["received"]
+    assert {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
+    assert not account["liquidated"]
+    assert "start    fatal-move/0/act#" in out
+    assert "stopped; orders on the chain stand as they are" in out
+
+
+def test_on_paper_no_transaction_reaches_the_venue(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+
+    with venue(tmp_path) as place, guard(place, journal) as process:
+        place.start()
+        wait_until(lambda: is_over(place), "the end of the prices")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+        state = place.state()
+
+    assert state["transactions"]["received"] == 0
+    assert read(journal).sending == []
+    assert "would    sell " in out
+    assert "dry-run: nothing is sent" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"), [(Kind.SENDING, 1), (Kind.REPLY, 1), (Kind.OUTCOME, 1), (Kind.SENDING, 6)]
+)
+def test_killed_in_the_middle_of_an_intervention_it_goes_on_and_sends_nothing_twice(
+    tmp_path: Path, kind: str, rows: int
+) -> None:
+    journal = tmp_path / "journal.db"
+
+    with venue(tmp_path) as place:
+        before = place.guarded["positions"]
+        with guard(place, journal, "--live") as first:
+            place.start()
+            wait_until(lambda: count(journal, kind) >= rows, f"{rows} {kind} rows")
+            first.kill()
+            first.wait()
+        killed_at = place.state()["height"]
+        with guard(place, journal, "--live") as second:
+            wait_until(lambda: is_over(place), "the end of the prices")
+            second.send_signal(signal.SIGINT)
+            second.communicate(timeout=20)
+        state, account = place.state(), place.guarded
+
+    record = read(journal)
+    assert state["height"] > killed_at
+    assert count(journal, Kind.START) == 2
+    assert second.returncode == 0
+    ids = Counter(
+        (one.action.subaccount, one.action.ticker, one.action.window)
+        for one in record.sending
+        if isinstance(one.action, Reduce)
+    )
+    assert set(ids.values()) == {1}
+    assert {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
+    assert len(record.outcomes) == len(record.sending)
+    assert state["transactions"]["received"] <= len(record.sending)
+    sold = Counter[str]()
+    for one in record.outcomes:
+        action = next(sent.action for sent in record.sending if sent.id == one.action_id)
+        assert isinstance(action, Reduce)
+        sold[action.ticker] += one.filled
+    atomic = {"BTC-USD": 10, "ETH-USD": 9, "SOL-USD": 7}
+    for ticker, exponent in atomic.items():
+        start = float(before[ticker]["size"])
+        now = float(account["positions"].get(ticker, {"size": 0})["size"])
+        assert round((start - now) * 10**exponent) == sold[ticker]
+    assert not account["liquidated"]
+
+
+@pytest.mark.parametrize("kind", [Kind.START, Kind.TICK, Kind.SENDING])
+def test_interrupted_at_any_moment_it_leaves_a_journal_that_verifies(
+    tmp_path: Path, kind: str
+) -> None:
+    journal = tmp_path / "journal.db"
+
+    with venue(tmp_path) as place, guard(place, journal, "--live") as process:
+        if kind != Kind.START:
+            place.start()
+        wait_until(lambda: count(journal, kind) >= 1, f"a {kind} row")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert process.returncode in (0, 130)
+    read(journal)
+
+
+def refused(place: Venue, *command: str, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=place.environment(**environment),
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.fixture(name="place", scope="module")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with venue(tmp_path_factory.mktemp("venue")) as running:
+        yield running
+
+
+def test_a_misspelt_rule_key_is_refused_with_its_place(place: Venue, tmp_path: Path) -> None:
+    rules, journal = tmp_path / "rules.yaml", tmp_path / "journal.db"
+    rules.write_text(RULES.read_text().replace("levels:", "levle:", 1))
+
+    code, said = refused(place, *guard_command(journal, rules=rules))
+
+    assert code == 2
+    assert "did you mean `levels`?" in said
+    assert str(rules) in said
+    assert not journal.exists()
+
+
+def test_a_journal_that_cannot_be_written_is_refused_with_a_remedy(place: Venue) -> None:
+    code, said = refused(place, *guard_command(Path("/proc/seawall.db")))
+
+    assert code == 1
+    assert "/proc/seawall.db" in said
+    assert "make it writable, or name another file" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("abandon " * 12, "keys.trading"),
+        ("not a mnemonic", "keys.trading"),
+        (
+            (
+                "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon "
+                "abandon about"
+            ),
+            "keys.trading",
+        ),
+    ],
+    ids=["wrong checksum", "no words", "somebody else's"],
+)
+def test_a_wrong_key_is_refused_and_never_shown(
+    place: Venue, tmp_path: Path, key: str, words: str
+) -> None:
+    journal = tmp_path / "journal.db"
+
+    code, said = refused(place, *guard_command(journal, "--live"), TRADING_KEY=key)
+
+    assert code == 2
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert key.strip() not in said
+    assert not journal.exists()
+
+
+def test_a_venue_that_is_not_there_is_said_with_its_address(place: Venue, tmp_path: Path) -> None:
+    nowhere = "127.0.0.1:9"
+
+    code, said = refused(
+        place, *guard_command(tmp_path / "journal.db"), SEAWALL_VENUE__NODES=nowhere
+    )
+
+    assert code == 4
+    assert "127.0.0.1:9" in said
+
+
+LATCHING = """\
+rules:
+  - id: usage
+    why: "Half of the margin is the end of the day."
+    measure: maintenance_usage
+    trigger: "> 50%"
+    do: [page, flatten]
+"""
+
+
+def test_a_latch_holds_until_rearm_and_both_are_in_the_journal(tmp_path: Path) -> None:
+    journal, rules = tmp_path / "journal.db", tmp_path / "rules.yaml"
+    rules.write_text(LATCHING)
+    rearm = (*SEAWALL, "rearm", "usage", "--journal", str(journal))
+
+    with venue(tmp_path) as place, guard(place, journal, "--live", rules=rules) as process:
+        place.start()
+        wait_until(lambda: is_over(place), "the end of the prices")
+        told = [refused(place, *rearm)]
+        wait_until(lambda: not latched(journal), "the guard to obey")
+        told.append(refused(place, *rearm))
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        account = place.guarded
+
+    assert account["positions"] == {}
+    assert [code for code, _ in told] == [0, 2]
+    assert "usage/0 is not latched" in told[1][1] or "nothing is latched" in told[1][1]
+    assert "Stays until `seawall rearm usage`." in out
+    assert count(journal, Kind.COMMAND) == 1
+
+
+def latched(journal: Path) -> bool:
+    with Journal.join(journal) as opened:
+        memory, _ = restore(opened)
+    return any(
+        state.phase is Phase.LATCHED for held in memory.alarms.values() for state in held.levels
+    )
+
+
+def test_a_changed_byte_is_found_by_the_auditor(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    with venue(tmp_path) as place, guard(place, journal, "--live") as process:
+        place.start()
+        wait_until(lambda: count(journal, Kind.OUTCOME) >= 1, "an outcome")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    with sqlite3.connect(journal) as database:
+        seq, body = database.execute(
+            "select seq, body from rows where kind = 'outcome' limit 1"
+        ).fetchone()
+        database.execute("update rows set body = ? where seq = ?", (body.replace("1", "2", 1), seq))
+    database.close()
+
+    done = subprocess.run(
+        [*SEAWALL, "audit", "verify", "--journal", str(journal)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert f"row {seq}" in done.stderr
