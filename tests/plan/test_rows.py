@@ -54,7 +54,8 @@ def bare(on: View) -> Frame:
 def assert_row(row: Row, *, btc: float, sol: float, weight: float, least: float) -> None:
     assert row.gain.get(BTC, 0.0) == pytest.approx(btc)
     assert row.gain.get(SOL, 0.0) == pytest.approx(sol)
-    assert (row.drag, row.cash) == (pytest.approx(weight), pytest.approx(weight))
+    assert row.drag == pytest.approx(weight)
+    assert row.cash == pytest.approx(weight)
     assert row.least == pytest.approx(least)
 
 

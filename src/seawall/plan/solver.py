@@ -77,28 +77,39 @@ class Found:
 def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found | None:
     """The point with the smallest largest relative shortfall of the soft rows, then the cheapest.
 
-    A shortfall is relative to what the row asks beyond doing nothing. None where the hard rows
-    cannot hold.
+    A shortfall is relative to what the row asks beyond doing nothing. Between the two the sum of
+    shortfalls is made small, so that one target out of reach takes no other with it. None where
+    the hard rows cannot hold.
     """
     scale = np.where(soft, np.maximum(np.abs(programme.least), 1.0), 0.0)
-    columns = len(programme.price)
-    widened = np.hstack((programme.matrix, scale[:, None]))
-    first = solve(
+    columns, rows = len(programme.price), int(soft.sum())
+    worst = solve(
         Programme(
             price=np.concatenate((np.zeros(columns), [1.0])),
-            matrix=widened,
+            matrix=np.hstack((programme.matrix, scale[:, None])),
             least=programme.least,
             most=np.concatenate((programme.most, [highspy.kHighsInf])),
         )
     )
-    if first is None:
+    if worst is None:
         return None
-    relaxed = programme.least - scale * (first[-1] + 1e-9)
-    second = solve(
+    least = programme.least - scale * (worst[-1] + 1e-9)
+    values = worst[:-1]
+    each = solve(
         Programme(
-            price=programme.price, matrix=programme.matrix, least=relaxed, most=programme.most
+            price=np.concatenate((np.zeros(columns), np.ones(rows))),
+            matrix=np.hstack((programme.matrix, np.diag(scale)[:, soft])),
+            least=programme.least,
+            most=np.concatenate((programme.most, np.full(rows, worst[-1] + 1e-9))),
         )
     )
-    values = first[:-1] if second is None else second
+    if each is not None:
+        values = each[:columns]
+        least = programme.least.copy()
+        least[soft] -= scale[soft] * (each[columns:] + 1e-9)
+    cheapest = solve(
+        Programme(price=programme.price, matrix=programme.matrix, least=least, most=programme.most)
+    )
+    values = values if cheapest is None else cheapest
     short = np.maximum(programme.least - programme.matrix @ values, 0.0)
     return Found(values=values, short=short)
