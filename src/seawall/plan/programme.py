@@ -7,9 +7,10 @@ added, at most 50; where that is not enough the greedy plan is proposed, and nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -46,16 +47,16 @@ def propose(
     `scenarios` are those that some rule names: legs of a flatten must not make them worse.
     `guards` are triggers that the plan keeps from being met, where it can.
     """
-    simple = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
+    simple = partial(greedy.propose, view, demands, means, scenarios=scenarios, guards=guards)
     until = tuple(demand for demand in demands if isinstance(demand, UntilDemand))
     if not until:
-        return replace(simple, solver="fixed sizes")
+        return replace(simple(), solver="fixed sizes")
     desk = _desk(view, demands, until, means, scenarios=scenarios, guards=guards)
     if desk.is_done:
-        return simple
+        return simple()
     proposed = _solve(desk)
     if proposed is None:
-        return _fallen_back(simple, "the solver found no point")
+        return _fallen_back(simple(), "the solver found no point")
     proposal, dropped = proposed
     return from_proposal(desk, proposal, dropped, simple)
 
@@ -301,7 +302,7 @@ def _proposal(
 
 
 def from_proposal(
-    desk: Desk, proposal: Proposal, dropped: tuple[Refusal, ...], simple: Plan
+    desk: Desk, proposal: Proposal, dropped: tuple[Refusal, ...], simple: Callable[[], Plan]
 ) -> Plan:
     """The plan that the integers make of a proposal; `simple` where they cannot."""
     paper = desk.paper
@@ -316,15 +317,18 @@ def from_proposal(
     if not is_short:
         mended = _mended(desk, paper)
         if mended is None:
-            return _fallen_back(simple, "a claim failed after 50 added steps")
+            return _fallen_back(simple(), "a claim failed after 50 added steps")
         paper = mended
-    elif len(simple.dropped) < len(dropped) and all(claim.reached for claim in simple.claims):
-        return _fallen_back(simple, "the solver fell short of what the greedy plan reaches")
     after = paper.after()
+    claims = tuple(greedy.claim_of(desk.view, after, demand) for demand in desk.until)
+    if is_short and not all(claim.reached for claim in claims):
+        other = simple()
+        if all(claim.reached for claim in other.claims):
+            return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
     return Plan(
         legs=greedy.legs_of(paper, desk.demands),
         top_ups=tuple((n, QuoteQuantums(amount)) for n, amount in sorted(top_ups.items())),
-        claims=tuple(greedy.claim_of(desk.view, after, demand) for demand in desk.until),
+        claims=claims,
         dropped=(*desk.refused, *dropped, *desk.crossed(paper)),
         solver=solver.version(),
         proposal=proposal,
