@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 
@@ -222,3 +224,18 @@ def test_without_a_solver_the_greedy_plan_is_proposed_and_named(
 
     assert made.solver.startswith("greedy: ")
     assert made.legs == greedy.propose(on, wanted, NOTHING).legs
+
+
+def test_the_first_plan_of_a_process_prints_nothing() -> None:
+    lines = (
+        "import numpy as np",
+        "from seawall.plan.solver import Programme, solve",
+        "one = np.ones(1)",
+        "assert solve(Programme(price=one, matrix=np.ones((1, 1)), least=one, most=one)) == 1",
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -16,6 +16,13 @@ ITERATIONS_MOST = 20_000
 Floats = NDArray[np.float64]
 
 
+class _Quiet(highspy.Highs):
+    """A solver without callbacks: enabling them prints a banner before it can be silenced."""
+
+    def __init__(self) -> None:
+        super(highspy.Highs, self).__init__()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """Minimise `price` x v with `matrix` v >= `least` and 0 <= v <= `most`."""
@@ -39,7 +46,7 @@ def version() -> str:
 def solve(programme: Programme) -> Floats | None:
     """The cheapest point; None where there is none or it was not found in time."""
     rows, columns = programme.matrix.shape
-    highs = highspy.Highs()  # type: ignore[no-untyped-call] # it ships without types
+    highs = _Quiet()
     for option, value in (
         ("output_flag", False),
         ("threads", 1),
