@@ -165,7 +165,8 @@ class Plan:
     top_ups: tuple[tuple[int, QuoteQuantums], ...] = ()  # subaccount, amount
     claims: tuple[Claim, ...] = ()
     dropped: tuple[Refusal, ...] = ()
-    solver: str = "greedy"
+    solver: str = "greedy"  # what proposed it, with its version
+    proposal: tuple[tuple[int, str, int], ...] = ()  # subaccount, ticker or "USDC", quantums
 
     @property
     def cost(self) -> QuoteQuantums:

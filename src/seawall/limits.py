@@ -132,6 +132,11 @@ def _what(action: Action) -> str:
             assert_never(action)
 
 
+def _coins(market: Market, quantums: int) -> str:
+    """Coins without trailing zeros, signed."""
+    return f"{market.coins(quantums).normalize():f}"
+
+
 def _notional(market: Market, quantums: int) -> int:
     return units.base_to_quote(
         abs(quantums), market.oracle_price, market.oracle_exponent, market.atomic_resolution
@@ -165,7 +170,7 @@ def _judge_reduce(
         return _refuse(action, RefusalCode.OUTSIDE_KEY_REACH, "the trading key cannot trade it")
     if held == 0 or (held > 0) == (action.side is Side.BUY):
         return _refuse(
-            action, RefusalCode.WOULD_GROW, f"position {market.coins(held):f}, side {action.side}"
+            action, RefusalCode.WOULD_GROW, f"position {_coins(market, held)}, side {action.side}"
         )
     if action.quantums <= 0 or action.quantums % market.step_base_quantums:
         return _refuse(
@@ -178,8 +183,8 @@ def _judge_reduce(
         return _refuse(
             action,
             RefusalCode.EXCEEDS_POSITION,
-            f"asked {market.coins(action.quantums):f}, sent {market.coins(already):f}, "
-            f"position {market.coins(held):f}",
+            f"asked {_coins(market, action.quantums)}, sent {_coins(market, already)}, "
+            f"position {_coins(market, held)}",
         )
     return _judge_price(action, market, policy) or _judge_moment(
         action, seen, standing, totals, slot

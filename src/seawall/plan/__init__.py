@@ -1,14 +1,14 @@
-"""From what is wanted to the cheapest plan that serves it: demands, prices, paper, proposal."""
+"""From what is wanted to the cheapest plan that serves it: demands, prices, programme, paper."""
 
 from seawall.plan.greedy import (
     Guard,
     ReferenceQuotes,
     is_met,
     is_unreachable,
-    propose,
     reference_quotes,
     value_of,
 )
+from seawall.plan.programme import propose
 
 __all__ = [
     "Guard",

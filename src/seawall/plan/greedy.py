@@ -63,9 +63,9 @@ def propose(
     `guards` that the plan would cross are named in it; the greedy plan knows no way around them.
     """
     dropped: list[Refusal] = []
-    quotes = _quotes(view, demands, means, dropped)
+    quotes = quotes_for(view, demands, means, dropped)
     paper = Trial(before=view, quotes=quotes, cash=dict(means.cash_in_flight))
-    paper = _fixed_cuts(paper, demands, scenarios)
+    paper = fixed_cuts(paper, demands, scenarios)
     until = [demand for demand in demands if isinstance(demand, UntilDemand)]
     top_up = _top_up(paper, until, means, dropped)
     if top_up is not None:
@@ -74,16 +74,17 @@ def propose(
     for demand in until:
         paper = _reduce_until(paper, demand, dropped)
     after = paper.after()
-    dropped.extend(_crossed(view, after, guards))
+    dropped.extend(crossed(view, after, guards))
     return Plan(
-        legs=_legs(paper, demands),
+        legs=legs_of(paper, demands),
         top_ups=() if top_up is None else (top_up,),
-        claims=tuple(_claim(view, after, demand) for demand in until),
+        claims=tuple(claim_of(view, after, demand) for demand in until),
         dropped=tuple(dropped),
     )
 
 
-def _crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Refusal]:
+def crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Refusal]:
+    """A refusal for each trigger that is not met before and is met after."""
     for guard in guards:
         if is_met(view, guard.measure, guard.instance, guard.trigger):
             continue
@@ -105,7 +106,7 @@ def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
     return not is_met(after, demand.measure, demand.instance, demand.target)
 
 
-def _quotes(
+def quotes_for(
     view: View, demands: Sequence[Demand], means: Means, dropped: list[Refusal]
 ) -> Mapping[Slot, Quote]:
     """Offers for every position that some demand may cut; the loosest bound of them holds."""
@@ -113,7 +114,7 @@ def _quotes(
     for demand in demands:
         if demand.max_slippage is None:
             continue
-        for slot in _slots(demand):
+        for slot in slots_of(demand):
             slippages[slot] = max(demand.max_slippage, slippages.get(slot, 0))
     quotes = {}
     for slot, slippage in sorted(slippages.items()):
@@ -136,7 +137,7 @@ def _no_depth(quote: Quote) -> Refusal:
     )
 
 
-def _fixed_cuts(paper: Trial, demands: Sequence[Demand], scenarios: Sequence[str]) -> Trial:
+def fixed_cuts(paper: Trial, demands: Sequence[Demand], scenarios: Sequence[str]) -> Trial:
     """Cuts of `amount`, `flatten` and `lock`: the larger demand per position, never the sum."""
     seen = paper.before.observation
     together: set[Slot] = set()
@@ -294,7 +295,8 @@ def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> 
     return base.with_cut(last.slot, steps * step)
 
 
-def _claim(before: View, after: View, demand: UntilDemand) -> Claim:
+def claim_of(before: View, after: View, demand: UntilDemand) -> Claim:
+    """What the plan promises of a demand's measure."""
     old = value_of(before, demand.measure, demand.instance)
     new = value_of(after, demand.measure, demand.instance)
     assert not isinstance(old, NoData)
@@ -309,7 +311,8 @@ def _claim(before: View, after: View, demand: UntilDemand) -> Claim:
     )
 
 
-def _legs(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
+def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
+    """The cuts of a paper account as legs, with what each is expected to do and who asked."""
     legs = []
     for slot, quantums in sorted(paper.cuts.items()):
         if quantums <= 0:
@@ -329,7 +332,7 @@ def _legs(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
                 fee=done.fee,
                 cost_vs_oracle=QuoteQuantums(sign * (at.oracle - done.quote) + done.fee),
                 cost_vs_mid=QuoteQuantums(sign * (at.mid - done.quote) + done.fee),
-                asked_by=tuple(d.name for d in demands if slot in _slots(d)),
+                asked_by=tuple(d.name for d in demands if slot in slots_of(d)),
             )
         )
     return tuple(legs)
@@ -353,7 +356,8 @@ def reference_quotes(view: View, ticker: str, quantums: int) -> ReferenceQuotes:
     )
 
 
-def _slots(demand: Demand) -> frozenset[Slot]:
+def slots_of(demand: Demand) -> frozenset[Slot]:
+    """The positions that a demand may cut."""
     match demand:
         case UntilDemand():
             return frozenset(demand.slots)

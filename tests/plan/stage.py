@@ -1,0 +1,69 @@
+"""Demands and means for the planner, each in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from seawall.action import Plan
+from seawall.measures.spec import Instance
+from seawall.measures.view import View
+from seawall.plan.demand import Means, Slot, UntilDemand
+from seawall.plan.greedy import Guard
+from seawall.policy import Bound, MeasureRef, Operator
+from seawall.units import Ppm
+from tests.see import Number, decimal, quote
+
+OPERATORS = {one.value: one for one in Operator}
+
+
+def bound(words: str) -> Bound:
+    """ ">= 2000" as a bound."""
+    operator, number = words.split()
+    return Bound(operator=OPERATORS[operator], value=Decimal(number))
+
+
+def until(
+    view: View,
+    measure: str,
+    target: str,
+    *,
+    scenario: str | None = None,
+    instance: Instance | None = None,
+    slots: Sequence[Slot] | None = None,
+    slippage: int | None = 20_000,
+    cash: Number | None = None,
+) -> UntilDemand:
+    """A demand on everything held, of subaccount 0 unless an instance is given."""
+    held = [(s.number, p.ticker) for s in view.observation.subaccounts for p in s.positions]
+    return UntilDemand(
+        name=f"{measure}#1",
+        key=measure,
+        measure=MeasureRef(name=measure, scenario=scenario),
+        instance=instance or Instance(subaccount=0),
+        target=bound(target),
+        slots=tuple(held if slots is None else slots),
+        max_slippage=None if slippage is None else Ppm(slippage),
+        cash_most=None if cash is None else quote(cash),
+    )
+
+
+def guard(measure: str, trigger: str, *, scenario: str | None = None) -> Guard:
+    """A trigger of subaccount 0 that is not to be crossed."""
+    return Guard(
+        key=f"{measure}/act",
+        measure=MeasureRef(name=measure, scenario=scenario),
+        instance=Instance(subaccount=0),
+        trigger=bound(trigger),
+    )
+
+
+def with_cash(dollars: Number) -> Means:
+    """Means with that much in the float."""
+    return Means(cash=quote(decimal(dollars)))
+
+
+def coins(plan: Plan, view: View) -> dict[str, Decimal]:
+    """What a plan closes, in coins by ticker."""
+    markets = view.observation.markets
+    return {leg.ticker: markets[leg.ticker].coins(leg.quantums).normalize() for leg in plan.legs}

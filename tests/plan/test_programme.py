@@ -1,0 +1,241 @@
+"""The cheapest safe plan: traps by name, the ladder when nothing fits, and what is carried."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall import plan
+from seawall.action import RefusalCode
+from seawall.measures.spec import Instance
+from seawall.measures.view import View
+from seawall.plan import greedy, solver
+from seawall.plan.demand import Means
+from tests.plan.stage import coins, guard, until, with_cash
+from tests.see import BTC, ETH, SOL, Held, Number, book, scenario, see, view
+
+NOTHING = Means()
+CRASH = scenario(
+    "crash", {"BTC-USD": "-0.1", "ETH-USD": "-0.2", "SOL-USD": "-0.2"}, both_signs=True
+)
+
+
+def account(equity: Number, held: Held, **mids: Number) -> View:
+    """An account with deep books, at other mids where a market's name gives one."""
+    on = see(equity=equity, positions=held)
+    books = dict(on.advice.books)
+    for market in (BTC, ETH, SOL):
+        if (name := market.ticker.split("-")[0]) in mids:
+            books[market.ticker] = book(on.markets[market.ticker], mids[name])
+    on = replace(on, advice=replace(on.advice, books=books))
+    return view(on, scenarios=[CRASH])
+
+
+def test_a_met_target_asks_for_nothing() -> None:
+    on = account(30_000, {"BTC-USD": ("0.1", 100_000)})
+
+    made = plan.propose(on, [until(on, "leverage", "<= 3")], NOTHING)
+
+    assert (made.legs, made.top_ups) == ((), ())
+
+
+def test_a_small_need_never_sells_a_whole_book() -> None:
+    on = account(10_000, {"BTC-USD": ("0.2", 100_000), "SOL-USD": ("60", 200)})
+
+    made = plan.propose(on, [until(on, "leverage", "<= 3.1")], NOTHING)
+
+    assert made.claims[0].reached
+    assert sum(leg.expected_quote for leg in made.legs) < 1_100 * 10**6  # $1,000 and the costs
+
+
+def test_a_lagging_oracle_never_closes_a_hedge_for_profit() -> None:
+    held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)}
+    on = account(10_000, held, ETH=3_950)  # buying back looks like a gift of $250
+
+    made = plan.propose(
+        on,
+        [until(on, "stress_headroom", ">= 6500", scenario="crash")],
+        NOTHING,
+    )
+    only = until(on, "free_collateral", ">= 9010", slots=[(0, "BTC-USD"), (0, "ETH-USD")])
+    freed = plan.propose(on, [only], NOTHING)
+
+    assert "ETH-USD" not in coins(made, on)
+    assert sum(leg.expected_quote for leg in freed.legs) < 2_500 * 10**6
+
+
+def test_a_correlated_book_keeps_its_hedge() -> None:
+    held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": ("-5", 4_000), "SOL-USD": ("50", 200)}
+    on = account(8_000, held)
+    wanted = until(on, "stress_headroom", ">= 3000", scenario="crash")
+
+    made = plan.propose(on, [wanted], NOTHING)
+
+    assert made.claims[0].reached
+    assert "ETH-USD" not in coins(made, on)
+    assert made.cost <= greedy.propose(on, [wanted], NOTHING).cost
+
+
+def test_an_unreachable_target_is_not_chased() -> None:
+    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
+
+    assert plan.is_unreachable(on, until(on, "free_collateral", ">= 2000"), 0)
+    assert not plan.is_unreachable(on, until(on, "free_collateral", ">= 950"), 0)
+
+
+def test_cash_comes_first_and_is_a_whole_dollar_more_than_needed_at_most() -> None:
+    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})  # IMR $100, free $900
+
+    made = plan.propose(
+        on, [until(on, "free_collateral", ">= 1000.5", cash=3_000)], with_cash(3_000)
+    )
+
+    assert made.legs == ()
+    assert made.top_ups == ((0, 101_000_000),)
+
+
+def test_cash_that_does_not_suffice_is_completed_by_size() -> None:
+    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
+
+    made = plan.propose(on, [until(on, "free_collateral", ">= 1000", cash=60)], with_cash(3_000))
+
+    assert made.top_ups == ((0, 60_000_000),)
+    assert made.claims[0].reached
+    assert 0 < coins(made, on)["BTC-USD"] < Decimal("0.03")
+
+
+def test_a_deposit_below_ten_dollars_is_not_proposed() -> None:
+    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
+
+    few = plan.propose(on, [until(on, "free_collateral", ">= 903", cash=9)], with_cash(3_000))
+    least = plan.propose(on, [until(on, "free_collateral", ">= 903", cash=50)], with_cash(3_000))
+
+    assert few.top_ups == ()
+    assert least.top_ups == ((0, 10_000_000),)
+
+
+def test_one_deposit_per_plan_and_the_largest_first() -> None:
+    children: dict[int, tuple[Number, Held]] = {128: (1_000, {"SOL-USD": ("20", 200)})}
+    on = view(see(equity=1_000, positions={"BTC-USD": ("0.05", 100_000)}, children=children))
+    parent = until(on, "free_collateral", ">= 1000", cash=3_000, slippage=None)
+    child = until(
+        on,
+        "free_collateral",
+        ">= 1000",
+        cash=3_000,
+        slippage=None,
+        instance=Instance(subaccount=128),
+    )
+
+    made = plan.propose(on, [parent, child], with_cash(3_000))
+
+    assert made.top_ups == ((128, 200_000_000),)
+    assert [claim.reached for claim in made.claims] == [False, True]
+
+
+def test_hands_off_and_closed_markets_have_bound_zero() -> None:
+    on = account(10_000, {"BTC-USD": ("0.2", 100_000), "SOL-USD": ("60", 200)})
+    means = Means(closed=frozenset({(0, "BTC-USD")}))
+
+    made = plan.propose(on, [until(on, "leverage", "<= 1")], means)
+
+    assert coins(made, on) == {"SOL-USD": Decimal(60)}
+    assert not made.claims[0].reached
+
+
+def test_where_no_plan_exists_the_most_is_done_and_the_binding_constraint_is_named() -> None:
+    on = account(10_000, {"BTC-USD": ("0.5", 100_000)})
+    thin = book(on.observation.markets["BTC-USD"], levels=[("0.0002", "0.1")])
+    seen = on.observation
+    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": thin})))
+
+    made = plan.propose(on, [until(on, "leverage", "<= 2")], NOTHING)
+
+    assert coins(made, on) == {"BTC-USD": Decimal("0.1")}
+    (short,) = made.dropped
+    assert short.code is RefusalCode.NO_DEPTH
+    assert short.what == "reach the target of leverage"
+
+
+def test_a_trigger_that_is_not_met_is_not_crossed() -> None:
+    held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)}
+    on = account(10_000, held)
+    wanted = until(on, "leverage", "<= 4.5")
+    hedge = guard("net_exposure", "> 12000")
+    calm = replace(hedge, instance=Instance(markets=("BTC-USD", "ETH-USD")))
+    cheap_eth = see(equity=10_000, positions=held)
+    dear = book(cheap_eth.markets["BTC-USD"], half_spread="0.004")
+    books = {**cheap_eth.advice.books, "BTC-USD": dear}
+    on = view(replace(cheap_eth, advice=replace(cheap_eth.advice, books=books)))
+
+    free = plan.propose(on, [wanted], NOTHING)
+    made = plan.propose(on, [wanted], NOTHING, guards=[calm])
+
+    assert "BTC-USD" not in coins(free, on)
+    assert coins(made, on)["BTC-USD"] > 0
+    assert made.claims[0].reached
+    assert made.dropped == ()
+
+
+def test_a_trigger_that_has_to_be_crossed_is_named() -> None:
+    on = account(10_000, {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)})
+    calm = replace(
+        guard("net_exposure", "> 10100"), instance=Instance(markets=("BTC-USD", "ETH-USD"))
+    )
+    wanted = until(on, "leverage", "<= 4.5", slots=[(0, "ETH-USD")])
+
+    made = plan.propose(on, [wanted], NOTHING, guards=[calm])
+
+    assert made.claims[0].reached
+    assert [one.code for one in made.dropped] == [RefusalCode.CROSSES_TRIGGER]
+
+
+def test_a_plan_also_holds_once_the_oracle_has_caught_up() -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)}, BTC=98_000)
+
+    made = plan.propose(on, [until(on, "leverage", "<= 3.5")], NOTHING)
+
+    left = Decimal("0.4") - coins(made, on)["BTC-USD"]
+    equity = 10_000 - Decimal("0.4") * 2_000  # and costs
+    assert left * 98_000 / equity <= Decimal("3.5")
+
+
+def test_the_solver_its_version_and_its_raw_proposal_are_in_the_plan() -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)})
+
+    made = plan.propose(on, [until(on, "leverage", "<= 3")], NOTHING)
+
+    assert made.solver == solver.version()
+    assert made.proposal == ((0, "BTC-USD", made.legs[0].quantums),)
+
+
+def test_without_a_solver_the_greedy_plan_is_proposed_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)})
+    wanted = [until(on, "leverage", "<= 3")]
+    monkeypatch.setattr(solver, "solve", lambda _: None)
+
+    made = plan.propose(on, wanted, NOTHING)
+
+    assert made.solver.startswith("greedy: ")
+    assert made.legs == greedy.propose(on, wanted, NOTHING).legs
+
+
+def test_the_first_plan_of_a_process_prints_nothing() -> None:
+    lines = (
+        "import numpy as np",
+        "from seawall.plan.solver import Programme, solve",
+        "one = np.ones(1)",
+        "assert solve(Programme(price=one, matrix=np.ones((1, 1)), least=one, most=one)) == 1",
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
