@@ -1,9 +1,10 @@
 """The simulated chain: CheckTx, blocks, committed state.
 
-One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then short-term orders
-and cancels in order of arrival, then the house against resting orders its quotes now cross, then
-transfers and stateful orders, all at the oracle of the block before; last the oracle update, to the
-mid of one block ago; then funding and expiry. Nothing here reads a clock or draws a number: the
+One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then conditional orders
+that the last block triggered, then short-term orders and cancels in order of arrival, then the
+house against resting orders its quotes now cross, then transfers and stateful orders, all at the
+oracle of the block before; then the oracle update, to the mid of one block ago; then funding and
+expiry; last the triggers of conditional orders. Nothing here reads a clock or draws a number: the
 same inputs give the same block hashes.
 """
 
@@ -15,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
-from seawall.simulator import execution, matching
+from seawall.simulator import conditional, execution, matching
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block, FillEvent, TransferEvent
 from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
+from seawall.simulator.limits import OrderLimits
 from seawall.simulator.liquidation import liquidate, marked
 from seawall.simulator.markets import MARKETS, Depth, Fees, LiquidationConfig, MarketSpec
 from seawall.simulator.mempool import Mempool
@@ -44,6 +46,7 @@ class ChainSettings:
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
+    limits: OrderLimits = field(default_factory=OrderLimits)
     history_blocks: int = 100  # committed states and blocks kept for pinned reads
 
 
@@ -73,6 +76,7 @@ class Chain:
             fees=self.settings.fees,
             liquidation=self.settings.liquidation,
             reduce_only=self.settings.reduce_only,
+            limits=self.settings.limits,
         )
         self._exchange = Exchange(markets, self._mids, start, rules)
         self._exchange.height = self.settings.first_height
@@ -138,6 +142,7 @@ class Chain:
             not self._mempool.is_empty
             or self._marked[0]
             or self._marked[1]
+            or self._exchange.due
             or any(book.is_refilling for book in self._exchange.books.values())
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
@@ -179,6 +184,7 @@ class Chain:
         exchange.time = at
         if self._marked[0] and liquidate(exchange, self._marked[0], previous // 1_000):
             self._negative_seen = exchange.height
+        conditional.place_due(exchange)
         self._mempool.run_clob()
         matching.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
@@ -186,6 +192,7 @@ class Chain:
         for _ in range(at // HOUR - previous // HOUR):
             execution.pay_funding(exchange)
         execution.expire(exchange)
+        conditional.trigger(exchange)
         self._mempool.clear()
         self._marked = (self._marked[1], marked(exchange))
         return self._seal()

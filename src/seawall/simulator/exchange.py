@@ -23,6 +23,7 @@ from seawall.simulator.events import (
     TransferEvent,
     TxResult,
 )
+from seawall.simulator.limits import OrderLimits
 from seawall.simulator.markets import Fees, LiquidationConfig, MarketSpec
 from seawall.simulator.messages import OrderId, SubaccountId
 from seawall.simulator.ruler import Held, Risk, Terms
@@ -68,6 +69,7 @@ class Rules:
     fees: Fees
     liquidation: LiquidationConfig
     reduce_only: ReduceOnly
+    limits: OrderLimits = field(default_factory=OrderLimits)
 
 
 class Exchange:
@@ -87,6 +89,8 @@ class Exchange:
         self.fills: dict[OrderId, FillMemory] = {}
         self.cancels: dict[OrderId, int] = {}  # good-til-block of each cancel remembered
         self.untriggered: dict[OrderId, OpenOrder] = {}
+        self.triggered: dict[OrderId, OpenOrder] = {}  # conditional, in state, on no book
+        self.due: list[OrderId] = []  # triggered in the last block, not yet tried
         self.insurance_fund = QuoteQuantums(0)
         self.fee_pool = 0
         self.house_usdc = 0
@@ -111,6 +115,7 @@ class Exchange:
         copy.accounts = dict(self.accounts)
         copy.fills, copy.cancels = dict(self.fills), dict(self.cancels)
         copy.untriggered = dict(self.untriggered)
+        copy.triggered, copy.due = dict(self.triggered), list(self.due)
         copy.insurance_fund, copy.fee_pool = self.insurance_fund, self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
         copy.arrivals = self.arrivals
@@ -133,6 +138,18 @@ class Exchange:
     def resting(self, order_id: OrderId) -> OpenOrder | None:
         """The order of that id on the book; None where there is none."""
         return self.book_of(order_id).orders.get(order_id)
+
+    def stateful(self, order_id: OrderId) -> OpenOrder | None:
+        """The long-term or conditional order of that id, wherever it waits; None for none."""
+        return (
+            self.resting(order_id) or self.untriggered.get(order_id) or self.triggered.get(order_id)
+        )
+
+    def stateful_count(self, subaccount: SubaccountId) -> int:
+        """How many long-term and conditional orders of a subaccount are in state."""
+        resting = (order_id for book in self.books.values() for order_id in book.orders)
+        everywhere = (*resting, *self.untriggered, *self.triggered)
+        return sum(o.subaccount == subaccount and not o.is_short_term for o in everywhere)
 
     def account(self, subaccount: SubaccountId) -> Account:
         """The account as stored; an empty one where the chain has none."""

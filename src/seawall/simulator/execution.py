@@ -139,13 +139,13 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
 
 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:
-    """Every resting and untriggered order."""
+    """Every order that rests or, conditional, is in state."""
     resting = [order for book in exchange.books.values() for order in book.orders.values()]
-    return (*resting, *exchange.untriggered.values())
+    return (*resting, *exchange.untriggered.values(), *exchange.triggered.values())
 
 
 def open_orders(exchange: Exchange) -> dict[SubaccountId, tuple[OpenOrder, ...]]:
-    """Resting and untriggered orders by subaccount."""
+    """The same by subaccount."""
     found: dict[SubaccountId, tuple[OpenOrder, ...]] = {}
     for order in everything_open(exchange):
         key = order.order.order_id.subaccount

@@ -97,8 +97,12 @@ def place(exchange: Exchange, order: PlaceOrder) -> Reason:
 
 
 def remove(exchange: Exchange, order_id: OrderId, reason: Reason) -> bool:
-    """Take an order off the book or out of the untriggered ones; whether there was one."""
-    known = exchange.book_of(order_id).drop(order_id) or exchange.untriggered.pop(order_id, None)
+    """Take an order off the book or out of the conditional ones; whether there was one."""
+    known = (
+        exchange.book_of(order_id).drop(order_id)
+        or exchange.untriggered.pop(order_id, None)
+        or exchange.triggered.pop(order_id, None)
+    )
     if known is None:
         return False
     finish(exchange, known.order, OrderStatus.CANCELED, reason)

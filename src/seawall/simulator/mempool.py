@@ -12,6 +12,7 @@ from typing import assert_never
 from seawall.simulator import execution
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
+from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
     ACCEPTED,
     BatchCancel,
@@ -27,7 +28,14 @@ from seawall.simulator.messages import (
     TransferMessage,
     Withdraw,
 )
-from seawall.simulator.orders import Now, clob, refuse_batch, refuse_cancel, refuse_order
+from seawall.simulator.orders import (
+    Now,
+    clob,
+    refuse_batch,
+    refuse_cancel,
+    refuse_form,
+    refuse_order,
+)
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis, QuoteQuantums
@@ -47,6 +55,7 @@ class Mempool:
     """What one node has accepted since the last block, over the committed exchange and wallets."""
 
     def __init__(self, exchange: Exchange, wallets: Wallets, window: int) -> None:
+        self._limiter = RateLimiter(exchange.rules.limits)
         self._exchange = exchange
         self._wallets = wallets
         self._window = window
@@ -73,7 +82,7 @@ class Mempool:
             case CancelOrder():
                 return self._check_cancel(message, tx)
             case BatchCancel():
-                refused = refuse_batch(message, self._now)
+                refused = refuse_batch(message, self._now) or self._too_many(message)
                 if refused is not None:
                     return refused
                 execution.cancel_batch(self._fork, message)
@@ -147,8 +156,17 @@ class Mempool:
             window=self._window,
         )
 
+    def _too_many(self, message: ClobMessage) -> CheckResult | None:
+        """Count a message against its owner's block rate limits; 5001 where one is exceeded."""
+        broken = self._limiter.refused(message, self._now.next_height)
+        return clob(5001, f"block rate limit: {broken}") if broken else None
+
     def _check_order(self, order: PlaceOrder, tx: str) -> CheckResult:
-        refused = refuse_order(self._fork, order, self._now)
+        refused = (
+            refuse_form(order)
+            or self._too_many(order)
+            or refuse_order(self._fork, order, self._now)
+        )
         if refused is not None:
             return refused
         if execution.accept(self._fork, order) is Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
@@ -162,7 +180,7 @@ class Mempool:
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
         if cancel.order_id in self._stateful_cancels:
             return clob(32, "a cancel of this stateful order is pending")
-        refused = refuse_cancel(self._fork, cancel, self._now)
+        refused = self._too_many(cancel) or refuse_cancel(self._fork, cancel, self._now)
         if refused is not None:
             return refused
         execution.cancel(self._fork, cancel)
