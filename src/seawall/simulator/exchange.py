@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from seawall.account import MarketType
 from seawall.simulator import ruler
 from seawall.simulator.book import Book
 from seawall.simulator.events import (
@@ -96,6 +97,7 @@ class Exchange:
         self.house_usdc = 0
         self.house: dict[int, int] = {}  # size by perpetual
         self.arrivals = 0
+        self.isolated: frozenset[int] = frozenset()
         self.log = Log()
         for spec in specs:
             price = prices[spec.ticker]
@@ -104,6 +106,8 @@ class Exchange:
             self.tickers[spec.clob_pair_id] = spec.ticker
             self.books[spec.ticker] = Book(spec, price, at)
             self.house[spec.perpetual_id] = 0
+            if spec.market_type is MarketType.ISOLATED:
+                self.isolated |= {spec.perpetual_id}
 
     def fork(self) -> Exchange:
         """A copy on which CheckTx tries what it accepts."""
@@ -118,7 +122,7 @@ class Exchange:
         copy.triggered, copy.due = dict(self.triggered), list(self.due)
         copy.insurance_fund, copy.fee_pool = self.insurance_fund, self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
-        copy.arrivals = self.arrivals
+        copy.arrivals, copy.isolated = self.arrivals, self.isolated
         return copy
 
     def set_market(self, market: MarketState) -> None:
@@ -130,6 +134,13 @@ class Exchange:
         """The market of a clob pair; None where there is none."""
         ticker = self.tickers.get(clob_pair_id)
         return None if ticker is None else self.markets[ticker]
+
+    def market_of_perpetual(self, perpetual_id: int) -> MarketState:
+        """The market of a perpetual that somebody holds."""
+        for market in self.markets.values():
+            if market.spec.perpetual_id == perpetual_id:
+                return market
+        raise AssertionError(f"no market for perpetual {perpetual_id}")
 
     def book_of(self, order_id: OrderId) -> Book:
         """The book on which an order of that id would rest."""

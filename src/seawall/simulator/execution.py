@@ -25,6 +25,7 @@ from seawall.simulator.state import OpenOrder
 from seawall.units import BaseQuantums
 
 WOULD_INCREASE = 2001
+FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and maintenance
 
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
@@ -98,12 +99,13 @@ def pay_funding(exchange: Exchange) -> None:
     for ticker, market in tuple(exchange.markets.items()):
         if market.rate_8h_ppm == 0:
             continue
+        rate = ruler.funding_rate((market.rate_8h_ppm,), 1, 0, market.terms, FUNDING_CLAMP_PPM)
         index = market.terms.funding_index + ruler.funding_index_delta(
-            market.rate_8h_ppm, market.price, market.spec.notional_shift
+            rate, market.price, market.spec.notional_shift
         )
         exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
         exchange.log.funding.append(
-            FundingUpdate(ticker=ticker, rate_8h_ppm=market.rate_8h_ppm, funding_index=index)
+            FundingUpdate(ticker=ticker, rate_8h_ppm=rate, funding_index=index)
         )
 
 

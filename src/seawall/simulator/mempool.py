@@ -169,8 +169,13 @@ class Mempool:
         )
         if refused is not None:
             return refused
-        if execution.accept(self._fork, order) is Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
-            return clob(2003, "post-only order would cross a maker order")
+        match execution.accept(self._fork, order):
+            case Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
+                return clob(2003, "post-only order would cross a maker order")
+            case Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS:
+                return clob(2005, "order would violate isolated subaccount constraints")
+            case _:
+                pass
         if order.order_id.is_short_term:
             self._clob.append(order)
         else:

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import ruler
+from seawall.simulator import pools, ruler
 from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     CONDITIONAL,
@@ -234,9 +234,19 @@ def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | Non
     most = exchange.rules.limits.stateful_most(equity)
     if exchange.stateful_count(order_id.subaccount) >= most:
         return clob(10001, f"{most} stateful orders may be open with net collateral {equity}")
+    if order_id.order_flags == LONG_TERM and _mixes_isolated(exchange, order):
+        return clob(2005, "order would violate isolated subaccount constraints")
     if order_id.order_flags == LONG_TERM and not _is_collateralized(exchange, order):
         return clob(3007, "the account would not hold the margin of this order if it filled")
     return None
+
+
+def _mixes_isolated(exchange: Exchange, order: PlaceOrder) -> bool:
+    """Whether a fill of the order would put an isolated position beside another one."""
+    market = exchange.market_of_clob(order.order_id.clob_pair_id)
+    assert market is not None
+    held = exchange.account(order.order_id.subaccount).held
+    return pools.violates(held, exchange.isolated, (market.spec.perpetual_id,))
 
 
 def _is_collateralized(exchange: Exchange, order: PlaceOrder) -> bool:
