@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from seawall.account import MarketStatus, MarketType
+from seawall.account import MarketStatus, MarketType, Side
 from seawall.simulator import ruler
 from seawall.simulator.exchange import Exchange, ReduceOnly, Rules
 from seawall.simulator.limits import OrderLimits
@@ -20,6 +20,7 @@ from tests.conformance.vectors import Json, assets_of, number, rows, table, text
 
 START = Millis(1_700_000_000_000)
 STATUSES = {1: MarketStatus.ACTIVE, 6: MarketStatus.FINAL_SETTLEMENT}
+SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 NO_DEPTH = Depth(per_ten_bps=QuoteQuantums(0), half_spread_ppm=Ppm(100))
 
 

@@ -16,6 +16,7 @@ from seawall.simulator.messages import GOOD_TIL_TIME, OrderId, PlaceOrder
 from seawall.units import Millis, QuoteQuantums
 from tests.conformance.account_adapters import NotOurs
 from tests.conformance.arena import (
+    SIDES,
     account_of,
     config_of,
     exchange_of,
@@ -26,7 +27,6 @@ from tests.conformance.arena import (
 )
 from tests.conformance.vectors import Adapter, Json, number, rows, table, text, ticker
 
-SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 A_LOT = QuoteQuantums(10**15)
 
 
@@ -162,13 +162,9 @@ def sort_liquidation_orders(given: Json, expected: Json) -> None:
     assert ranked == [order_of(one) for one in rows(expected["orders"])]
 
 
-def _deleveraging(given: Json, accounts: list[Json]) -> Exchange:
-    return exchange_of(given, accounts)
-
-
 def process_deleveraging(given: Json, expected: Json) -> None:
     liquidated, other = table(given["liquidated"]), table(given["offsetting"])
-    exchange = _deleveraging(given, [liquidated, other])
+    exchange = exchange_of(given, [liquidated, other])
     mode = Price.BANKRUPTCY if given["mode"] == "bankruptcy_price" else Price.ORACLE
 
     def offset() -> bool:
@@ -196,7 +192,7 @@ def process_deleveraging(given: Json, expected: Json) -> None:
 
 
 def offset_subaccount(given: Json, expected: Json) -> None:
-    exchange = _deleveraging(given, rows(given["subaccounts"]))
+    exchange = exchange_of(given, rows(given["subaccounts"]))
     perpetual = number(given["perpetual_id"])
     left = deleveraging.deleverage(
         exchange, subaccount_id(text(given["liquidated"])), perpetual, Price.BANKRUPTCY, 0
@@ -242,8 +238,8 @@ def liquidation_fills(given: Json, expected: Json) -> None:
         order: Json = {"side": side, "quantums": fill["amount"], "subticks": fill["subticks"]}
         _rest(exchange, text(fill["maker"]), order, client_id)
     liquidated = subaccount_id(text(attempt["liquidated"]))
-    spent, tried, order_ = Spent(), frozenset[int](), None
-    order_ = liquidation.next_order(exchange, liquidated, spent, tried, 0)
+    spent = Spent()
+    order_ = liquidation.next_order(exchange, liquidated, spent, frozenset(), 0)
     assert order_ is not None
     assert order_.quantums == attempt["total_size"]
     liquidation.attempt(exchange, order_, spent)
