@@ -17,6 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.simulator import conditional, execution, matching
+from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block, FillEvent, TransferEvent
 from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
@@ -82,13 +83,16 @@ class Chain:
         self._exchange.height = self.settings.first_height
         self._exchange.insurance_fund = self.settings.insurance_fund
         self._wallets = Wallets()
+        self.permissions = Permissions()
         self.history = History()
         self._negative_seen: int | None = None
         self._outage_seen: int | None = None
         self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
         self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
         self._blocks: deque[Block] = deque(maxlen=self.settings.history_blocks)
-        self._mempool = Mempool(self._exchange, self._wallets, self.settings.short_block_window)
+        self._mempool = Mempool(
+            self._exchange, self._wallets, self.settings.short_block_window, self.permissions
+        )
         self._blocks.append(Block(height=self._exchange.height, time=start, hash=GENESIS_HASH))
         self._commit(GENESIS_HASH)
 
@@ -228,6 +232,11 @@ class Chain:
         self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
         self._recommit()
 
+    def set_smart_accounts(self, *, is_active: bool) -> None:
+        """Throw governance's switch over all permissioned keys."""
+        self.permissions.is_active = is_active
+        self._recommit()
+
     def record_outage(self) -> None:
         """Raise the transfer gate as a chain outage of five minutes does."""
         self._outage_seen = self.height
@@ -298,6 +307,8 @@ class Chain:
                 negative_seen=self._negative_seen,
                 outage_seen=self._outage_seen,
                 insurance_fund=exchange.insurance_fund,
+                permissions=dict(self.permissions.by_owner),
+                is_smart_account_active=self.permissions.is_active,
             )
         )
 

@@ -10,22 +10,28 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from seawall.simulator import execution
+from seawall.simulator.authenticators import Permissions
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
+from seawall.simulator.leverage import refuse_leverage, update_leverage
 from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
     ACCEPTED,
+    AddAuthenticator,
     BatchCancel,
     CancelOrder,
     CheckResult,
     ClobMessage,
     Deposit,
+    KeyMessage,
     Message,
     OrderId,
     PlaceOrder,
+    RemoveAuthenticator,
     Send,
     Transfer,
     TransferMessage,
+    UpdateLeverage,
     Withdraw,
 )
 from seawall.simulator.orders import (
@@ -40,12 +46,14 @@ from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis, QuoteQuantums
 
+Delivered = TransferMessage | KeyMessage | PlaceOrder | CancelOrder | UpdateLeverage
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
     """A step of a transaction that goes through a block: a message, a fee, or a sequence."""
 
-    message: TransferMessage | PlaceOrder | CancelOrder | None = None
+    message: Delivered | None = None
     tx: str = ""
     payer: str = ""
     fee: int = 0
@@ -54,7 +62,14 @@ class Sequenced:
 class Mempool:
     """What one node has accepted since the last block, over the committed exchange and wallets."""
 
-    def __init__(self, exchange: Exchange, wallets: Wallets, window: int) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        wallets: Wallets,
+        window: int,
+        permissions: Permissions | None = None,
+    ) -> None:
+        self._permissions = permissions or Permissions()
         self._limiter = RateLimiter(exchange.rules.limits)
         self._exchange = exchange
         self._wallets = wallets
@@ -91,6 +106,13 @@ class Mempool:
                 refused = refuse_transfer(message)
                 if refused is not None:
                     return refused
+                self._sequenced.append(Sequenced(message=message, tx=tx))
+            case UpdateLeverage():
+                refused = refuse_leverage(self._exchange, message)
+                if refused is not None:
+                    return refused
+                self._sequenced.append(Sequenced(message=message, tx=tx))
+            case AddAuthenticator() | RemoveAuthenticator():
                 self._sequenced.append(Sequenced(message=message, tx=tx))
             case _:
                 assert_never(message)
@@ -198,7 +220,7 @@ class Mempool:
 
     def _run(
         self,
-        message: TransferMessage | PlaceOrder | CancelOrder,
+        message: Delivered,
         tx: str,
         time_before: Millis,
         gate: GateState,
@@ -216,5 +238,9 @@ class Mempool:
                 if refused is None:
                     execution.cancel(exchange, message)
                 return refused or ACCEPTED
+            case UpdateLeverage():
+                return update_leverage(exchange, message)
+            case AddAuthenticator() | RemoveAuthenticator():
+                return self._permissions.carry_out(message)
             case _:
                 return carry_out(exchange, self._wallets, message, gate, tx)
