@@ -47,6 +47,7 @@ class ChainSettings:
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
+    not_served: frozenset[str] = frozenset()  # gRPC methods that this node is too old for
     limits: OrderLimits = field(default_factory=OrderLimits)
     history_blocks: int = 100  # committed states and blocks kept for pinned reads
 

@@ -36,6 +36,7 @@ from v4_proto.dydxprotocol.sending.tx_pb2 import MsgCreateTransfer
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as WireSubaccountId
 
 from seawall.account import Side
+from seawall.simulator import leverage_wire
 from seawall.simulator.messages import (
     AddAuthenticator,
     BatchCancel,
@@ -308,6 +309,7 @@ _READERS: Mapping[str, Callable[[bytes], Message]] = {
     "/dydxprotocol.clob.MsgPlaceOrder": _place_order,
     "/dydxprotocol.clob.MsgCancelOrder": _cancel_order,
     "/dydxprotocol.clob.MsgBatchCancel": _batch_cancel,
+    "/dydxprotocol.clob.MsgUpdateLeverage": leverage_wire.read_update,
     "/dydxprotocol.sending.MsgDepositToSubaccount": _deposit,
     "/dydxprotocol.sending.MsgWithdrawFromSubaccount": _withdraw,
     "/dydxprotocol.sending.MsgCreateTransfer": _transfer,
