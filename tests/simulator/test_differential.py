@@ -136,7 +136,7 @@ def test_exchange_and_guard_never_differ_on_ten_thousand_trades() -> None:
         found = exchange.risk_on(after, terms)
         assert tuple(found) == (then.nc, then.imr, then.mmr), case
         verdict = ruler.judge(exchange.risk(settled), found)
-        assert verdict == margin.judge_update(before, then), case
+        assert verdict.value == margin.judge_update(before, then).value, case
         assert exchange.risk(settled).is_liquidatable is before.is_liquidatable, case
         verdicts.add(verdict)
 
