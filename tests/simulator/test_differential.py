@@ -117,8 +117,11 @@ def test_exchange_and_guard_never_differ_on_ten_thousand_trades() -> None:
         exchange.store(account)
         settled = exchange.settled(ALICE)
         position = settled.quantums(spec.perpetual_id)
-        size = dice.choice((-position, -position // 3, dice.randrange(-(10**10), 10**10))) or 1
-        cash = -ruler.notional(state.terms, size) - dice.randrange(-1_000, 10**7)
+        free = dice.randrange(-(10**10), 10**10)
+        size = dice.choice((-position, -position // 3, -2 * position, free)) or 1
+        cash = -ruler.notional(state.terms, size) - dice.choice(
+            (-1, 0, 1, dice.randrange(-1_000, 10**7))
+        )
         after = exchange.with_trade(settled, spec.perpetual_id, size, cash)
         change = open_interest_change(position, position + size)
         interest = max(0, state.open_interest + change)
