@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seawall.account import Side
+from seawall.account import MarketStatus, Side
 from seawall.simulator import messages
 from seawall.simulator.chain import Chain
 from seawall.simulator.events import OrderStatus, Reason
@@ -16,6 +16,7 @@ from tests.simulator.stage import (
     ALICE,
     BOB,
     COIN,
+    DOLLAR,
     START,
     STEP,
     TICK,
@@ -27,6 +28,7 @@ from tests.simulator.stage import (
     next_block,
     order,
     position,
+    usdc,
 )
 
 SOON = START // 1_000 + 3_600
@@ -260,3 +262,20 @@ def test_a_resting_order_of_the_same_owner_is_no_obstacle_to_a_stop() -> None:
     blocks(chain, 2)
 
     assert position(chain, ALICE) == 0
+
+
+def test_final_settlement_closes_at_the_oracle_and_cancels_stops() -> None:
+    chain = held()
+    place(chain, stop())
+    before = chain.total_money()
+
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+    refused = chain.check(order(Side.SELL, STEP, 90_000, client_id=5)).code
+    block = next_block(chain)
+
+    assert refused == 34
+    assert position(chain, ALICE) == 0
+    assert [event.quantums for event in block.deleveragings] == [-COIN // 4]
+    assert usdc(chain, ALICE) == 100_000 * DOLLAR
+    assert statuses(chain) == []
+    assert chain.total_money() == before

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
+from seawall.account import MarketStatus
 from seawall.simulator import conditional, execution, matching
 from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Shape
@@ -189,6 +190,7 @@ class Chain:
         exchange.time = at
         if self._marked[0] and liquidate(exchange, self._marked[0], previous // 1_000):
             self._negative_seen = exchange.height
+        execution.settle_finally(exchange, previous // 1_000)
         conditional.place_due(exchange)
         self._mempool.run_clob()
         matching.cross_resting(exchange)
@@ -225,6 +227,15 @@ class Chain:
     def set_depth(self, ticker: str, depth: Depth) -> None:
         """Change a book's calm depth at once."""
         self._exchange.books[ticker].set_depth(depth)
+
+    def set_status(self, ticker: str, status: MarketStatus) -> None:
+        """Change a market's status; final settlement cancels its stateful orders at once."""
+        market = self._exchange.markets[ticker]
+        spec = replace(market.spec, status=status)
+        self._exchange.set_market(replace(market, spec=spec))
+        if status is MarketStatus.FINAL_SETTLEMENT:
+            execution.cancel_stateful(self._exchange, spec.clob_pair_id)
+        self._recommit()
 
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
         """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
