@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from seawall import margin
-from tests.conformance import account_adapters, unit_adapters
+from tests.conformance import account_adapters, unit_adapters, venue_adapters
 from tests.conformance.account_adapters import NotOurs, can_update_subaccounts, risk_of
 from tests.conformance.vectors import ABSENT, FOLDER, Adapter, files, read, rows, table, text
 from tests.simulator.test_vectors import ADAPTERS as BY_THE_RULER
@@ -16,29 +16,17 @@ from tests.simulator.test_vectors import ADAPTERS as BY_THE_RULER
 ADAPTERS: dict[str, Adapter] = {
     **{
         f"margin/{adapter.__name__}": adapter
-        for adapter in (*unit_adapters.ADAPTERS, *account_adapters.ADAPTERS)
+        for adapter in (
+            *unit_adapters.ADAPTERS,
+            *account_adapters.ADAPTERS,
+            *venue_adapters.ADAPTERS,
+        )
     },
     "margin/update_subaccounts": can_update_subaccounts,
 }
 OUT_OF_SCOPE = {
     "margin/average_price_subticks": "what a fill exchanged is reported, never an average price",
     "margin/big_rat_mul_ppm": "exact rationals are Python's own Fraction, nothing is rounded",
-}
-# Files about the exchange, until the venue issue brings their adapters and empties this table.
-WAITING = {
-    "margin/can_deleverage": "deleveraging",
-    "margin/collateral_pool": "collateral pools",
-    "margin/delta_open_interest": "open interest of a match",
-    "margin/funding_tick": "funding ticks",
-    "margin/is_valid_insurance_fund_delta": "insurance fund",
-    "margin/isolated_state_transition": "collateral pools",
-    "margin/liquidation_e2e": "liquidation over blocks",
-    "margin/liquidation_fills": "liquidation fills",
-    "margin/max_min_position_notional_liquidatable": "liquidation limits",
-    "margin/offset_subaccount": "deleveraging",
-    "margin/process_deleveraging": "deleveraging",
-    "margin/sort_liquidation_orders": "order of liquidations",
-    "margin/subaccount_block_limits": "liquidation limits",
 }
 # Answered by the venue's ruler, in tests/simulator/test_vectors.py.
 BY_THE_VENUE = {f"margin/{name}" for name in BY_THE_RULER}
@@ -48,15 +36,13 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=ABSENT)
 
 
 def test_every_file_is_answered_or_says_why_not() -> None:
-    answered = {*ADAPTERS, *BY_THE_VENUE, *OUT_OF_SCOPE, *WAITING, REDUCE_ONLY}
+    answered = {*ADAPTERS, *BY_THE_VENUE, *OUT_OF_SCOPE, REDUCE_ONLY}
 
     assert [file for file in files() if file not in answered] == []
 
 
-def test_what_waits_or_is_out_of_scope_has_no_adapter() -> None:
-    excused = OUT_OF_SCOPE.keys() | WAITING.keys()
-
-    assert excused & (ADAPTERS.keys() | BY_THE_VENUE) == set()
+def test_what_is_out_of_scope_has_no_adapter() -> None:
+    assert OUT_OF_SCOPE.keys() & (ADAPTERS.keys() | BY_THE_VENUE) == set()
 
 
 @pytest.mark.parametrize("file", sorted(ADAPTERS))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from dydx_v4_client.key_pair import KeyPair
 from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend
+from v4_proto.dydxprotocol.accountplus.tx_pb2 import MsgAddAuthenticator, MsgRemoveAuthenticator
 
 from seawall.simulator.keys import demo_key
 from seawall.simulator.messages import CheckResult
@@ -250,3 +252,31 @@ def test_every_broadcast_is_counted(stand: Stand) -> None:
     stand.send(b"nonsense")
 
     assert (stand.admission.tally.received, stand.admission.tally.accepted) == (2, 1)
+
+
+def test_a_permitted_key_signs_orders_with_the_owners_account_until_it_is_revoked(
+    stand: Stand,
+) -> None:
+    hot = demo_key(1, "stranger")
+    public = KeyPair.from_mnemonic(hot.mnemonic).public_key_bytes
+    add = MsgAddAuthenticator(
+        sender=ALICE.address, authenticator_type="SignatureVerification", data=public
+    )
+    under = {"key": hot, "authenticators": [0]}
+    placed = order(ALICE, good_til_block=10, client_id=7)
+
+    before = stand.send(Envelope(**under, memo="early").sign(placed))  # type: ignore[arg-type]
+    added = stand.send(Envelope(key=ALICE).sign(add))
+    stand.block()
+    after = stand.send(Envelope(**under).sign(placed))  # type: ignore[arg-type]
+    other = stand.send(Envelope(key=BOB, authenticators=[0]).sign(placed))
+    stand.block()
+    remove = MsgRemoveAuthenticator(sender=ALICE.address, id=0)
+    stand.send(Envelope(key=ALICE, sequence=1).sign(remove))
+    stand.block()
+    revoked = stand.send(Envelope(**under, memo="late").sign(placed))  # type: ignore[arg-type]
+
+    assert before == ("dydxaccountplus", 1)
+    assert (added, after) == (("", 0), ("", 0))
+    assert other == ("dydxaccountplus", 100)
+    assert revoked == ("dydxaccountplus", 1)

@@ -1,9 +1,10 @@
 """The simulated chain: CheckTx, blocks, committed state.
 
-One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then short-term orders
-and cancels in order of arrival, then the house against resting orders its quotes now cross, then
-transfers and stateful orders, all at the oracle of the block before; last the oracle update, to the
-mid of one block ago; then funding and expiry. Nothing here reads a clock or draws a number: the
+One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then conditional orders
+that the last block triggered, then short-term orders and cancels in order of arrival, then the
+house against resting orders its quotes now cross, then transfers and stateful orders, all at the
+oracle of the block before; then the oracle update, to the mid of one block ago; then funding and
+expiry; last the triggers of conditional orders. Nothing here reads a clock or draws a number: the
 same inputs give the same block hashes.
 """
 
@@ -15,10 +16,13 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
-from seawall.simulator import execution, matching
+from seawall.account import MarketStatus
+from seawall.simulator import conditional, execution, matching
+from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block, FillEvent, TransferEvent
 from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
+from seawall.simulator.limits import OrderLimits
 from seawall.simulator.liquidation import liquidate, marked
 from seawall.simulator.markets import MARKETS, Depth, Fees, LiquidationConfig, MarketSpec
 from seawall.simulator.mempool import Mempool
@@ -44,6 +48,8 @@ class ChainSettings:
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
+    not_served: frozenset[str] = frozenset()  # gRPC methods that this node is too old for
+    limits: OrderLimits = field(default_factory=OrderLimits)
     history_blocks: int = 100  # committed states and blocks kept for pinned reads
 
 
@@ -73,18 +79,22 @@ class Chain:
             fees=self.settings.fees,
             liquidation=self.settings.liquidation,
             reduce_only=self.settings.reduce_only,
+            limits=self.settings.limits,
         )
         self._exchange = Exchange(markets, self._mids, start, rules)
         self._exchange.height = self.settings.first_height
         self._exchange.insurance_fund = self.settings.insurance_fund
         self._wallets = Wallets()
+        self.permissions = Permissions()
         self.history = History()
         self._negative_seen: int | None = None
         self._outage_seen: int | None = None
         self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
         self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
         self._blocks: deque[Block] = deque(maxlen=self.settings.history_blocks)
-        self._mempool = Mempool(self._exchange, self._wallets, self.settings.short_block_window)
+        self._mempool = Mempool(
+            self._exchange, self._wallets, self.settings.short_block_window, self.permissions
+        )
         self._blocks.append(Block(height=self._exchange.height, time=start, hash=GENESIS_HASH))
         self._commit(GENESIS_HASH)
 
@@ -138,6 +148,7 @@ class Chain:
             not self._mempool.is_empty
             or self._marked[0]
             or self._marked[1]
+            or self._exchange.due
             or any(book.is_refilling for book in self._exchange.books.values())
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
@@ -179,6 +190,8 @@ class Chain:
         exchange.time = at
         if self._marked[0] and liquidate(exchange, self._marked[0], previous // 1_000):
             self._negative_seen = exchange.height
+        execution.settle_finally(exchange, previous // 1_000)
+        conditional.place_due(exchange)
         self._mempool.run_clob()
         matching.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
@@ -186,6 +199,7 @@ class Chain:
         for _ in range(at // HOUR - previous // HOUR):
             execution.pay_funding(exchange)
         execution.expire(exchange)
+        conditional.trigger(exchange)
         self._mempool.clear()
         self._marked = (self._marked[1], marked(exchange))
         return self._seal()
@@ -214,11 +228,25 @@ class Chain:
         """Change a book's calm depth at once."""
         self._exchange.books[ticker].set_depth(depth)
 
+    def set_status(self, ticker: str, status: MarketStatus) -> None:
+        """Change a market's status; final settlement cancels its stateful orders at once."""
+        market = self._exchange.markets[ticker]
+        spec = replace(market.spec, status=status)
+        self._exchange.set_market(replace(market, spec=spec))
+        if status is MarketStatus.FINAL_SETTLEMENT:
+            execution.cancel_stateful(self._exchange, spec.clob_pair_id)
+        self._recommit()
+
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
         """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
         eight_hours = (rate * 8).scaleb(6).to_integral_value(ROUND_HALF_EVEN)
         market = self._exchange.markets[ticker]
         self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
+        self._recommit()
+
+    def set_smart_accounts(self, *, is_active: bool) -> None:
+        """Throw governance's switch over all permissioned keys."""
+        self.permissions.is_active = is_active
         self._recommit()
 
     def record_outage(self) -> None:
@@ -291,6 +319,8 @@ class Chain:
                 negative_seen=self._negative_seen,
                 outage_seen=self._outage_seen,
                 insurance_fund=exchange.insurance_fund,
+                permissions=dict(self.permissions.by_owner),
+                is_smart_account_active=self.permissions.is_active,
             )
         )
 

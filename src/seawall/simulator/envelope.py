@@ -20,7 +20,11 @@ from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from v4_proto.cosmos.crypto.secp256k1.keys_pb2 import PubKey
 from v4_proto.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, SignDoc, TxBody, TxRaw
-from v4_proto.dydxprotocol.accountplus.tx_pb2 import TxExtension
+from v4_proto.dydxprotocol.accountplus.tx_pb2 import (
+    MsgAddAuthenticator,
+    MsgRemoveAuthenticator,
+    TxExtension,
+)
 from v4_proto.dydxprotocol.clob.order_pb2 import Order as WireOrder
 from v4_proto.dydxprotocol.clob.order_pb2 import OrderId as WireOrderId
 from v4_proto.dydxprotocol.clob.tx_pb2 import MsgBatchCancel, MsgCancelOrder, MsgPlaceOrder
@@ -32,7 +36,9 @@ from v4_proto.dydxprotocol.sending.tx_pb2 import MsgCreateTransfer
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as WireSubaccountId
 
 from seawall.account import Side
+from seawall.simulator import leverage_wire
 from seawall.simulator.messages import (
+    AddAuthenticator,
     BatchCancel,
     CancelOrder,
     CheckResult,
@@ -40,9 +46,11 @@ from seawall.simulator.messages import (
     Message,
     OrderId,
     PlaceOrder,
+    RemoveAuthenticator,
     Send,
     SubaccountId,
     Transfer,
+    UpdateLeverage,
     Withdraw,
     is_short_term,
     signer_of,
@@ -52,6 +60,7 @@ ADDRESS_PREFIX = "dydx"
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
 SIGNATURE_BYTES = 64
 PUBLIC_KEY_BYTES = 33
+FREE_OF_GAS = (PlaceOrder, CancelOrder, BatchCancel, UpdateLeverage)
 SIDES: Mapping[int, Side] = {1: Side.BUY, 2: Side.SELL}
 
 
@@ -97,7 +106,7 @@ class Transaction:
     @property
     def is_clob(self) -> bool:
         """Whether every message places or cancels orders: free of gas and fee."""
-        return all(isinstance(m, PlaceOrder | CancelOrder | BatchCancel) for m in self.messages)
+        return all(isinstance(m, FREE_OF_GAS) for m in self.messages)
 
 
 def refuse(code: int, log: str, codespace: str = "sdk") -> CheckResult:
@@ -286,12 +295,25 @@ def _send(value: bytes) -> Message:
     )
 
 
+def _add_authenticator(value: bytes) -> Message:
+    wire = MsgAddAuthenticator.FromString(value)
+    return AddAuthenticator(sender=wire.sender, kind=wire.authenticator_type, data=wire.data)
+
+
+def _remove_authenticator(value: bytes) -> Message:
+    wire = MsgRemoveAuthenticator.FromString(value)
+    return RemoveAuthenticator(sender=wire.sender, id=wire.id)
+
+
 _READERS: Mapping[str, Callable[[bytes], Message]] = {
     "/dydxprotocol.clob.MsgPlaceOrder": _place_order,
     "/dydxprotocol.clob.MsgCancelOrder": _cancel_order,
     "/dydxprotocol.clob.MsgBatchCancel": _batch_cancel,
+    "/dydxprotocol.clob.MsgUpdateLeverage": leverage_wire.read_update,
     "/dydxprotocol.sending.MsgDepositToSubaccount": _deposit,
     "/dydxprotocol.sending.MsgWithdrawFromSubaccount": _withdraw,
     "/dydxprotocol.sending.MsgCreateTransfer": _transfer,
     "/cosmos.bank.v1beta1.MsgSend": _send,
+    "/dydxprotocol.accountplus.MsgAddAuthenticator": _add_authenticator,
+    "/dydxprotocol.accountplus.MsgRemoveAuthenticator": _remove_authenticator,
 }

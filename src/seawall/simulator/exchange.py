@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from seawall.account import MarketType
 from seawall.simulator import ruler
 from seawall.simulator.book import Book
 from seawall.simulator.events import (
@@ -23,6 +24,7 @@ from seawall.simulator.events import (
     TransferEvent,
     TxResult,
 )
+from seawall.simulator.limits import OrderLimits
 from seawall.simulator.markets import Fees, LiquidationConfig, MarketSpec
 from seawall.simulator.messages import OrderId, SubaccountId
 from seawall.simulator.ruler import Held, Risk, Terms
@@ -68,6 +70,7 @@ class Rules:
     fees: Fees
     liquidation: LiquidationConfig
     reduce_only: ReduceOnly
+    limits: OrderLimits = field(default_factory=OrderLimits)
 
 
 class Exchange:
@@ -87,11 +90,14 @@ class Exchange:
         self.fills: dict[OrderId, FillMemory] = {}
         self.cancels: dict[OrderId, int] = {}  # good-til-block of each cancel remembered
         self.untriggered: dict[OrderId, OpenOrder] = {}
+        self.triggered: dict[OrderId, OpenOrder] = {}  # conditional, in state, on no book
+        self.due: list[OrderId] = []  # triggered in the last block, not yet tried
         self.insurance_fund = QuoteQuantums(0)
         self.fee_pool = 0
         self.house_usdc = 0
         self.house: dict[int, int] = {}  # size by perpetual
         self.arrivals = 0
+        self.isolated: frozenset[int] = frozenset()
         self.log = Log()
         for spec in specs:
             price = prices[spec.ticker]
@@ -100,6 +106,8 @@ class Exchange:
             self.tickers[spec.clob_pair_id] = spec.ticker
             self.books[spec.ticker] = Book(spec, price, at)
             self.house[spec.perpetual_id] = 0
+            if spec.market_type is MarketType.ISOLATED:
+                self.isolated |= {spec.perpetual_id}
 
     def fork(self) -> Exchange:
         """A copy on which CheckTx tries what it accepts."""
@@ -111,9 +119,10 @@ class Exchange:
         copy.accounts = dict(self.accounts)
         copy.fills, copy.cancels = dict(self.fills), dict(self.cancels)
         copy.untriggered = dict(self.untriggered)
+        copy.triggered, copy.due = dict(self.triggered), list(self.due)
         copy.insurance_fund, copy.fee_pool = self.insurance_fund, self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
-        copy.arrivals = self.arrivals
+        copy.arrivals, copy.isolated = self.arrivals, self.isolated
         return copy
 
     def set_market(self, market: MarketState) -> None:
@@ -126,6 +135,13 @@ class Exchange:
         ticker = self.tickers.get(clob_pair_id)
         return None if ticker is None else self.markets[ticker]
 
+    def market_of_perpetual(self, perpetual_id: int) -> MarketState:
+        """The market of a perpetual that somebody holds."""
+        for market in self.markets.values():
+            if market.spec.perpetual_id == perpetual_id:
+                return market
+        raise AssertionError(f"no market for perpetual {perpetual_id}")
+
     def book_of(self, order_id: OrderId) -> Book:
         """The book on which an order of that id would rest."""
         return self.books[self.tickers[order_id.clob_pair_id]]
@@ -133,6 +149,18 @@ class Exchange:
     def resting(self, order_id: OrderId) -> OpenOrder | None:
         """The order of that id on the book; None where there is none."""
         return self.book_of(order_id).orders.get(order_id)
+
+    def stateful(self, order_id: OrderId) -> OpenOrder | None:
+        """The long-term or conditional order of that id, wherever it waits; None for none."""
+        return (
+            self.resting(order_id) or self.untriggered.get(order_id) or self.triggered.get(order_id)
+        )
+
+    def stateful_count(self, subaccount: SubaccountId) -> int:
+        """How many long-term and conditional orders of a subaccount are in state."""
+        resting = (order_id for book in self.books.values() for order_id in book.orders)
+        everywhere = (*resting, *self.untriggered, *self.triggered)
+        return sum(o.subaccount == subaccount and not o.is_short_term for o in everywhere)
 
     def account(self, subaccount: SubaccountId) -> Account:
         """The account as stored; an empty one where the chain has none."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seawall.simulator import matching, ruler
+from seawall.account import MarketStatus
+from seawall.simulator import deleveraging, matching, ruler
 from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
@@ -25,6 +26,7 @@ from seawall.simulator.state import OpenOrder
 from seawall.units import BaseQuantums
 
 WOULD_INCREASE = 2001
+FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and maintenance
 
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
@@ -98,13 +100,35 @@ def pay_funding(exchange: Exchange) -> None:
     for ticker, market in tuple(exchange.markets.items()):
         if market.rate_8h_ppm == 0:
             continue
+        rate = ruler.funding_rate((market.rate_8h_ppm,), 1, 0, market.terms, FUNDING_CLAMP_PPM)
         index = market.terms.funding_index + ruler.funding_index_delta(
-            market.rate_8h_ppm, market.price, market.spec.notional_shift
+            rate, market.price, market.spec.notional_shift
         )
         exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
         exchange.log.funding.append(
-            FundingUpdate(ticker=ticker, rate_8h_ppm=market.rate_8h_ppm, funding_index=index)
+            FundingUpdate(ticker=ticker, rate_8h_ppm=rate, funding_index=index)
         )
+
+
+def cancel_stateful(exchange: Exchange, clob_pair_id: int) -> None:
+    """Cancel a market's long-term and conditional orders, as final settlement does."""
+    for known in everything_open(exchange):
+        order_id = known.order.order_id
+        if order_id.clob_pair_id == clob_pair_id and not order_id.is_short_term:
+            matching.remove(exchange, order_id, Reason.FINAL_SETTLEMENT)
+
+
+def settle_finally(exchange: Exchange, seed: int) -> None:
+    """Close what is held in markets under final settlement, at the price each account may have."""
+    for market in tuple(exchange.markets.values()):
+        if market.spec.status is not MarketStatus.FINAL_SETTLEMENT:
+            continue
+        perpetual = market.spec.perpetual_id
+        for key, account in tuple(exchange.accounts.items()):
+            if account.quantums(perpetual):
+                risk = exchange.risk(exchange.settled(key))
+                at = deleveraging.price_for(risk, market.spec.status)
+                deleveraging.deleverage(exchange, key, perpetual, at, seed)
 
 
 def expire(exchange: Exchange) -> None:
@@ -139,13 +163,13 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
 
 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:
-    """Every resting and untriggered order."""
+    """Every order that rests or, conditional, is in state."""
     resting = [order for book in exchange.books.values() for order in book.orders.values()]
-    return (*resting, *exchange.untriggered.values())
+    return (*resting, *exchange.untriggered.values(), *exchange.triggered.values())
 
 
 def open_orders(exchange: Exchange) -> dict[SubaccountId, tuple[OpenOrder, ...]]:
-    """Resting and untriggered orders by subaccount."""
+    """The same by subaccount."""
     found: dict[SubaccountId, tuple[OpenOrder, ...]] = {}
     for order in everything_open(exchange):
         key = order.order.order_id.subaccount

@@ -4,7 +4,7 @@ An account that a committed price made liquidatable at height h is tried in bloc
 on the state before that block, before users' orders. Each position gets one attempt per block,
 limited in size, matched at makers' prices no worse than the fillable price; what the account keeps
 beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall is paid by it.
-A negative account whose attempt filled nothing is offset against the house.
+A negative account whose attempt filled nothing is offset (`deleveraging`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from fractions import Fraction
 from seawall.account import Side
 from seawall.simulator import ruler
 from seawall.simulator.book import Maker
+from seawall.simulator.deleveraging import Price, deleverage
 from seawall.simulator.events import (
-    DeleveragingEvent,
     FillEvent,
     FillKind,
     LiquidationEvent,
@@ -25,6 +25,7 @@ from seawall.simulator.events import (
     Reason,
 )
 from seawall.simulator.exchange import Exchange
+from seawall.simulator.markets import LiquidationConfig
 from seawall.simulator.matching import (
     Match,
     Outcome,
@@ -32,7 +33,6 @@ from seawall.simulator.matching import (
     match,
     opposite,
     remove,
-    terms_after,
 )
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.state import MarketState
@@ -66,6 +66,14 @@ class Spent:
 
     notional: int = 0
     insurance_lost: int = 0
+
+    def notional_left(self, limits: LiquidationConfig) -> int:
+        """Notional that may still be liquidated, in quote quantums."""
+        return limits.subaccount_max_notional - self.notional
+
+    def insurance_left(self, limits: LiquidationConfig) -> int:
+        """What the insurance fund may still lose on this subaccount, in quote quantums."""
+        return limits.subaccount_max_insurance_lost - self.insurance_lost
 
 
 def marked(exchange: Exchange) -> tuple[SubaccountId, ...]:
@@ -109,13 +117,13 @@ def next_order(
     account = exchange.settled(subaccount)
     risk = exchange.risk(account)
     limits = exchange.rules.liquidation
-    if not risk.is_liquidatable or spent.notional >= limits.subaccount_max_notional:
+    if not risk.is_liquidatable or spent.notional_left(limits) <= 0:
         return None
     start = seed % len(account.held)
     for held in account.held[start:] + account.held[:start]:
         if held.perpetual_id in tried:
             continue
-        market = market_of(exchange, held.perpetual_id)
+        market = exchange.market_of_perpetual(held.perpetual_id)
         terms = market.terms
         is_long = held.quantums > 0
         fillable = ruler.fillable_price(risk, terms, held.quantums, limits)
@@ -138,14 +146,6 @@ def next_order(
     return None
 
 
-def market_of(exchange: Exchange, perpetual_id: int) -> MarketState:
-    """The market of a perpetual that an account holds."""
-    for market in exchange.markets.values():
-        if market.spec.perpetual_id == perpetual_id:
-            return market
-    raise AssertionError(f"no market for perpetual {perpetual_id}")
-
-
 def _exhaust(exchange: Exchange, first: Order, seed: int, attempts: int) -> int:
     """Try a subaccount's positions one after the other while it is liquidatable; attempts left."""
     spent = Spent()
@@ -154,15 +154,16 @@ def _exhaust(exchange: Exchange, first: Order, seed: int, attempts: int) -> int:
     while order is not None and attempts > 0:
         attempts -= 1
         tried |= {order.market.spec.perpetual_id}
-        filled = _attempt(exchange, order, spent)
+        filled = attempt(exchange, order, spent)
         account = exchange.settled(order.subaccount)
         if filled == 0 and exchange.risk(account).nc < 0:
-            _deleverage(exchange, order)
+            perpetual = order.market.spec.perpetual_id
+            deleverage(exchange, order.subaccount, perpetual, Price.BANKRUPTCY, seed)
         order = next_order(exchange, first.subaccount, spent, tried, seed)
     return attempts
 
 
-def _attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
+def attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
     """Match one liquidation order against the book; what filled, in base quantums."""
     left = order.quantums
     quote_sum = to_insurance = 0
@@ -219,8 +220,8 @@ def _fill(
     limits = exchange.rules.liquidation
     insured = ruler.insurance_delta(signed_quote, bankruptcy, limits.max_fee_ppm)
     lost = max(-insured, 0)
-    is_within_limit = spent.insurance_lost + lost <= limits.subaccount_max_insurance_lost
-    if lost > exchange.insurance_fund or not is_within_limit:
+    is_within_limit = lost <= spent.insurance_left(limits)
+    if not ruler.covers(exchange.insurance_fund, insured) or not is_within_limit:
         return None
     after = exchange.with_trade(before, spec.perpetual_id, delta, signed_quote - insured)
     proposed = Match(
@@ -254,7 +255,7 @@ def _fill(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One fill of a liquidation or an offset, as the account sees it."""
+    """One fill of a liquidation, as the account sees it."""
 
     subticks: int
     quantums: int
@@ -281,36 +282,3 @@ def _log_fill(exchange: Exchange, order: Order, fill: Fill) -> None:
             position_before=BaseQuantums(fill.position_before),
         )
     )
-
-
-def _deleverage(exchange: Exchange, order: Order) -> None:
-    """Offset the whole position at its bankruptcy price against the house (MARGIN.md 4.6)."""
-    spec = order.market.spec
-    market = exchange.markets[spec.ticker]
-    before = exchange.settled(order.subaccount)
-    position = before.quantums(spec.perpetual_id)
-    quote = ruler.bankruptcy_quote(exchange.risk(before), market.terms, position, -position)
-    after = exchange.with_trade(before, spec.perpetual_id, -position, quote)
-    held = exchange.house[spec.perpetual_id]
-    terms = terms_after(market, [(position, 0), (held, held + position)])
-    exchange.house_trades(spec.perpetual_id, position, -quote)
-    exchange.set_open_interest(market, terms)
-    exchange.store(after)
-    exchange.log.deleveragings.append(
-        DeleveragingEvent(
-            subaccount=order.subaccount,
-            ticker=spec.ticker,
-            quantums=BaseQuantums(-position),
-            quote=QuoteQuantums(quote),
-        )
-    )
-    per_base = Fraction(abs(quote), abs(position))
-    offset = Fill(
-        subticks=int(per_base / Fraction(10) ** spec.quantum_conversion_exponent),
-        quantums=abs(position),
-        quote=abs(quote),
-        fee=0,
-        position_before=position,
-        kind=FillKind.DELEVERAGED,
-    )
-    _log_fill(exchange, order, offset)

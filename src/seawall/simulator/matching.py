@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from seawall.account import Side
-from seawall.simulator import ruler
+from seawall.simulator import pools, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
 from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
@@ -97,8 +97,12 @@ def place(exchange: Exchange, order: PlaceOrder) -> Reason:
 
 
 def remove(exchange: Exchange, order_id: OrderId, reason: Reason) -> bool:
-    """Take an order off the book or out of the untriggered ones; whether there was one."""
-    known = exchange.book_of(order_id).drop(order_id) or exchange.untriggered.pop(order_id, None)
+    """Take an order off the book or out of the conditional ones; whether there was one."""
+    known = (
+        exchange.book_of(order_id).drop(order_id)
+        or exchange.untriggered.pop(order_id, None)
+        or exchange.triggered.pop(order_id, None)
+    )
     if known is None:
         return False
     finish(exchange, known.order, OrderStatus.CANCELED, reason)
@@ -138,7 +142,7 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         held = exchange.house[perpetual]
         changes.append((held, held - size))
         terms = terms_after(market, changes)
-        if not _accepts(exchange, terms, proposed.before, proposed.after):
+        if not accepts(exchange, terms, proposed.before, proposed.after):
             return Outcome.TAKER_FAILS
         exchange.house_trades(perpetual, -size, proposed.side.sign * proposed.quote)
         exchange.books[market.spec.ticker].take(opposite(proposed.side), maker, proposed.quantums)
@@ -151,9 +155,9 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         after = exchange.with_trade(before, perpetual, -size, cash)
         changes.append((before.quantums(perpetual), after.quantums(perpetual)))
         terms = terms_after(market, changes)
-        if not _accepts(exchange, terms, proposed.before, proposed.after):
+        if not accepts(exchange, terms, proposed.before, proposed.after):
             return Outcome.TAKER_FAILS
-        if not _accepts(exchange, terms, before, after):
+        if not accepts(exchange, terms, before, after):
             return Outcome.MAKER_FAILS
         exchange.fee_pool += fee
         exchange.store(after)
@@ -171,8 +175,10 @@ def terms_after(market: MarketState, changes: Iterable[tuple[int, int]]) -> Term
     return replace(market.terms, open_interest=market.terms.open_interest + change)
 
 
-def _accepts(exchange: Exchange, terms: Terms, before: Account, after: Account) -> bool:
+def accepts(exchange: Exchange, terms: Terms, before: Account, after: Account) -> bool:
     """The state-transition rule, the old state on the old terms and the new one on the new."""
+    if pools.violates(before.held, exchange.isolated, (terms.perpetual_id,)):
+        return False
     new = exchange.risk_on(after, terms)
     if new.nc >= new.imr:
         return True
@@ -213,6 +219,9 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
                 assert maker.order is not None
                 remove(exchange, maker.order.order.order_id, Reason.UNDERCOLLATERALIZED)
             case Outcome.TAKER_FAILS:
+                held = exchange.account(subaccount).held
+                if pools.violates(held, exchange.isolated, (spec.perpetual_id,)):
+                    return Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS
                 return Reason.UNDERCOLLATERALIZED
     if is_cut and left >= spec.step_base_quantums:
         position = exchange.account(subaccount).quantums(spec.perpetual_id)
@@ -343,7 +352,7 @@ def _house_fills(exchange: Exchange, market: MarketState, rested: OpenOrder, siz
         (held, held - side.sign * size),
     ]
     terms = terms_after(market, changes)
-    if not _accepts(exchange, terms, before, after):
+    if not accepts(exchange, terms, before, after):
         return False
     exchange.house_trades(perpetual, -side.sign * size, side.sign * quote)
     exchange.fee_pool += fee

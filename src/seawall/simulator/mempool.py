@@ -10,34 +10,50 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from seawall.simulator import execution
+from seawall.simulator.authenticators import Permissions
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
+from seawall.simulator.leverage import refuse_leverage, update_leverage
+from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
     ACCEPTED,
+    AddAuthenticator,
     BatchCancel,
     CancelOrder,
     CheckResult,
     ClobMessage,
     Deposit,
+    KeyMessage,
     Message,
     OrderId,
     PlaceOrder,
+    RemoveAuthenticator,
     Send,
     Transfer,
     TransferMessage,
+    UpdateLeverage,
     Withdraw,
 )
-from seawall.simulator.orders import Now, clob, refuse_batch, refuse_cancel, refuse_order
+from seawall.simulator.orders import (
+    Now,
+    clob,
+    refuse_batch,
+    refuse_cancel,
+    refuse_form,
+    refuse_order,
+)
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis, QuoteQuantums
+
+Delivered = TransferMessage | KeyMessage | PlaceOrder | CancelOrder | UpdateLeverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
     """A step of a transaction that goes through a block: a message, a fee, or a sequence."""
 
-    message: TransferMessage | PlaceOrder | CancelOrder | None = None
+    message: Delivered | None = None
     tx: str = ""
     payer: str = ""
     fee: int = 0
@@ -46,7 +62,15 @@ class Sequenced:
 class Mempool:
     """What one node has accepted since the last block, over the committed exchange and wallets."""
 
-    def __init__(self, exchange: Exchange, wallets: Wallets, window: int) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        wallets: Wallets,
+        window: int,
+        permissions: Permissions | None = None,
+    ) -> None:
+        self._permissions = permissions or Permissions()
+        self._limiter = RateLimiter(exchange.rules.limits)
         self._exchange = exchange
         self._wallets = wallets
         self._window = window
@@ -73,7 +97,7 @@ class Mempool:
             case CancelOrder():
                 return self._check_cancel(message, tx)
             case BatchCancel():
-                refused = refuse_batch(message, self._now)
+                refused = refuse_batch(message, self._now) or self._too_many(message)
                 if refused is not None:
                     return refused
                 execution.cancel_batch(self._fork, message)
@@ -82,6 +106,13 @@ class Mempool:
                 refused = refuse_transfer(message)
                 if refused is not None:
                     return refused
+                self._sequenced.append(Sequenced(message=message, tx=tx))
+            case UpdateLeverage():
+                refused = refuse_leverage(self._exchange, message)
+                if refused is not None:
+                    return refused
+                self._sequenced.append(Sequenced(message=message, tx=tx))
+            case AddAuthenticator() | RemoveAuthenticator():
                 self._sequenced.append(Sequenced(message=message, tx=tx))
             case _:
                 assert_never(message)
@@ -147,12 +178,26 @@ class Mempool:
             window=self._window,
         )
 
+    def _too_many(self, message: ClobMessage) -> CheckResult | None:
+        """Count a message against its owner's block rate limits; 5001 where one is exceeded."""
+        broken = self._limiter.refused(message, self._now.next_height)
+        return clob(5001, f"block rate limit: {broken}") if broken else None
+
     def _check_order(self, order: PlaceOrder, tx: str) -> CheckResult:
-        refused = refuse_order(self._fork, order, self._now)
+        refused = (
+            refuse_form(order)
+            or self._too_many(order)
+            or refuse_order(self._fork, order, self._now)
+        )
         if refused is not None:
             return refused
-        if execution.accept(self._fork, order) is Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
-            return clob(2003, "post-only order would cross a maker order")
+        match execution.accept(self._fork, order):
+            case Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
+                return clob(2003, "post-only order would cross a maker order")
+            case Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS:
+                return clob(2005, "order would violate isolated subaccount constraints")
+            case _:
+                pass
         if order.order_id.is_short_term:
             self._clob.append(order)
         else:
@@ -162,7 +207,7 @@ class Mempool:
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
         if cancel.order_id in self._stateful_cancels:
             return clob(32, "a cancel of this stateful order is pending")
-        refused = refuse_cancel(self._fork, cancel, self._now)
+        refused = self._too_many(cancel) or refuse_cancel(self._fork, cancel, self._now)
         if refused is not None:
             return refused
         execution.cancel(self._fork, cancel)
@@ -175,7 +220,7 @@ class Mempool:
 
     def _run(
         self,
-        message: TransferMessage | PlaceOrder | CancelOrder,
+        message: Delivered,
         tx: str,
         time_before: Millis,
         gate: GateState,
@@ -193,5 +238,9 @@ class Mempool:
                 if refused is None:
                     execution.cancel(exchange, message)
                 return refused or ACCEPTED
+            case UpdateLeverage():
+                return update_leverage(exchange, message)
+            case AddAuthenticator() | RemoveAuthenticator():
+                return self._permissions.carry_out(message)
             case _:
                 return carry_out(exchange, self._wallets, message, gate, tx)

@@ -128,9 +128,35 @@ class Send:
     amount: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateLeverage:
+    """MsgUpdateLeverage: custom initial fractions in ppm, by clob pair."""
+
+    subaccount: SubaccountId
+    entries: tuple[tuple[int, int], ...]  # clob pair, ppm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAuthenticator:
+    """MsgAddAuthenticator: permit a key within filters."""
+
+    sender: str
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAuthenticator:
+    """MsgRemoveAuthenticator: take a permission back."""
+
+    sender: str
+    id: int
+
+
 ClobMessage = PlaceOrder | CancelOrder | BatchCancel
 TransferMessage = Deposit | Withdraw | Transfer | Send
-Message = ClobMessage | TransferMessage
+KeyMessage = AddAuthenticator | RemoveAuthenticator
+Message = ClobMessage | TransferMessage | KeyMessage | UpdateLeverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +181,11 @@ def signer_of(message: Message) -> str:
     match message:
         case PlaceOrder() | CancelOrder():
             return message.order_id.subaccount.owner
-        case BatchCancel():
+        case BatchCancel() | UpdateLeverage():
             return message.subaccount.owner
         case Withdraw() | Transfer():
             return message.sender.owner
-        case Deposit() | Send():
+        case Deposit() | Send() | AddAuthenticator() | RemoveAuthenticator():
             return message.sender
 
 
@@ -170,5 +196,5 @@ def is_short_term(message: Message) -> bool:
             return message.order_id.is_short_term
         case BatchCancel():
             return True
-        case Deposit() | Withdraw() | Transfer() | Send():
+        case _:
             return False

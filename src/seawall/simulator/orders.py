@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import ruler
+from seawall.simulator import pools, ruler
 from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     CONDITIONAL,
@@ -54,7 +54,7 @@ def clob(code: int, log: str) -> CheckResult:
 def refuse_order(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | None:
     """Why an order is not taken, judged on the exchange's state; None where it is."""
     return (
-        _malformed(order)
+        refuse_form(order)
         or _unfit(exchange, order, now)
         or (
             refuse_in_memory(exchange, order)
@@ -116,7 +116,7 @@ def good_til_second(order: PlaceOrder) -> int | None:
     return None if order.order_id.is_short_term else order.good_til_block_time
 
 
-def _malformed(order: PlaceOrder) -> CheckResult | None:
+def refuse_form(order: PlaceOrder) -> CheckResult | None:
     """The stateless checks of the message, in the order made (ORDERS.md 1.2)."""
     order_id = order.order_id
     if order.time_in_force == FILL_OR_KILL:
@@ -228,11 +228,25 @@ def _digest(order: PlaceOrder) -> bytes:
 def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
     """What state says against a long-term or conditional order."""
     order_id = order.order_id
-    if exchange.resting(order_id) is not None or order_id in exchange.untriggered:
+    if exchange.stateful(order_id) is not None:
         return clob(3005, "a stateful order with this id exists")
+    equity = exchange.risk(exchange.settled(order_id.subaccount)).nc
+    most = exchange.rules.limits.stateful_most(equity)
+    if exchange.stateful_count(order_id.subaccount) >= most:
+        return clob(10001, f"{most} stateful orders may be open with net collateral {equity}")
+    if order_id.order_flags == LONG_TERM and _mixes_isolated(exchange, order):
+        return clob(2005, "order would violate isolated subaccount constraints")
     if order_id.order_flags == LONG_TERM and not _is_collateralized(exchange, order):
         return clob(3007, "the account would not hold the margin of this order if it filled")
     return None
+
+
+def _mixes_isolated(exchange: Exchange, order: PlaceOrder) -> bool:
+    """Whether a fill of the order would put an isolated position beside another one."""
+    market = exchange.market_of_clob(order.order_id.clob_pair_id)
+    assert market is not None
+    held = exchange.account(order.order_id.subaccount).held
+    return pools.violates(held, exchange.isolated, (market.spec.perpetual_id,))
 
 
 def _is_collateralized(exchange: Exchange, order: PlaceOrder) -> bool:
@@ -261,7 +275,7 @@ def _refuse_stateful_cancel(
     exchange: Exchange, cancel: CancelOrder, now: Now
 ) -> CheckResult | None:
     """What state says against the cancel of a stateful order."""
-    known = exchange.resting(cancel.order_id) or exchange.untriggered.get(cancel.order_id)
+    known = exchange.stateful(cancel.order_id)
     if known is None:
         return clob(3006, "no stateful order with this id exists")
     if cancel.good_til_block_time < known.order.good_til_block_time:

@@ -7,7 +7,7 @@ quantums, prices oracle integers, rates ppm; every function says which way it ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -229,16 +229,25 @@ def fee(quote: int, fee_ppm: int) -> int:
     return -(-quote * fee_ppm // MILLION)
 
 
+def liquidation_bounds(terms: Terms, quantums: int, limits: LiquidationConfig) -> tuple[int, int]:
+    """Least and greatest notional that one attempt may close of a position (MARGIN.md 4.2)."""
+    size = abs(notional(terms, quantums))
+    least = min(limits.min_position_notional, size)
+    return least, max(least, size * limits.max_position_portion_ppm // MILLION)
+
+
+def covers(fund: int, insured: int) -> bool:
+    """Whether an insurance fund can take a fill that pays it `insured`, < 0 drawn from it."""
+    return insured >= 0 or fund + insured >= 0
+
+
 def liquidation_size(
     terms: Terms, quantums: int, step: int, limits: LiquidationConfig, liquidated_already: int
 ) -> int:
     """Base quantums > 0 that one attempt may close of a position (MARGIN.md 4.2)."""
     held = abs(quantums)
     size = abs(notional(terms, quantums))
-    portion = max(
-        min(limits.min_position_notional, size),
-        size * limits.max_position_portion_ppm // MILLION,
-    )
+    _, portion = liquidation_bounds(terms, quantums, limits)
     cap = min(portion, limits.subaccount_max_notional - liquidated_already)
     if size <= cap or held <= step:
         return held
@@ -288,6 +297,20 @@ def insurance_delta(quote: int, bankruptcy: int, max_fee_ppm: int) -> int:
     if better_by <= 0:
         return better_by
     return min(abs(quote) * max_fee_ppm // MILLION, better_by)
+
+
+def funding_rate(
+    premiums: Sequence[int], samples: int, default_ppm: int, terms: Terms, clamp_ppm: int
+) -> int:
+    """Rate in ppm per 8 hours of a funding epoch (MARGIN.md 2.6).
+
+    Premiums in ppm are averaged over at least `samples` of them, absent ones counting as zero, and
+    the rate is kept within what the tier allows.
+    """
+    premium = _toward_zero(sum(premiums), max(len(premiums), samples, 1))
+    below = terms.initial_ppm - terms.initial_ppm * terms.maintenance_ppm // MILLION
+    bound = clamp_ppm * below // MILLION
+    return min(max(premium + default_ppm, -bound), bound)
 
 
 def funding_index_delta(rate_8h_ppm: int, price: int, shift: int, seconds: int = 3_600) -> int:

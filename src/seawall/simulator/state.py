@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from seawall.simulator.authenticators import Permission
 from seawall.simulator.markets import MarketSpec
 from seawall.simulator.messages import PlaceOrder, SubaccountId
 from seawall.simulator.ruler import Held, Risk, Terms, risk
@@ -102,6 +103,8 @@ class State:
     negative_seen: int | None = None  # height of the last account left below zero, cross pool
     outage_seen: int | None = None
     insurance_fund: QuoteQuantums = QuoteQuantums(0)
+    permissions: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)  # by owner
+    is_smart_account_active: bool = True
 
     def subaccount(self, owner: str, number: int) -> Account:
         """The subaccount of that owner and number; an empty one where the chain has none."""

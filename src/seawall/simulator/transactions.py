@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
 from seawall.simulator.envelope import (
     USDC_DENOM,
@@ -181,10 +182,9 @@ class Admission:
         if tx.timeout_height and next_height > tx.timeout_height:
             log = f"block height: {next_height}, timeout height: {tx.timeout_height}"
             return refuse(30, f"{log}: tx timeout height")
-        if tx.authenticators:
-            # Permissioned keys are looked up here once the venue keeps any.
-            log = f"authenticator {tx.authenticators[0]} not found for {tx.signer}"
-            return refuse(1, log, "dydxaccountplus")
+        if tx.authenticators and len(tx.authenticators) != len(tx.messages):
+            log = f"{len(tx.authenticators)} authenticators for {len(tx.messages)} messages"
+            return refuse(18, f"{log}: invalid request")
         return None
 
     def _refused_by_account(
@@ -197,7 +197,13 @@ class Admission:
                 return refuse(13, f"{log}: insufficient fee")
             if fee > wallet.balance:
                 return _insufficient(wallet.balance, fee)
-        if address_of(tx.public_key) != tx.signer:
+        if tx.authenticators:
+            signed = Signed(message=tx.messages[0], public_key=tx.public_key)
+            permissions = self._chain.permissions
+            refused = permissions.refused(tx.signer, tx.authenticators[0], signed)
+            if refused is not None:
+                return refused
+        elif address_of(tx.public_key) != tx.signer:
             log = f"pubKey does not match signer address {tx.signer} with signer index: 0"
             return refuse(8, f"{log}: invalid pubkey")
         refused = self._refused_by_sequence(tx, wallet)

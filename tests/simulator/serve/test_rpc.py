@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -23,11 +24,14 @@ from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals
 from v4_proto.dydxprotocol.prices import query_pb2 as prices
 from v4_proto.dydxprotocol.subaccounts import query_pb2 as subaccounts
 
-from seawall.simulator.serve.launch import Cast
+from seawall.simulator.serve.launch import Cast, produce
+from seawall.simulator.serve.node import Node
 from seawall.simulator.serve.queries import QUERIES
 from seawall.simulator.serve.queries.answer import Query, page
+from seawall.simulator.serve.queries.leverage import LEVERAGE
+from seawall.simulator.serve.rpc import Services
 from seawall.units import decode_serializable_int
-from tests.simulator.serve.running import Running, running
+from tests.simulator.serve.running import Running, flat_path, running
 from tests.simulator.serve.signing import Envelope, deposit, order
 
 HEIGHT = "x-cosmos-block-height"
@@ -240,12 +244,22 @@ def test_methods_newer_than_the_node_are_unimplemented(channel: grpc.Channel) ->
     with pytest.raises(grpc.RpcError) as missing:
         ask(
             channel,
-            "/dydxprotocol.clob.Query/Leverage",
+            "/dydxprotocol.clob.Query/NextYears",
             subaccounts.QueryGetSubaccountRequest(),
             subaccounts.QuerySubaccountResponse,
         )
 
     assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_custom_leverage_is_served_unless_the_node_is_set_to_be_older() -> None:
+    player = produce(flat_path(), Cast(accounts=1)).player
+    served = Services(Node(player)).paths
+    player.chain.settings = replace(player.chain.settings, not_served=frozenset({LEVERAGE}))
+
+    older = Services(Node(player)).paths
+
+    assert served - older == {LEVERAGE}
 
 
 def test_pages_follow_one_another_to_the_end(channel: grpc.Channel) -> None:
@@ -283,7 +297,10 @@ def test_a_page_that_ends_with_the_list_has_no_next_key() -> None:
 def test_every_query_is_a_method_of_the_real_protocol() -> None:
     pool = descriptor_pool.Default()
 
+    assert LEVERAGE in QUERIES  # newer than the installed package, written by hand
     for path, query in QUERIES.items():
+        if path == LEVERAGE:
+            continue
         _, name, method = path.split("/")
         assert isinstance(query, Query)
         real = pool.FindServiceByName(name).methods_by_name[method]

@@ -38,10 +38,18 @@ class Services:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._calls: dict[str, Call] = {q.path: self._query(q) for q in QUERIES.values()}
+        absent = node.constants.settings.not_served
+        self._calls: dict[str, Call] = {
+            path: self._query(query) for path, query in QUERIES.items() if path not in absent
+        }
         self._calls[f"{TX_SERVICE}BroadcastTx"] = self._broadcast
         self._calls[f"{TX_SERVICE}Simulate"] = self._simulate
         self._calls[f"{TX_SERVICE}GetTx"] = self._get_tx
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Full names of the methods served."""
+        return frozenset(self._calls)
 
     def attach(self, server: grpc.aio.Server) -> None:
         """Serve the methods, grouped by service, as bytes in and bytes out."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seawall.simulator.serve.queries import clob, cosmos, exchange
+from seawall.simulator.serve.queries import clob, cosmos, exchange, leverage
 from seawall.simulator.serve.queries.answer import Answerer, Constants, NotFound, Query
 
 QUERIES: Mapping[str, Answerer] = {
-    query.path: query for query in (*cosmos.QUERIES, *exchange.QUERIES, *clob.QUERIES)
+    query.path: query
+    for query in (*cosmos.QUERIES, *exchange.QUERIES, *clob.QUERIES, *leverage.QUERIES)
 }
 
 __all__ = ["QUERIES", "Answerer", "Constants", "NotFound", "Query"]

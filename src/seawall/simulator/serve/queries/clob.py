@@ -15,7 +15,6 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as Wir
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator.envelope import order_id
-from seawall.simulator.markets import DOLLAR
 from seawall.simulator.messages import PlaceOrder
 from seawall.simulator.serve.queries.answer import Answerer, Constants, NotFound, Query, page
 from seawall.simulator.state import MarketState, State
@@ -29,9 +28,6 @@ STATUSES: Mapping[MarketStatus, int] = {
     MarketStatus.INITIALIZING: 5,
     MarketStatus.FINAL_SETTLEMENT: 6,
 }
-SHORT_TERM_PER_BLOCKS = (5, 4_000)  # blocks, orders and cancels in them
-STATEFUL_PER_BLOCKS = ((1, 2), (100, 20))
-STATEFUL_BY_EQUITY = ((0, 0), (20, 1), (100, 5), (1_000, 10), (10_000, 100), (100_000, 200))
 
 
 def _clob_pair_id(market: MarketState) -> int:
@@ -75,13 +71,13 @@ def _clob_pair_all(
 
 
 def _equity_tier_limits(
-    _: Constants, __: State, ___: clob.QueryEquityTierLimitConfigurationRequest
+    constants: Constants, _: State, __: clob.QueryEquityTierLimitConfigurationRequest
 ) -> clob.QueryEquityTierLimitConfigurationResponse:
     tiers = [
         equity_tiers.EquityTierLimit(
-            usd_tnc_required=encode_serializable_int(dollars * DOLLAR), limit=limit
+            usd_tnc_required=encode_serializable_int(tier.least), limit=tier.most
         )
-        for dollars, limit in STATEFUL_BY_EQUITY
+        for tier in constants.settings.limits.equity
     ]
     return clob.QueryEquityTierLimitConfigurationResponse(
         equity_tier_limit_config=equity_tiers.EquityTierLimitConfiguration(
@@ -91,16 +87,17 @@ def _equity_tier_limits(
 
 
 def _block_rate_limits(
-    _: Constants, __: State, ___: clob.QueryBlockRateLimitConfigurationRequest
+    constants: Constants, _: State, __: clob.QueryBlockRateLimitConfigurationRequest
 ) -> clob.QueryBlockRateLimitConfigurationResponse:
-    blocks, limit = SHORT_TERM_PER_BLOCKS
+    limits = constants.settings.limits
     config = rate_limits.BlockRateLimitConfiguration(
         max_short_term_orders_and_cancels_per_n_blocks=[
-            rate_limits.MaxPerNBlocksRateLimit(num_blocks=blocks, limit=limit)
+            rate_limits.MaxPerNBlocksRateLimit(num_blocks=one.blocks, limit=one.most)
+            for one in limits.short_term
         ],
         max_stateful_orders_per_n_blocks=[
-            rate_limits.MaxPerNBlocksRateLimit(num_blocks=n, limit=most)
-            for n, most in STATEFUL_PER_BLOCKS
+            rate_limits.MaxPerNBlocksRateLimit(num_blocks=one.blocks, limit=one.most)
+            for one in limits.stateful
         ],
     )
     return clob.QueryBlockRateLimitConfigurationResponse(block_rate_limit_config=config)

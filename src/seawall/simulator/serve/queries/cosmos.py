@@ -11,6 +11,7 @@ from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
 from v4_proto.dydxprotocol.accountplus import params_pb2 as accountplus_params
 from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
+from v4_proto.dydxprotocol.accountplus.models_pb2 import AccountAuthenticator
 from v4_proto.dydxprotocol.assets import query_pb2 as assets
 from v4_proto.dydxprotocol.assets.asset_pb2 import Asset
 from v4_proto.dydxprotocol.blocktime import query_pb2 as blocktime
@@ -124,16 +125,34 @@ def _fee_params(
 
 
 def _accountplus_params(
-    _: Constants, __: State, ___: accountplus.QueryParamsRequest
+    _: Constants, state: State, __: accountplus.QueryParamsRequest
 ) -> accountplus.QueryParamsResponse:
-    params = accountplus_params.Params(is_smart_account_active=True)
+    params = accountplus_params.Params(is_smart_account_active=state.is_smart_account_active)
     return accountplus.QueryParamsResponse(params=params)
 
 
 def _authenticators(
-    _: Constants, __: State, ___: accountplus.GetAuthenticatorsRequest
+    _: Constants, state: State, request: accountplus.GetAuthenticatorsRequest
 ) -> accountplus.GetAuthenticatorsResponse:
-    return accountplus.GetAuthenticatorsResponse()
+    kept = state.permissions.get(request.account, ())
+    return accountplus.GetAuthenticatorsResponse(
+        account_authenticators=[
+            AccountAuthenticator(id=one.id, type=one.kind, config=one.config) for one in kept
+        ]
+    )
+
+
+def _authenticator(
+    _: Constants, state: State, request: accountplus.GetAuthenticatorRequest
+) -> accountplus.GetAuthenticatorResponse:
+    for one in state.permissions.get(request.account, ()):
+        if one.id == request.authenticator_id:
+            return accountplus.GetAuthenticatorResponse(
+                account_authenticator=AccountAuthenticator(
+                    id=one.id, type=one.kind, config=one.config
+                )
+            )
+    raise NotFound(f"authenticator {request.authenticator_id} not found for {request.account}")
 
 
 def _usdc() -> Asset:
@@ -197,6 +216,11 @@ QUERIES: tuple[Answerer, ...] = (
         "/dydxprotocol.accountplus.Query/Params",
         accountplus.QueryParamsRequest,
         _accountplus_params,
+    ),
+    Query(
+        "/dydxprotocol.accountplus.Query/GetAuthenticator",
+        accountplus.GetAuthenticatorRequest,
+        _authenticator,
     ),
     Query(
         "/dydxprotocol.accountplus.Query/GetAuthenticators",
