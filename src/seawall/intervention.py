@@ -58,11 +58,17 @@ class Intervention:
     is_widened: bool = False
     fallback: ReduceAmount | Flatten | None = None  # `or_else`, once the target was unreachable
     has_given_up: bool = False  # a flatten past `give_up_after` goes on, slowly
+    is_stopped: bool = False  # the operator ended it; the next tick with state says so
 
     @property
     def name(self) -> str:
         """RULE[/INSTANCE]/LEVEL#NUMBER."""
         return f"{self.key}/{self.level}#{self.number}"
+
+
+def not_flat_key(running: Intervention) -> str:
+    """What the page is about that says a flatten is past its `give_up_after`."""
+    return f"{running.key}/{running.level}/not-flat"
 
 
 def key_of(rule: str, instance: Instance) -> str:

@@ -36,6 +36,8 @@ VERBS = (
     Verb("check", "seawall.cli.check", "Check a rule file and list everything that is wrong."),
     Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
     Verb("rearm", "seawall.cli.rearm", "Release a rule that is latched until you say so."),
+    Verb("ack", "seawall.cli.ack", "Stop repeating a page that you have read."),
+    Verb("health", "seawall.cli.health", "Say whether the guard is well."),
     Verb("audit", "seawall.cli.audit", "Read the journal, and prove that nobody changed it."),
     Verb("venue", "seawall.cli.venue", "Run a small dYdX of your own on this machine."),
 )

@@ -18,8 +18,10 @@ def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
         match command:
             case Rearm(key=key):
                 memory = _rearm(memory, key)
-            case Acknowledge(key=key):
+            case Acknowledge(key=key, stops_flatten=stops_flatten):
                 memory = _acknowledge(memory, key)
+                if stops_flatten:
+                    memory = _stop_flattens(memory, key)
             case Rebase():
                 if memory.ledger is not None:
                     memory = replace(memory, ledger=ledger.rebase(memory.ledger))
@@ -55,3 +57,14 @@ def _acknowledge(memory: Memory, wanted: str) -> Memory:
         for key, page in memory.pages.items()
     }
     return replace(memory, pages=pages)
+
+
+def _stop_flattens(memory: Memory, wanted: str) -> Memory:
+    """Mark what did not get flat in time; a flatten that still has time is not stopped."""
+    running = tuple(
+        replace(each, is_stopped=True)
+        if each.has_given_up and is_about(f"{each.key}/{each.level}", wanted)
+        else each
+        for each in memory.running
+    )
+    return replace(memory, running=running)

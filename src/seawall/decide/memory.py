@@ -187,10 +187,14 @@ class Rearm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """Stop repeating pages: of RULE[/INSTANCE], or all where the key is empty."""
+    """Stop repeating pages: of RULE[/INSTANCE][/LEVEL], or all where the key is empty.
+
+    `stops_flatten` also ends a flatten that is past its `give_up_after`.
+    """
 
     kind: Literal["ack"] = "ack"
     key: str = ""
+    stops_flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from seawall.decide.halt import notice_halt
 from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Urgency
 from seawall.decide.pages import repeat_pages
 from seawall.decide.watch import Credits, Watched
-from seawall.intervention import End
+from seawall.intervention import End, not_flat_key
 from seawall.measures import ledger
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
@@ -210,6 +210,7 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
         levels = zip(rules[held.rule].levels, held.levels, strict=True)
         names = [level.name for level, state in levels if state.phase.is_standing]
         standing.update(f"{key}/{name}" for name in names[-1:])
+    standing.update(not_flat_key(each) for each in memory.running if each.has_given_up)
     return frozenset(standing | {message.key for message in draft.messages})
 
 

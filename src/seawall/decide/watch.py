@@ -199,6 +199,10 @@ def follow_interventions(
             memory = _end(
                 memory, followed, level, draft, end=End.SUPERSEDED, value=one.value, at=seen.at
             )
+        elif followed.is_stopped:
+            memory = _end(
+                memory, followed, level, draft, end=End.GIVEN_UP, value=one.value, at=seen.at
+            )
         elif intervention.has_reached(followed, level, one.value, seen):
             memory = _end(
                 memory, followed, level, draft, end=End.REACHED, value=one.value, at=seen.at
@@ -220,10 +224,11 @@ def _level_of(rules: Mapping[str, Rule], running: Intervention) -> Level | None:
 def _gave_up(running: Intervention) -> Message:
     return Message(
         urgency=Urgency.PAGE,
-        key=f"{running.key}/{running.level}",
+        key=intervention.not_flat_key(running),
         text=(
             f"{running.name} is not flat in time. It goes on with one try every 30 s until flat; "
-            f"`seawall ack` stops this page, closing by hand is safe."
+            f"`seawall ack` stops this page, `seawall ack --stop` the tries too. Closing by hand "
+            f"is safe."
         ),
     )
 

@@ -1,0 +1,50 @@
+"""`seawall health`: whether the guard is well, for a person, Docker or a cron job."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from seawall.cli.place import JournalOption, journal_path
+
+app = typer.Typer()
+
+
+@app.command()
+def health(
+    journal: JournalOption = None,
+    max_age: Annotated[
+        int, typer.Option(help="Seconds that the last successful tick may be old.", min=1)
+    ] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say whether the guard is well: its last successful tick is at most --max-age old.
+
+    A tick succeeds if the account's state was read and the decision was recorded. Exit code 0 if
+    so, 1 if not or if the guard was stopped, 2 if none has ever run with this journal.
+
+    Example: seawall health --max-age 10
+    """
+    from seawall.journal.store import wall_clock
+    from seawall.notify.pulse import judge, pulse_path, read_pulse
+    from seawall.units import SECOND, Millis
+
+    pulse = read_pulse(pulse_path(journal_path(journal)))
+    verdict = judge(pulse, wall_clock(), Millis(max_age * SECOND))
+    if as_json:
+        said = {
+            "ok": verdict.is_well,
+            "age_ms": verdict.age,
+            "tick": pulse.tick,
+            "height": pulse.height,
+            "pid": pulse.pid,
+            "stopped": pulse.is_stopped,
+            "reason": pulse.reason,
+        }
+        print(json.dumps(said))
+    else:
+        print(f"{'well' if verdict.is_well else 'NOT WELL'}: {verdict.words}")
+    if not verdict.is_well:
+        raise typer.Exit(1)
