@@ -25,7 +25,7 @@ from seawall.decide.watch import Credits, Watched
 from seawall.intervention import End, not_flat_key
 from seawall.measures import ledger
 from seawall.measures.spec import NoData
-from seawall.measures.view import View
+from seawall.measures.view import NO_OVERRIDES, Overrides, View
 from seawall.policy import Mode, Notify, Page, Policy
 from seawall.units import MINUTE, SECOND, Millis
 
@@ -50,8 +50,12 @@ def decide(
     *,
     mode: Mode = Mode.DRY_RUN,
     commands: Sequence[Command] = (),
+    overrides: Overrides = NO_OVERRIDES,
 ) -> tuple[Memory, Decision]:
-    """The memory and the decision after one input; `mode` says whether actions are to be sent."""
+    """The memory and the decision after one input; `mode` says whether actions are to be sent.
+
+    `overrides` are values that a rule test says instead of what is seen.
+    """
     draft = Draft()
     memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
     if isinstance(seen, Blind):
@@ -60,7 +64,7 @@ def decide(
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
         )
-    memory, view, watched = _watch(policy, memory, seen, mode, draft)
+    memory, view, watched = _watch(policy, memory, seen, mode, draft, overrides)
     live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
@@ -77,7 +81,12 @@ def _credits(memory: Memory, seen: Seen) -> Credits:
 
 
 def _watch(
-    policy: Policy, memory: Memory, seen: Observation, mode: Mode, draft: Draft
+    policy: Policy,
+    memory: Memory,
+    seen: Observation,
+    mode: Mode,
+    draft: Draft,
+    overrides: Overrides,
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
     passed = _credits(memory, seen)
@@ -100,6 +109,7 @@ def _watch(
         scenarios=policy.scenarios,
         price_band=policy.price_band,
         ledger=book,
+        overrides=overrides,
     )
     memory = replace(memory, spent=_rolled(memory, view))
     watched = watch.watch(policy, memory, view, draft)

@@ -20,7 +20,7 @@ from seawall.decide.memory import (
     Urgency,
 )
 from seawall.intervention import End, Intervention, Keep, key_of, positions_in_scope
-from seawall.measures import MEASURES
+from seawall.measures import MEASURES, value_of
 from seawall.measures.instances import instances
 from seawall.measures.spec import Instance, NoData, Value
 from seawall.measures.view import View
@@ -64,9 +64,9 @@ def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Wat
             for key, held in memory.alarms.items():
                 if held.rule == rule.id and held.highest is not None:
                     found.setdefault(key, held.instance)
-            evaluate = MEASURES[rule.measure.name].evaluate
+            name, scenario = rule.measure.name, rule.measure.scenario
             watched.extend(
-                Watched(rule=rule, instance=i, value=evaluate(view, i, rule.measure.scenario))
+                Watched(rule=rule, instance=i, value=value_of(view, name, i, scenario))
                 for i in found.values()
             )
         except Exception as error:  # noqa: BLE001 - one broken rule must not stop the others

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seawall.measures import exposure, liquidation, margin_use, profit_and_loss, trust
-from seawall.measures.spec import Evaluate, Family, Measure, Move, Per, Unit
+from seawall.measures.spec import (
+    Evaluate,
+    Family,
+    Instance,
+    Measure,
+    Move,
+    Per,
+    Unit,
+    Value,
+)
+from seawall.measures.view import Override, View
 
 _PER: Mapping[Family, tuple[Per, ...]] = {
     Family.PROFIT_AND_LOSS: (Per.ACCOUNT, Per.SUBACCOUNT),
@@ -105,3 +115,15 @@ MEASURES: Mapping[str, Measure] = {
         *_TRUST,
     )
 }
+
+
+def value_of(view: View, measure: str, instance: Instance, scenario: str | None) -> Value:
+    """The value of a measure for one instance: what a rule test says of it, else what is seen."""
+    if view.overrides:
+        for whose in (str(instance), None):
+            said = view.overrides.get(
+                Override(measure=measure, scenario=scenario, instance=whose)
+            )
+            if said is not None:
+                return said
+    return MEASURES[measure].evaluate(view, instance, scenario)

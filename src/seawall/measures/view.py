@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seawall import margin, stress, units
 from seawall.account import PARENTS, Observation
 from seawall.errors import MissingParameter
 from seawall.margin import Risk
 from seawall.measures.ledger import Ledger
-from seawall.measures.spec import NoData
+from seawall.measures.spec import NoData, Value
 from seawall.scenario import Buffer, Caps, Scenario
 from seawall.stress import Footing
 from seawall.units import Ppm, QuoteQuantums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Whose value a rule test says: a measure with its scenario, of one instance or of all."""
+
+    measure: str
+    scenario: str | None = None
+    instance: str | None = None  # as an Instance reads; None is every one
+
+
+Overrides = Mapping[Override, Value]
+NO_OVERRIDES: Overrides = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +34,8 @@ class View:
     """One observation with what every measure needs of it.
 
     `risks` and `footings` are by subaccount number; a subaccount that lacks a price or a parameter
-    is NoData in both, and the others stand.
+    is NoData in both, and the others stand. `overrides` are values that a rule test says; a guard
+    over a real account has none.
     """
 
     observation: Observation
@@ -32,6 +46,7 @@ class View:
     scenarios: Mapping[str, Scenario]
     price_band: Ppm
     ledger: Ledger
+    overrides: Overrides = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -42,6 +57,7 @@ class View:
         scenarios: Mapping[str, Scenario],
         price_band: Ppm,
         ledger: Ledger,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> View:
         """The view of an observation, seen or hypothetical."""
         risks: dict[int, Risk | NoData] = {}
@@ -64,6 +80,7 @@ class View:
             scenarios=scenarios,
             price_band=price_band,
             ledger=ledger,
+            overrides=overrides,
         )
 
     def risk(self, number: int | None) -> Risk | NoData:

@@ -23,8 +23,9 @@ class Place:
 class Report:
     """Problems and warnings of one file, in order of lines."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, consequence: str = CONSEQUENCE) -> None:
         self.file = file
+        self.consequence = consequence
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
 
@@ -49,7 +50,7 @@ class Report:
     def raise_problems(self) -> None:
         """Raise RuleFileError with every fault, if there is one."""
         if self._problems:
-            raise RuleFileError(_in_order(self._problems), CONSEQUENCE)
+            raise RuleFileError(_in_order(self._problems), self.consequence)
 
     def _at(self, place: Place, message: str) -> Problem:
         return Problem(
