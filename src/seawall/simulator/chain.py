@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
+from seawall.account import Side
 from seawall.simulator import execution, matching
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block, FillEvent, TransferEvent
@@ -162,10 +163,13 @@ class Chain:
         """Charge gas now and with the next block; sdk 5 where the wallet is short."""
         return self._mempool.pay_fee(address, amount)
 
-    def advance(self, at: Millis, mids: Mapping[str, Price]) -> Block:
+    def advance(
+        self, at: Millis, mids: Mapping[str, Price], oracle: Mapping[str, Price] | None = None
+    ) -> Block:
         """Make one block at chain time `at` with the mids of that moment, in dollars per coin.
 
-        A market that `mids` does not name keeps its mid.
+        A market that `mids` does not name keeps its mid; one that `oracle` does not name gets the
+        mid of one block ago as its oracle price.
         """
         exchange = self._exchange
         assert at > exchange.time, "block time must grow"
@@ -182,7 +186,8 @@ class Chain:
         self._mempool.run_clob()
         matching.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
-        execution.update_oracle(exchange, mids_before)
+        told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
+        execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
         for _ in range(at // HOUR - previous // HOUR):
             execution.pay_funding(exchange)
         execution.expire(exchange)
@@ -213,6 +218,10 @@ class Chain:
     def set_depth(self, ticker: str, depth: Depth) -> None:
         """Change a book's calm depth at once."""
         self._exchange.books[ticker].set_depth(depth)
+
+    def set_quoting(self, ticker: str, sides: frozenset[Side]) -> None:
+        """Let the house quote on these sides only, at once."""
+        self._exchange.books[ticker].set_quoting(sides)
 
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
         """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
