@@ -48,6 +48,7 @@ class Feed:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._connections: set[Connection] = set()
+        self.is_reordering: Callable[[], bool] = lambda: False
         self._books: dict[str, tuple[Levels, Levels]] = {}  # as last told, by ticker
         self._writers: Mapping[str, Callable[[str, News], Iterator[Contents]]] = {
             "v4_orderbook": self._orderbook,
@@ -106,7 +107,10 @@ class Feed:
                 names = wanted.setdefault(topic.channel, [])
                 if topic.name not in names:
                     names.append(topic.name)
-        for channel, write in self._writers.items():
+        writers = list(self._writers.items())
+        if self.is_reordering():
+            writers.reverse()
+        for channel, write in writers:
             for name in wanted.get(channel, ()):
                 for contents in write(name, news):
                     self._send(Topic(channel, name), contents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from seawall.simulator.book import Shape
@@ -41,6 +41,7 @@ class Node:
         chain = player.chain
         self.player = player
         self.chain = chain
+        self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)
         self.records = Records(chain.committed)
@@ -54,9 +55,10 @@ class Node:
 
     def at_height(self, height: int) -> State:
         """The committed state of a height, the newest for 0; raises NoSuchHeight."""
-        newest = self.chain.height
-        if height == 0:
+        newest = self.shown_height(self.chain.height)
+        if height == 0 and newest == self.chain.height:
             return self.state
+        height = height or newest
         if height > newest:
             raise NoSuchHeight(
                 "cannot query with height in the future; please provide a valid height: "
@@ -81,10 +83,10 @@ class Node:
         return shown[1]
 
     def step(self, idle_until: Millis = AWAKE) -> News | None:
-        """Make the next block; None when the prices are over."""
+        """Make the next block; None when there is none, for prices are over or the chain halts."""
         before = self.state
         block = self.player.step(idle_until)
-        if block is None:
+        if block is None or block.height == before.height:
             return None
         state = self.state
         self.admission.note(block)
