@@ -109,9 +109,7 @@ def venue(
     hold: Hold = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a small dYdX on loopback: real gRPC, REST and websocket, blocks, books, liquidations.
-
-    Any dYdX client connects to it; how is printed at the start.
+    """Run a small dYdX on loopback, for any dYdX client; how to connect is printed at the start.
 
     Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
     """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block
 from seawall.simulator.play import AWAKE, Player
+from seawall.simulator.serve.chronicle import Chronicle
 from seawall.simulator.serve.queries import Constants
 from seawall.simulator.serve.records import Noted, Records
 from seawall.simulator.serve.score import Scoreboard
 from seawall.simulator.serve.shapes import levels
 from seawall.simulator.state import State
 from seawall.simulator.transactions import Admission
-from seawall.units import Millis
+from seawall.units import Millis, oracle_dollars
 
 NODE_VERSION = "9.8.1"
 
@@ -45,6 +47,7 @@ class Node:
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)
         self.records = Records(chain.committed)
+        self.chronicle = Chronicle(chain.committed)
         self._shown: dict[str, tuple[Shape, tuple[Levels, Levels]]] = {}  # books as text
         self.scores = Scoreboard(chain.committed, names or {})
 
@@ -91,4 +94,12 @@ class Node:
         state = self.state
         self.admission.note(block)
         self.scores.note(block, before, state)
-        return News(block=block, state=state, noted=self.records.note(block, state))
+        noted = self.records.note(block, state)
+        mids = {ticker: self._mid(ticker) for ticker in state.markets}
+        self.chronicle.note(block, state, noted, mids)
+        return News(block=block, state=state, noted=noted)
+
+    def _mid(self, ticker: str) -> Decimal:
+        """The house's mid in dollars per coin."""
+        exponent = self.state.markets[ticker].spec.oracle_exponent
+        return oracle_dollars(self.chain.book(ticker).mid, exponent)

@@ -25,6 +25,7 @@ from seawall.simulator.play import Player
 from seawall.simulator.serve import rpc
 from seawall.simulator.serve.failing import FailingIndexer, FailingNode, Handler
 from seawall.simulator.serve.feed import Feed
+from seawall.simulator.serve.histories import Histories
 from seawall.simulator.serve.node import News, Node
 from seawall.simulator.serve.pace import Pace
 from seawall.simulator.serve.rest import Rest, refusals
@@ -123,7 +124,12 @@ class Server:
         try:
             grpc_port = await self._start_grpc(settings.host, settings.grpc_port)
             app = web.Application(middlewares=self._middlewares())
-            parts = (Rest(self.node), Stage(self.node, self.pace), Socket(self.feed))
+            parts = (
+                Histories(self.node),
+                Rest(self.node),
+                Stage(self.node, self.pace),
+                Socket(self.feed),
+            )
             for part in parts:
                 app.add_routes(part.routes())
             self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
