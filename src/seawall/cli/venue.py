@@ -53,6 +53,7 @@ class Prices:
     start: str | None = None
     end: str | None = None
     bar: str = "30m"
+    faults: str | None = None
 
 
 Scenario = Annotated[Path | None, typer.Option(help="Play this scenario file.")]
@@ -62,6 +63,9 @@ Folder = Annotated[
 From = Annotated[str | None, typer.Option("--from", help="Start of the candles, UTC.")]
 To = Annotated[str | None, typer.Option("--to", help="End of the candles, UTC.")]
 Bar = Annotated[str, typer.Option(help="Merge finer candles to this length.")]
+Faults = Annotated[
+    str | None, typer.Option("--faults", help="A fault file, or seed:7 for drawn ones.")
+]
 Speed = Annotated[
     float, typer.Option(min=0, help="Blocks a second; 0 is as fast as attached guards allow.")
 ]
@@ -90,6 +94,7 @@ def venue(
     start: From = None,
     end: To = None,
     bar: Bar = "30m",
+    faults: Faults = None,
     speed: Speed = 1.0,
     accounts: Accounts = 2,
     equity: Equity = "10_000",
@@ -104,9 +109,7 @@ def venue(
     hold: Hold = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a small dYdX on loopback: real gRPC, REST and websocket, blocks, books, liquidations.
-
-    Any dYdX client connects to it; how is printed at the start.
+    """Run a small dYdX on loopback, for any dYdX client; how to connect is printed at the start.
 
     Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
     """
@@ -114,7 +117,7 @@ def venue(
     from seawall.simulator.serve.server import ServeSettings
 
     run_venue(
-        Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar),
+        Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar, faults=faults),
         Cast(
             accounts=accounts,
             equity=number("--equity", equity, "$"),
@@ -140,13 +143,16 @@ def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Outpu
 
     Once it listens it prints how to connect: one line of JSON, or text for people.
     """
+    from seawall.simulator.faults.file import faults_of
+    from seawall.simulator.faults.schedule import CALM
     from seawall.simulator.serve import launch
     from seawall.simulator.serve.server import check_loopback
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     check_loopback(settings.host)
     path, notes = choose_path(prices, cast.seed)
-    production = launch.produce(path, cast)
+    schedule = CALM if prices.faults is None else faults_of(prices.faults)
+    production = launch.produce(path, cast, schedule)
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:

@@ -27,6 +27,8 @@ MILLION = 1_000_000
 REST_KEPT = (4, 5)  # 80% of what was taken is still missing a block later
 FORGOTTEN_SHARE = 100  # a hole below 1% of its row counts as refilled
 
+BOTH = frozenset(Side)
+
 ROWS_PPM = (
     *(50, 100, 200, 300, 400, 600, 800, 1_000, 1_300, 1_600, 2_000, 2_500, 3_000, 4_000, 5_000),
     *(6_500, 8_000, 10_000, 13_000, 16_000, 20_000, 25_000, 30_000, 40_000, 50_000),
@@ -54,7 +56,9 @@ class Shape:
         k_ppm: int,
         taken: Mapping[Side, Mapping[int, int]],
         orders: tuple[OpenOrder, ...],
+        quoting: frozenset[Side] = BOTH,
     ) -> None:
+        self._quoting = quoting
         self._spec = spec
         self._depth = depth
         self._taken = taken
@@ -96,6 +100,8 @@ class Shape:
 
     def _house(self, side: Side) -> list[Maker]:
         """The house's levels on one side, rows that fall on the same tick merged."""
+        if side not in self._quoting:
+            return []
         spec = self._spec
         tick, step = spec.subticks_per_tick, spec.step_base_quantums
         up, down = self._price_scale
@@ -146,6 +152,7 @@ class Book:
     def __init__(self, spec: MarketSpec, mid: int, at: Millis) -> None:
         self.spec = spec
         self.depth = spec.depth
+        self.quoting = BOTH
         self.mid = mid
         self.orders: dict[OrderId, OpenOrder] = {}
         self._samples: deque[tuple[int, int]] = deque(((at, mid),))
@@ -156,6 +163,7 @@ class Book:
         """A copy to try orders on; it shares nothing that changes with the original."""
         copy = Book(self.spec, self.mid, Millis(0))
         copy.depth = self.depth
+        copy.quoting = self.quoting
         copy.orders = dict(self.orders)
         copy._samples = self._samples.copy()
         copy._taken = {side: dict(rows) for side, rows in self._taken.items()}
@@ -179,6 +187,7 @@ class Book:
                 k_ppm=self.k_ppm,
                 taken=taken,
                 orders=tuple(self.orders.values()),
+                quoting=self.quoting,
             )
         return self._shape
 
@@ -239,6 +248,11 @@ class Book:
     def set_depth(self, depth: Depth) -> None:
         """Change the calm depth."""
         self.depth = depth
+        self._shape = None
+
+    def set_quoting(self, sides: frozenset[Side]) -> None:
+        """Let the house quote on these sides only."""
+        self.quoting = sides
         self._shape = None
 
     def _refill(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
-from seawall.account import MarketStatus
+from seawall.account import MarketStatus, Side
 from seawall.simulator import conditional, execution, matching
 from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Shape
@@ -173,10 +173,13 @@ class Chain:
         """Charge gas now and with the next block; sdk 5 where the wallet is short."""
         return self._mempool.pay_fee(address, amount)
 
-    def advance(self, at: Millis, mids: Mapping[str, Price]) -> Block:
+    def advance(
+        self, at: Millis, mids: Mapping[str, Price], oracle: Mapping[str, Price] | None = None
+    ) -> Block:
         """Make one block at chain time `at` with the mids of that moment, in dollars per coin.
 
-        A market that `mids` does not name keeps its mid.
+        A market that `mids` does not name keeps its mid; one that `oracle` does not name gets the
+        mid of one block ago as its oracle price.
         """
         exchange = self._exchange
         assert at > exchange.time, "block time must grow"
@@ -195,7 +198,8 @@ class Chain:
         self._mempool.run_clob()
         matching.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
-        execution.update_oracle(exchange, mids_before)
+        told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
+        execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
         for _ in range(at // HOUR - previous // HOUR):
             execution.pay_funding(exchange)
         execution.expire(exchange)
@@ -236,6 +240,10 @@ class Chain:
         if status is MarketStatus.FINAL_SETTLEMENT:
             execution.cancel_stateful(self._exchange, spec.clob_pair_id)
         self._recommit()
+
+    def set_quoting(self, ticker: str, sides: frozenset[Side]) -> None:
+        """Let the house quote on these sides only, at once."""
+        self._exchange.books[ticker].set_quoting(sides)
 
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
         """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""

@@ -110,6 +110,10 @@ class LocalVenue:
 
     async def send(self, action: Action) -> Reply:
         """Hand one action to CheckTx as the message that the wires would carry."""
+        return self.submit(action)
+
+    def submit(self, action: Action) -> Reply:
+        """What `send` does, for callers without an event loop."""
         match action:
             case Cancel():
                 return self._submit(self._cancel(action))

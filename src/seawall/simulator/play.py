@@ -22,7 +22,7 @@ class Player:
     def __init__(self, chain: Chain, path: Path, block_time: Millis = SECOND) -> None:
         self.chain = chain
         self.path = path
-        self._block_time = block_time
+        self.block_time = block_time
         self.blocks = 0
 
     @property
@@ -33,7 +33,7 @@ class Player:
     @property
     def is_over(self) -> bool:
         """Whether the path has no block left."""
-        return self.now + self._block_time > self.path.end
+        return self.now + self.block_time > self.path.end
 
     @property
     def progress(self) -> float:
@@ -49,9 +49,13 @@ class Player:
         """
         if self.is_over:
             return None
-        at = Millis(self.now + self._block_time)
+        at = Millis(self.now + self.block_time)
         if idle_until > at and self.chain.is_quiet:
             at = max(at, self._latest_quiet(idle_until))
+        return self._advance(at)
+
+    def _advance(self, at: Millis) -> Block:
+        """Make the block of a moment at the path's prices."""
         self.blocks += 1
         return self.chain.advance(at, self.path.prices(at))
 
@@ -63,7 +67,7 @@ class Player:
             limits.append(change)
         if self.chain.has_funding:
             limits.append(Millis((self.now // HOUR + 1) * HOUR))
-        blocks = (min(limits) - self.now) // self._block_time
+        blocks = (min(limits) - self.now) // self.block_time
         if min(limits) != self.path.end:
             blocks -= 1
-        return Millis(self.now + blocks * self._block_time)
+        return Millis(self.now + blocks * self.block_time)

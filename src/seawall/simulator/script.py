@@ -8,9 +8,12 @@ prices: {BTC-USD: 100_000, ETH-USD: 4_000}
 legs:
   - {name: gap, over: 90s, move: {BTC-USD: -6%, "*": -8%}}
   - {name: rest, over: 2m}
+  - {name: drift, over: 6h, move: {"*": -3%}, volatility: 2%, correlation: 80%}
 ```
 
-A leg is a straight line from where the price is; a market it does not move rests. Every scalar is
+A leg is a straight line from where the price is; a market it does not move rests. With a volatility
+(standard deviation of an hour) every market wanders around its line and ends on it; the wanderings
+share `correlation` of their variance. `seed:` of the file chooses them. Every scalar is
 read as text and typed here; all problems of a file are reported at once, with line and column.
 """
 
@@ -29,14 +32,15 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from seawall.errors import PriceFileError, Problem
 from seawall.simulator.prices import Line, Path, Point
+from seawall.simulator.wander import Bridge, wander
 from seawall.units import Millis
 
 EVERY_OTHER = "*"
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 _DURATION = re.compile(r"(\d+)(s|m|h)")
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)%")
-_FILE_KEYS = ("name", "why", "start", "prices", "legs")
-_LEG_KEYS = ("name", "over", "move")
+_FILE_KEYS = ("name", "why", "start", "seed", "prices", "legs")
+_LEG_KEYS = ("name", "over", "move", "volatility", "correlation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Leg:
     name: str
     over: Millis
     moves: Mapping[str, Decimal]
+    volatility: Decimal = Decimal(0)  # of an hour, a fraction
+    correlation: Decimal = Decimal(0)  # shared part of the variance, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class Script:
     start: Millis
     prices: Mapping[str, Decimal]
     legs: tuple[Leg, ...]
+    seed: int = 1
 
     def path(self) -> Path:
         """The scenario as a price path."""
@@ -68,7 +75,19 @@ class Script:
             for leg in self.legs:
                 at = Millis(at + leg.over)
                 move = leg.moves.get(ticker, leg.moves.get(EVERY_OTHER, Decimal(0)))
-                price *= 1 + move
+                before, price = price, price * (1 + move)
+                points += wander(
+                    Bridge(
+                        start=Millis(at - leg.over),
+                        end=at,
+                        opening=float(before),
+                        closing=float(price),
+                    ),
+                    float(leg.volatility),
+                    float(leg.correlation),
+                    f"{self.seed}|{at}",
+                    ticker,
+                )
                 points.append(Point(at, float(price)))
             lines[ticker] = Line(points)
         return Path(lines, start=self.start, end=end, name=self.name)
@@ -112,9 +131,12 @@ class _Reader:
         legs = self._legs(keys["legs"], prices) if "legs" in keys else ()
         name = self._text(keys["name"]) if "name" in keys else ""
         why = self._text(keys["why"]) if "why" in keys else ""
-        if self.problems or start is None:
+        if start is None:
             return None
-        return Script(name=name, why=why, start=start, prices=prices, legs=legs)
+        seed = self._seed(keys["seed"]) if "seed" in keys else 1
+        if self.problems:
+            return None
+        return Script(name=name, why=why, start=start, prices=prices, legs=legs, seed=seed)
 
     def _complain(self, node: Node, message: str) -> None:
         mark = node.start_mark
@@ -192,7 +214,24 @@ class _Reader:
                     value, f"`{ticker}` has no price above: expected {', '.join(prices)} or *"
                 )
             moves[ticker] = self._percent(value)
-        return Leg(name=name, over=over, moves=moves)
+        volatility = self._share(keys["volatility"]) if "volatility" in keys else Decimal(0)
+        correlation = self._share(keys["correlation"]) if "correlation" in keys else Decimal(0)
+        return Leg(
+            name=name, over=over, moves=moves, volatility=volatility, correlation=correlation
+        )
+
+    def _seed(self, node: Node) -> int:
+        word = self._text(node)
+        if not word.isdecimal():
+            self._complain(node, f"`{word}`: expected a whole number of at least 0")
+            return 1
+        return int(word)
+
+    def _share(self, node: Node) -> Decimal:
+        share = self._percent(node)
+        if not 0 <= share <= 1:
+            self._complain(node, f"`{self._text(node)}`: expected 0% to 100%")
+        return share
 
     def _duration(self, node: Node) -> Millis:
         word = self._text(node)

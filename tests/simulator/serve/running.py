@@ -14,6 +14,7 @@ from typing import TypeVar
 from dydx_v4_client.network import Network, NodeConfig, make_insecure
 
 from seawall.simulator.envelope import USDC_DENOM
+from seawall.simulator.faults.schedule import CALM, Faults
 from seawall.simulator.keys import DemoKey
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.serve.launch import Cast, Production, produce
@@ -91,9 +92,10 @@ def running(
     cast: Cast | None = None,
     settings: ServeSettings | None = None,
     guard: str | None = "test",
+    faults: Faults = CALM,
 ) -> Iterator[Running]:
     """A served venue; with a guard named it makes blocks only when `next_block` says so."""
-    production = produce(path or flat_path(), cast or Cast(equity=Decimal(10_000)))
+    production = produce(path or flat_path(), cast or Cast(equity=Decimal(10_000)), faults)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

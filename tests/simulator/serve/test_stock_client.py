@@ -238,3 +238,21 @@ def test_the_stock_socket_hears_its_account_and_the_markets(venue: Running) -> N
     assert [m["type"] for m in heard] == ["connected", "subscribed", "subscribed", "subscribed"]
     assert [m["message_id"] for m in heard] == [0, 1, 2, 3]
     assert json.dumps(heard[3]["contents"]).count(venue.trader.address) == 1
+
+
+async def test_the_stock_indexer_client_reads_histories_and_the_family(venue: Running) -> None:
+    venue.next_block()
+    indexer = IndexerClient(venue.network.rest_indexer, api_timeout=5)
+    address, account = venue.trader.address, indexer.account
+
+    candles = await indexer.markets.get_perpetual_market_candles("BTC-USD", "1MIN")
+    family = await account.get_parent_subaccount(address, 0)
+
+    assert candles["candles"][0]["close"] == "100000"
+    assert [one["subaccountNumber"] for one in family["subaccount"]["childSubaccounts"]] == [0]
+    assert await account.list_parent_orders(address, 0) == []
+    assert await account.get_parent_fills(address, 0) == {"fills": []}
+    assert await account.get_parent_transfers(address, 0) == {"transfers": []}
+    assert await account.get_parent_subaccount_positions(address, 0) == {"positions": []}
+    assets = await account.get_parent_subaccount_asset_positions(address, 0)
+    assert [one["size"] for one in assets["positions"]] == ["10000"]

@@ -71,6 +71,12 @@ class Connection:
                 task.cancel()
         await self._socket.close(code=code)
 
+    def cut(self) -> None:
+        """Close the connection as a server that crashed does, without waiting for it."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = [asyncio.create_task(self.close(WSCloseCode.INTERNAL_ERROR))]
+
     def pong(self) -> None:
         """Take note that the client answered a ping."""
         self._ponged.set()

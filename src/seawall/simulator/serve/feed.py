@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from seawall.account import PARENTS
 from seawall.simulator.messages import SubaccountId
-from seawall.simulator.serve import rest, shapes
+from seawall.simulator.serve import histories, rest, shapes
+from seawall.simulator.serve.chronicle import RESOLUTIONS
 from seawall.simulator.serve.connection import Connection, Topic
 from seawall.simulator.serve.node import Levels, News, Node
 from seawall.simulator.serve.records import Changes
@@ -25,8 +26,10 @@ VERSIONS: Mapping[str, str] = {
     "v4_markets": "1.0.0",
     "v4_subaccounts": "3.0.0",
     "v4_parent_subaccounts": "3.0.0",
+    "v4_candles": "1.0.0",
     "v4_block_height": "1.0.0",
 }
+CANDLES_SHOWN = 100  # in a snapshot
 OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED")
 
 
@@ -48,6 +51,7 @@ class Feed:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._connections: set[Connection] = set()
+        self.is_reordering: Callable[[], bool] = lambda: False
         self._books: dict[str, tuple[Levels, Levels]] = {}  # as last told, by ticker
         self._writers: Mapping[str, Callable[[str, News], Iterator[Contents]]] = {
             "v4_orderbook": self._orderbook,
@@ -55,6 +59,7 @@ class Feed:
             "v4_markets": self._markets,
             "v4_subaccounts": self._subaccount,
             "v4_parent_subaccounts": self._parent,
+            "v4_candles": self._candles,
             "v4_block_height": self._height,
         }
 
@@ -93,6 +98,10 @@ class Feed:
                 return shapes.orderbook(*self._told_book(topic.name))
             case "v4_trades":
                 return rest.trades(node, topic.name)
+            case "v4_candles":
+                ticker, resolution = topic.name.split("/")
+                found = node.chronicle.candles(ticker, resolution)[:CANDLES_SHOWN]
+                return {"candles": [histories.candle(ticker, resolution, one) for one in found]}
             case "v4_subaccounts":
                 return self._account_snapshot(_subaccount_id(topic.name))
             case _:
@@ -106,7 +115,10 @@ class Feed:
                 names = wanted.setdefault(topic.channel, [])
                 if topic.name not in names:
                     names.append(topic.name)
-        for channel, write in self._writers.items():
+        writers = list(self._writers.items())
+        if self.is_reordering():
+            writers.reverse()
+        for channel, write in writers:
             for name in wanted.get(channel, ()):
                 for contents in write(name, news):
                     self._send(Topic(channel, name), contents)
@@ -120,6 +132,9 @@ class Feed:
     def _is_valid(self, channel: str, name: str) -> bool:
         if channel in ("v4_orderbook", "v4_trades"):
             return name in self._node.state.markets
+        if channel == "v4_candles":
+            ticker, _, resolution = name.partition("/")
+            return ticker in self._node.state.markets and resolution in RESOLUTIONS
         address, slash, number = name.partition("/")
         if not (address and slash and number.isdecimal()):
             return False
@@ -218,6 +233,13 @@ class Feed:
             if named.owner == wanted.owner and named.number % PARENTS == wanted.number:
                 for contents in _account_contents(named, changes, news):
                     yield Contents(body=contents.body, child=named.number)
+
+    def _candles(self, name: str, _: News) -> Iterator[Contents]:
+        ticker, resolution = name.split("/")
+        newest = self._node.chronicle.newest(ticker, resolution)
+        if newest is not None:
+            body = histories.candle(ticker, resolution, newest)
+            yield Contents(body=body)
 
     def _height(self, _: str, news: News) -> Iterator[Contents]:
         block = news.block

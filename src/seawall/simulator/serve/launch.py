@@ -12,7 +12,10 @@ from decimal import Decimal
 from seawall.account import Side
 from seawall.simulator.chain import Chain
 from seawall.simulator.envelope import USDC_DENOM
+from seawall.simulator.faults.play import FaultyPlayer
+from seawall.simulator.faults.schedule import CALM, Faults
 from seawall.simulator.keys import DemoKey, demo_key
+from seawall.simulator.messages import SubaccountId
 from seawall.simulator.play import Player
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.serve.server import Endpoints, Server, ServeSettings
@@ -68,8 +71,11 @@ def calm_path(seed: int, start: Millis) -> Path:
     return Path(lines, start=start, end=end, name="calm")
 
 
-def produce(path: Path, cast: Cast) -> Production:
-    """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts."""
+def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
+    """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts.
+
+    Accidents among the faults happen to the first trader.
+    """
     chain = chain_on(path)
     traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
     tickers = tuple(chain.committed.markets)
@@ -82,7 +88,11 @@ def produce(path: Path, cast: Cast) -> Production:
     float_key = demo_key(cast.seed, FLOAT_NAME) if cast.float_dollars else None
     if float_key is not None:
         fund_wallet(chain, float_key.address, cast.float_dollars)
-    return Production(player=Player(chain, path), traders=traders, float_key=float_key)
+    player = Player(chain, path)
+    if faults.faults:
+        victim = SubaccountId(owner=traders[0].address, number=0) if traders else None
+        player = FaultyPlayer(chain, path, faults, victim=victim)
+    return Production(player=player, traders=traders, float_key=float_key)
 
 
 async def serve(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block
 from seawall.simulator.play import AWAKE, Player
+from seawall.simulator.serve.chronicle import Chronicle
 from seawall.simulator.serve.queries import Constants
 from seawall.simulator.serve.records import Noted, Records
 from seawall.simulator.serve.score import Scoreboard
 from seawall.simulator.serve.shapes import levels
 from seawall.simulator.state import State
 from seawall.simulator.transactions import Admission
-from seawall.units import Millis
+from seawall.units import Millis, oracle_dollars
 
 NODE_VERSION = "9.8.1"
 
@@ -41,9 +43,11 @@ class Node:
         chain = player.chain
         self.player = player
         self.chain = chain
+        self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)
         self.records = Records(chain.committed)
+        self.chronicle = Chronicle(chain.committed)
         self._shown: dict[str, tuple[Shape, tuple[Levels, Levels]]] = {}  # books as text
         self.scores = Scoreboard(chain.committed, names or {})
 
@@ -54,9 +58,10 @@ class Node:
 
     def at_height(self, height: int) -> State:
         """The committed state of a height, the newest for 0; raises NoSuchHeight."""
-        newest = self.chain.height
-        if height == 0:
+        newest = self.shown_height(self.chain.height)
+        if height == 0 and newest == self.chain.height:
             return self.state
+        height = height or newest
         if height > newest:
             raise NoSuchHeight(
                 "cannot query with height in the future; please provide a valid height: "
@@ -81,12 +86,20 @@ class Node:
         return shown[1]
 
     def step(self, idle_until: Millis = AWAKE) -> News | None:
-        """Make the next block; None when the prices are over."""
+        """Make the next block; None when there is none, for prices are over or the chain halts."""
         before = self.state
         block = self.player.step(idle_until)
-        if block is None:
+        if block is None or block.height == before.height:
             return None
         state = self.state
         self.admission.note(block)
         self.scores.note(block, before, state)
-        return News(block=block, state=state, noted=self.records.note(block, state))
+        noted = self.records.note(block, state)
+        mids = {ticker: self._mid(ticker) for ticker in state.markets}
+        self.chronicle.note(block, state, noted, mids)
+        return News(block=block, state=state, noted=noted)
+
+    def _mid(self, ticker: str) -> Decimal:
+        """The house's mid in dollars per coin."""
+        exponent = self.state.markets[ticker].spec.oracle_exponent
+        return oracle_dollars(self.chain.book(ticker).mid, exponent)

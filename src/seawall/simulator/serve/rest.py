@@ -39,12 +39,20 @@ class Refused(Exception):
 async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn refusals into the indexer's error bodies."""
     try:
-        return await handler(request)
+        return _zipped(request, await handler(request))
     except Refused as refused:
         error: dict[str, Value] = {"msg": refused.message}
         if refused.parameter:
             error |= {"param": refused.parameter, "location": "params"}
         return answer({"errors": [error]}, refused.status)
+
+
+def _zipped(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """The answer, compressed for whoever takes it so."""
+    takes = request.headers.get("Accept-Encoding", "")
+    if isinstance(response, web.Response) and "gzip" in takes:
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
 
 
 def answer(body: Value, status: int = 200) -> web.Response:
@@ -120,16 +128,16 @@ class Rest:
 
     async def _trades(self, request: web.Request) -> web.Response:
         ticker = self._check_ticker(request.match_info["ticker"])
-        return answer(trades(self._node, ticker, _limit(request)))
+        return answer(trades(self._node, ticker, limit_of(request)))
 
     async def _funding(self, request: web.Request) -> web.Response:
         ticker = self._check_ticker(request.match_info["ticker"])
-        records = list(self._node.records.funding[ticker])[: _limit(request)]
+        records = list(self._node.records.funding[ticker])[: limit_of(request)]
         return answer({"historicalFunding": [shapes.funding(ticker, one) for one in records]})
 
     async def _positions(self, request: web.Request) -> web.Response:
         state = self._node.state
-        account = state.subaccount(*_asked(request))
+        account = state.subaccount(*asked(request))
         body = shapes.subaccount(account, state, self._node.records)
         positions = body["openPerpetualPositions"]
         assert isinstance(positions, dict)
@@ -138,18 +146,18 @@ class Rest:
 
     async def _assets(self, request: web.Request) -> web.Response:
         state = self._node.state
-        account = state.subaccount(*_asked(request))
+        account = state.subaccount(*asked(request))
         body = shapes.subaccount(account, state, self._node.records)
         assets = body["assetPositions"]
         assert isinstance(assets, dict)
         return answer({"positions": list(assets.values())})
 
     async def _orders(self, request: web.Request) -> web.Response:
-        owner, number = _asked(request)
+        owner, number = asked(request)
         named = SubaccountId(owner=owner, number=number)
-        found = (o for o in self._node.records.orders_of(named) if _matches(request, o))
+        found = (o for o in self._node.records.orders_of(named) if matches(request, o))
         rows = [shapes.order(one, self._node.state) for one in found]
-        return answer(rows[: _limit(request)])
+        return answer(rows[: limit_of(request)])
 
     async def _order(self, request: web.Request) -> web.Response:
         record = self._node.records.orders.get(request.match_info["order"])
@@ -158,24 +166,24 @@ class Rest:
         return answer(shapes.order(record, self._node.state))
 
     async def _fills(self, request: web.Request) -> web.Response:
-        named, market = _asked(request), request.query.get("market")
+        named, market = asked(request), request.query.get("market")
         rows = [
             shapes.fill(one, self._node.state)
             for one in self._node.records.fills
             if (one.event.subaccount.owner, one.event.subaccount.number) == named
             and market in (None, one.event.ticker)
         ]
-        return answer({"fills": rows[: _limit(request)]})
+        return answer({"fills": rows[: limit_of(request)]})
 
     async def _transfers(self, request: web.Request) -> web.Response:
-        owner, number = _asked(request)
+        owner, number = asked(request)
         named = SubaccountId(owner=owner, number=number)
         rows = [
             shapes.transfer(one, named)
             for one in self._node.records.transfers
             if named in (one.event.sender, one.event.recipient)
         ]
-        return answer({"transfers": rows[: _limit(request)]})
+        return answer({"transfers": rows[: limit_of(request)]})
 
     async def _height(self, _: web.Request) -> web.Response:
         return answer(shapes.height(self._node.state))
@@ -244,14 +252,16 @@ def _named(request: web.Request) -> SubaccountId:
     return SubaccountId(owner=request.match_info["address"], number=number)
 
 
-def _asked(request: web.Request) -> tuple[str, int]:
+def asked(request: web.Request, key: str = "subaccountNumber") -> tuple[str, int]:
+    """The address and number that a query names."""
     address = request.query.get("address", "")
     if not address:
         raise Refused(400, "address must be a valid dydx address", "address")
-    return address, _integer(request.query.get("subaccountNumber", ""), "subaccountNumber")
+    return address, _integer(request.query.get(key, ""), key)
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """How many rows are wanted, at most a page."""
     asked = request.query.get("limit")
     return ROWS_MOST if asked is None else min(_integer(asked, "limit"), ROWS_MOST)
 
@@ -266,7 +276,8 @@ def _known(state: State, named: SubaccountId) -> Account:
     return account
 
 
-def _matches(request: web.Request, order: OrderRecord) -> bool:
+def matches(request: web.Request, order: OrderRecord) -> bool:
+    """Whether an order is of the ticker, side and status that a query names."""
     query = request.query
     side = order.event.order.side
     return (

@@ -51,12 +51,17 @@ class Services:
         """Full names of the methods served."""
         return frozenset(self._calls)
 
-    def attach(self, server: grpc.aio.Server) -> None:
-        """Serve the methods, grouped by service, as bytes in and bytes out."""
+    def attach(
+        self, server: grpc.aio.Server, wrap: Callable[[str, Call], Call] | None = None
+    ) -> None:
+        """Serve the methods, grouped by service, as bytes in and bytes out.
+
+        `wrap` may put something between callers and each method, given its path.
+        """
         services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
         for path, call in self._calls.items():
             _, name, method = path.split("/")
-            handler = grpc.unary_unary_rpc_method_handler(call)
+            handler = grpc.unary_unary_rpc_method_handler(wrap(path, call) if wrap else call)
             services.setdefault(name, {})[method] = handler
         server.add_generic_rpc_handlers(
             tuple(

@@ -17,11 +17,15 @@ from typing import Self
 
 import grpc
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from seawall.errors import OperatorError
+from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.play import Player
 from seawall.simulator.serve import rpc
+from seawall.simulator.serve.failing import FailingIndexer, FailingNode, Handler
 from seawall.simulator.serve.feed import Feed
+from seawall.simulator.serve.histories import Histories
 from seawall.simulator.serve.node import News, Node
 from seawall.simulator.serve.pace import Pace
 from seawall.simulator.serve.rest import Rest, refusals
@@ -91,6 +95,12 @@ class Server:
             speed=self._settings.speed,
             guard_timeout_s=self._settings.guard_timeout_s,
         )
+        self._failing: tuple[FailingNode, FailingIndexer] | None = None
+        if isinstance(player, FaultyPlayer):
+            node, indexer = FailingNode(self.node, player.trouble), FailingIndexer(player.trouble)
+            self._failing = (node, indexer)
+            self.node.shown_height = node.height
+            self.feed.is_reordering = lambda: indexer.is_reordering
         self._runner: web.AppRunner | None = None
         self._grpc: grpc.aio.Server | None = None
         self._blocks: asyncio.Task[None] | None = None
@@ -113,8 +123,13 @@ class Server:
         sockets = bind(settings.host, settings.http_port, "--http-port")
         try:
             grpc_port = await self._start_grpc(settings.host, settings.grpc_port)
-            app = web.Application(middlewares=[refusals])
-            parts = (Rest(self.node), Stage(self.node, self.pace), Socket(self.feed))
+            app = web.Application(middlewares=self._middlewares())
+            parts = (
+                Histories(self.node),
+                Rest(self.node),
+                Stage(self.node, self.pace),
+                Socket(self.feed),
+            )
             for part in parts:
                 app.add_routes(part.routes())
             self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_S)
@@ -139,7 +154,8 @@ class Server:
             # Tried first, because the gRPC library prints its own complaint about a taken port.
             bind(host, port, "--grpc-port").close()
         self._grpc = grpc.aio.server(options=rpc.OPTIONS)
-        rpc.Services(self.node).attach(self._grpc)
+        wrap = None if self._failing is None else self._failing[0].wrap
+        rpc.Services(self.node).attach(self._grpc, wrap)
         try:
             got = self._grpc.add_insecure_port(f"{_bracketed(host)}:{port}")
         except RuntimeError as error:
@@ -165,7 +181,22 @@ class Server:
         await self._blocks
 
     def _publish(self, news: News) -> None:
-        self.feed.publish(news)
+        if self._failing is None or self._failing[1].hears(news):
+            self.feed.publish(news)
+        if self._failing is not None and self._failing[1].is_down:
+            for connection in self.feed.connections:
+                connection.cut()
+
+    def _middlewares(self) -> list[Middleware]:
+        if self._failing is None:
+            return [refusals]
+        indexer = self._failing[1]
+
+        @web.middleware
+        async def failing(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await indexer.respond(request, handler)
+
+        return [failing, refusals]
 
 
 def check_loopback(host: str) -> None:
