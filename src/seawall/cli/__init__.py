@@ -36,6 +36,7 @@ VERBS = (
     Verb("check", "seawall.cli.check", "Check a rule file and list everything that is wrong."),
     Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
     Verb("rearm", "seawall.cli.rearm", "Release a rule that is latched until you say so."),
+    Verb("rebase", "seawall.cli.rebase", "Measure drawdown from the value of now."),
     Verb("audit", "seawall.cli.audit", "Read the journal, and prove that nobody changed it."),
     Verb("venue", "seawall.cli.venue", "Run a small dYdX of your own on this machine."),
 )
