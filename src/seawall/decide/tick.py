@@ -64,7 +64,7 @@ def decide(
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
         )
-    memory, view, watched = _watch(policy, memory, seen, mode, draft, overrides)
+    memory, view, watched = _watch(policy, memory, seen, draft, mode=mode, overrides=overrides)
     live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
@@ -84,8 +84,9 @@ def _watch(
     policy: Policy,
     memory: Memory,
     seen: Observation,
-    mode: Mode,
     draft: Draft,
+    *,
+    mode: Mode,
     overrides: Overrides,
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""

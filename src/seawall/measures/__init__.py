@@ -121,9 +121,7 @@ def value_of(view: View, measure: str, instance: Instance, scenario: str | None)
     """The value of a measure for one instance: what a rule test says of it, else what is seen."""
     if view.overrides:
         for whose in (str(instance), None):
-            said = view.overrides.get(
-                Override(measure=measure, scenario=scenario, instance=whose)
-            )
+            said = view.overrides.get(Override(measure=measure, scenario=scenario, instance=whose))
             if said is not None:
                 return said
     return MEASURES[measure].evaluate(view, instance, scenario)
