@@ -250,6 +250,7 @@ class Advice:
     funding: Mapping[str, Funding] | Missing = NOT_READ
     indexer_sizes: IndexerSizes | Missing = NOT_READ
     key_reach: KeyReach | Missing = NOT_READ
+    key_faults: tuple[str, ...] = ()  # what is wrong with the trading key, in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
     """The keys to sign with: none on paper. Raises SettingsError where one is missing or wrong."""
     from seawall.errors import SettingsError
     from seawall.venue.dydx.connection import Keys
-    from seawall.venue.dydx.keys import check_float_key, check_trading_key, load_key
+    from seawall.venue.dydx.keys import check_float_key, load_key
 
     if mode is Mode.DRY_RUN:
         return Keys()
@@ -107,7 +107,6 @@ def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
             "set SEAWALL_KEYS__TRADING to a file (chmod 600), or run without --live"
         )
     trading = load_key(settings.keys.trading, "keys.trading")
-    check_trading_key(trading, settings.account.address, settings.keys.trading_authenticator)
     wallet = None
     if settings.keys.float_wallet is not None and policy.float_source is not None:
         wallet = load_key(settings.keys.float_wallet, "keys.float")

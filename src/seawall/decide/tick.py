@@ -14,7 +14,7 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, outcome, telling, watch
+from seawall.decide import blind, outcome, standing, telling, watch
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
@@ -68,6 +68,7 @@ def decide(
     live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
+    draft.messages.extend(standing.conditions(policy, seen, mode))
     return _close(
         paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
     )
@@ -216,13 +217,13 @@ def _close(
 def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
     """Keys of pages that are still true: highest standing levels, conditions told this tick."""
     rules = {rule.id: rule for rule in policy.rules}
-    standing: set[str] = set()
+    true: set[str] = set()
     for key, held in memory.alarms.items():
         levels = zip(rules[held.rule].levels, held.levels, strict=True)
         names = [level.name for level, state in levels if state.phase.is_standing]
-        standing.update(f"{key}/{name}" for name in names[-1:])
-    standing.update(not_flat_key(each) for each in memory.running if each.has_given_up)
-    return frozenset(standing | {message.key for message in draft.messages})
+        true.update(f"{key}/{name}" for name in names[-1:])
+    true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
+    return frozenset(true | {message.key for message in draft.messages})
 
 
 def _refused(refusal: Refusal) -> Message:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import grpc
 import grpc.aio
+from coincurve import PrivateKey
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
@@ -19,6 +20,8 @@ from v4_proto.cosmos.base.abci.v1beta1.abci_pb2 import TxResponse
 from v4_proto.cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2 import GetNodeInfoResponse
 from v4_proto.cosmos.tx.v1beta1.service_pb2 import BroadcastTxRequest, BroadcastTxResponse
+from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
+from v4_proto.dydxprotocol.accountplus.query_pb2 import GetAuthenticatorsResponse
 from v4_proto.dydxprotocol.blocktime.query_pb2 import QueryPreviousBlockInfoResponse
 from v4_proto.dydxprotocol.clob.query_pb2 import QueryAllClobPairRequest, QueryClobPairAllResponse
 from v4_proto.dydxprotocol.feetiers.query_pb2 import QueryUserFeeTierResponse
@@ -43,6 +46,7 @@ from v4_proto.dydxprotocol.subaccounts.query_pb2 import (
 )
 
 from seawall.units import encode_serializable_int
+from seawall.venue.dydx.permission import Permission, compose
 
 OWNER = "dydx1n56z5fhmemtffzkt2eqyf9kuc7ycjfs86mvqy7"
 CHAIN_ID = "localdydxprotocol"
@@ -68,6 +72,14 @@ BTC = FakeMarket(0, "BTC-USD", 10_000_000_000, -5, -10)
 ETH = FakeMarket(1, "ETH-USD", 4_000_000_000, -6, -9)
 
 
+TRADING_KEY = "11" * 32
+GRANTED = Permission(
+    id=3,
+    kind="AllOf",
+    config=compose(PrivateKey.from_hex(TRADING_KEY).public_key.format(), [0], [500, 501]),
+)
+
+
 @dataclass
 class FakeNode:
     """A node whose state is what its fields say; `seen` counts calls by method."""
@@ -86,6 +98,8 @@ class FakeNode:
     checked: TxResponse = field(default_factory=TxResponse)
     chain_id: str = CHAIN_ID
     version: str = "9.6.1"
+    permissions: list[Permission] = field(default_factory=lambda: [GRANTED])
+    is_smart_account_active: bool = True
     broadcasts: list[bytes] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
     pinned: list[int | None] = field(default_factory=list)
@@ -112,6 +126,8 @@ class FakeNode:
             "/cosmos.bank.v1beta1.Query/Balance": self._balance,
             "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo": self._info,
             "/cosmos.tx.v1beta1.Service/BroadcastTx": self._broadcast,
+            "/dydxprotocol.accountplus.Query/GetAuthenticators": self._authenticators,
+            "/dydxprotocol.accountplus.Query/Params": self._accountplus,
             LEVERAGE: self._leverage,
         }
 
@@ -239,6 +255,17 @@ class FakeNode:
         answer = GetNodeInfoResponse()
         answer.default_node_info.network = self.chain_id
         answer.application_version.version = self.version
+        return done(answer)
+
+    def _authenticators(self, _: bytes, __: int) -> Message:
+        answer = GetAuthenticatorsResponse()
+        for each in self.permissions:
+            answer.account_authenticators.add(id=each.id, type=each.kind, config=each.config)
+        return done(answer)
+
+    def _accountplus(self, _: bytes, __: int) -> Message:
+        answer = accountplus.QueryParamsResponse()
+        answer.params.is_smart_account_active = self.is_smart_account_active
         return done(answer)
 
     def _leverage(self, _: bytes, __: int) -> Message:

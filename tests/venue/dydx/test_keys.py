@@ -13,7 +13,7 @@ import pytest
 
 from seawall.errors import SettingsError
 from seawall.venue.dydx.connection import Keys
-from seawall.venue.dydx.keys import Key, check_float_key, check_trading_key, load_key
+from seawall.venue.dydx.keys import Key, check_float_key, load_key
 
 # BIP-39's own test mnemonic, which holds nothing.
 WORDS = (
@@ -142,18 +142,6 @@ def test_a_key_cannot_be_pickled_away(tmp_path: Path) -> None:
 
 def key_of(folder: Path) -> Key:
     return load_key(stored(folder, WORDS), "keys.trading")
-
-
-def test_the_owners_key_and_a_permitted_key_may_trade(tmp_path: Path) -> None:
-    key = key_of(tmp_path)
-
-    check_trading_key(key, ADDRESS, None)
-    check_trading_key(key, "dydx1other", 0)
-
-
-def test_a_strangers_key_is_refused_with_both_addresses(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=f"{ADDRESS}.*dydx1other.*trading_authenticator"):
-        check_trading_key(key_of(tmp_path), "dydx1other", None)
 
 
 def test_a_float_key_of_another_wallet_is_refused(tmp_path: Path) -> None:

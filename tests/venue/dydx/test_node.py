@@ -13,6 +13,7 @@ from v4_proto.dydxprotocol.blocktime.query_pb2 import QueryPreviousBlockInfoRequ
 from seawall.account import MarketType, Missing
 from seawall.errors import MalformedAnswer, MissingParameter, TornState, VenueUnreachable
 from seawall.units import Millis
+from seawall.venue.dydx.key_state import NO_KEY
 from seawall.venue.dydx.leverage import LEVERAGE, decode_response, encode_request
 from seawall.venue.dydx.node import BLOCK, Block, Node, State, Wanted
 from seawall.venue.dydx.parameters import Parameters
@@ -27,7 +28,7 @@ WANTED = Wanted(owner=OWNER, numbers=(0,), perpetuals=frozenset({0}), float_addr
 async def parameters_of(node: Node, *numbers: int) -> Parameters:
     block = await node.block()
     return await node.parameters(
-        owner=OWNER, numbers=numbers or (0,), key=None, height=block.height
+        owner=OWNER, numbers=numbers or (0,), key=NO_KEY, height=block.height
     )
 
 

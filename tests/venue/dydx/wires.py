@@ -13,7 +13,7 @@ from seawall.venue.dydx.connection import Connection, Keys
 from seawall.venue.dydx.keys import load_key
 from seawall.venue.dydx.venue import DydxVenue
 from tests.venue.dydx.fake_indexer import FakeIndexer
-from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode
+from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, TRADING_KEY, FakeNode
 
 
 def connection_to(indexer: FakeIndexer, *nodes: FakeNode) -> Connection:
@@ -71,7 +71,7 @@ async def with_advice(venue: DydxVenue) -> Observation:
 
 def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     """A trading and a float key that hold nothing."""
-    monkeypatch.setenv("TRADING", "11" * 32)
+    monkeypatch.setenv("TRADING", TRADING_KEY)
     monkeypatch.setenv("FLOAT", "22" * 32)
     return Keys(
         trading=load_key("env:TRADING", "keys.trading"),

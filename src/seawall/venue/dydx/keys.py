@@ -50,16 +50,6 @@ def load_key(source: str, setting: str) -> Key:
     return _from_mnemonic(secret, where)
 
 
-def check_trading_key(key: Key, owner: str, authenticator: int | None) -> None:
-    """Refuse a key that is neither the owner's nor one the owner has permitted by id."""
-    if key.address != owner and authenticator is None:
-        raise SettingsError(
-            f"keys.trading signs for {key.address}, but the guarded owner is {owner}: "
-            "set keys.trading_authenticator to the id under which the owner permitted this key, "
-            "or name the owner's own key"
-        )
-
-
 def check_float_key(key: Key, float_address: str) -> None:
     """Refuse a float key of another wallet than the one that top-ups come from."""
     if key.address != float_address:

@@ -43,6 +43,7 @@ from seawall import units
 from seawall.account import FloatWallet, Market, MarketType, Missing, Position, Subaccount
 from seawall.errors import MalformedAnswer, MissingParameter, TornState
 from seawall.units import BaseQuantums, Millis, Ppm, QuoteQuantums
+from seawall.venue.dydx.key_state import KeyState, Permit
 from seawall.venue.dydx.parameters import (
     ALL_PERPETUALS,
     Listing,
@@ -135,7 +136,7 @@ class Node:
         return Block(height=said.height, at=at)
 
     async def parameters(
-        self, *, owner: str, numbers: Iterable[int], key: bytes | None, height: int
+        self, *, owner: str, numbers: Iterable[int], key: KeyState | Permit, height: int
     ) -> Parameters:
         """The slow parameters at a height."""
         return await read_parameters(

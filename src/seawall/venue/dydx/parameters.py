@@ -1,4 +1,4 @@
-"""What the node says that changes slowly: tiers, clob pairs, fee, custom leverage, key reach.
+"""What the node says that changes slowly: tiers, clob pairs, fee, custom leverage, trading key.
 
 Read together at one height, and used for at most five minutes.
 """
@@ -6,19 +6,12 @@ Read together at one height, and used for at most five minutes.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import grpc
 from v4_proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest, QueryAccountResponse
-from v4_proto.dydxprotocol.accountplus.query_pb2 import (
-    GetAuthenticatorsRequest,
-    GetAuthenticatorsResponse,
-)
 from v4_proto.dydxprotocol.clob.query_pb2 import QueryAllClobPairRequest, QueryClobPairAllResponse
 from v4_proto.dydxprotocol.feetiers.query_pb2 import (
     QueryUserFeeTierRequest,
@@ -34,11 +27,11 @@ from v4_proto.dydxprotocol.perpetuals.query_pb2 import (
     QueryParamsResponse,
 )
 
-from seawall.account import KeyReach, MarketStatus, MarketType, Missing, Tier
-from seawall.errors import MalformedAnswer, VenueError, VenueUnreachable
+from seawall.account import MarketStatus, MarketType, Missing, Tier
+from seawall.errors import MalformedAnswer, VenueUnreachable
 from seawall.units import Ppm, QuoteQuantums
-from seawall.venue.dydx import fields
 from seawall.venue.dydx.grid import Grid
+from seawall.venue.dydx.key_state import KeyState, Permit, read_key_state
 from seawall.venue.dydx.leverage import read_leverage
 from seawall.venue.dydx.rpc import Method, Wire, status_of
 
@@ -50,9 +43,6 @@ ALL_TIERS = Method(
 )
 PERPETUALS_PARAMS = Method("/dydxprotocol.perpetuals.Query/Params", QueryParamsResponse)
 USER_FEE_TIER = Method("/dydxprotocol.feetiers.Query/UserFeeTier", QueryUserFeeTierResponse)
-AUTHENTICATORS = Method(
-    "/dydxprotocol.accountplus.Query/GetAuthenticators", GetAuthenticatorsResponse
-)
 
 STATUS_PREFIX = "STATUS_"
 
@@ -87,7 +77,7 @@ class Parameters:
     funding_clamp_factor_ppm: Ppm
     owner_account: Account
     custom_imf_ppm: Mapping[int, Mapping[int, Ppm] | Missing]  # by subaccount, then clob pair
-    key_reach: KeyReach | Missing
+    key: KeyState
 
     def custom_by_ticker(self, number: int) -> Mapping[str, Ppm] | Missing:
         """Custom initial margin fractions of a subaccount by ticker, or why they are not known."""
@@ -110,20 +100,20 @@ class Parameters:
 
 
 async def read_parameters(
-    wire: Wire, *, owner: str, numbers: Iterable[int], key: bytes | None, height: int
+    wire: Wire, *, owner: str, numbers: Iterable[int], key: KeyState | Permit, height: int
 ) -> Parameters:
-    """All slow parameters at one height; `key` is the trading key's public key, None without one.
+    """All slow parameters at one height; `key` is whose permission to read, or what needs none.
 
     Raises VenueError; custom leverage and key reach may be Missing instead.
     """
     wanted = tuple(numbers)
-    (listings, tiers, perpetuals, fee, account, reach, *leverages) = await asyncio.gather(
+    (listings, tiers, perpetuals, fee, account, state, *leverages) = await asyncio.gather(
         _listings(wire, height),
         _tiers(wire, height),
         wire.read(PERPETUALS_PARAMS, QueryParamsRequest(), height),
         wire.read(USER_FEE_TIER, QueryUserFeeTierRequest(user=owner), height),
         read_account(wire, owner, height),
-        _key_reach(wire, owner, key, height),
+        _key_state(wire, key, height),
         *(read_leverage(wire, owner, number, height) for number in wanted),
     )
     return Parameters(
@@ -133,7 +123,7 @@ async def read_parameters(
         funding_clamp_factor_ppm=Ppm(perpetuals.params.funding_rate_clamp_factor_ppm),
         owner_account=account,
         custom_imf_ppm=dict(zip(wanted, leverages, strict=True)),
-        key_reach=reach,
+        key=state,
     )
 
 
@@ -218,58 +208,5 @@ async def _tiers(wire: Wire, height: int) -> Mapping[int, Tier]:
     }
 
 
-async def _key_reach(wire: Wire, owner: str, key: bytes | None, height: int) -> KeyReach | Missing:
-    if key is None:
-        return Missing(reason="no trading key")
-    try:
-        answer = await wire.read(AUTHENTICATORS, GetAuthenticatorsRequest(account=owner), height)
-    except VenueError as error:
-        return Missing(reason=f"permissions of the trading key: {error}")
-    for authenticator in answer.account_authenticators:
-        reach = reach_of(authenticator.type, bytes(authenticator.config), key)
-        if reach is not None:
-            return reach
-    return Missing(reason="the owner has given the trading key no permission")
-
-
-def reach_of(kind: str, config: bytes, key: bytes) -> KeyReach | None:
-    """What an authenticator lets a public key trade; None where it does not name the key.
-
-    Only the recommended shape is understood: one signature, with filters, all of which hold
-    (ORDERS.md section 7.3).
-    """
-    if kind == "SignatureVerification":
-        return KeyReach() if config == key else None
-    if kind != "AllOf":
-        return None
-    try:
-        members = [_member(entry) for entry in fields.sequence(json.loads(config), "AllOf")]
-        if ("SignatureVerification", key) not in members:
-            return None
-        return KeyReach(
-            subaccounts=_filter(members, "SubaccountFilter"),
-            clob_pairs=_filter(members, "ClobPairIdFilter"),
-        )
-    except (ValueError, MalformedAnswer):
-        return None
-
-
-def _member(entry: object) -> tuple[str, bytes]:
-    member = fields.mapping(entry, "authenticator")
-    config = member.get("config")
-    if isinstance(config, str):
-        try:
-            return fields.text(member, "type"), base64.b64decode(config, validate=True)
-        except binascii.Error as error:
-            raise MalformedAnswer(f"authenticator config: {error}") from error
-    numbers = fields.sequence(config, "config")  # the stock client writes bytes as numbers
-    return fields.text(member, "type"), bytes(n for n in numbers if isinstance(n, int))
-
-
-def _filter(members: Iterable[tuple[str, bytes]], kind: str) -> frozenset[int] | None:
-    allowed: frozenset[int] | None = None
-    for name, config in members:
-        if name == kind:
-            named = frozenset(int(number) for number in config.decode().split(",") if number)
-            allowed = named if allowed is None else allowed & named
-    return allowed
+async def _key_state(wire: Wire, key: KeyState | Permit, height: int) -> KeyState:
+    return await read_key_state(wire, key, height) if isinstance(key, Permit) else key

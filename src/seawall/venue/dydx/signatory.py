@@ -8,6 +8,7 @@ from seawall.action import Action, Cancel, Reduce, TopUp
 from seawall.units import Millis
 from seawall.venue import Reply
 from seawall.venue.dydx.connection import Connection, Keys
+from seawall.venue.dydx.key_state import NO_KEY, OWNERS_OWN, KeyState, Permit
 from seawall.venue.dydx.orders import Signer, sign_cancel, sign_reduce, sign_top_up
 
 REFUSED_HERE = "seawall"  # the codespace of what never left this machine
@@ -21,18 +22,40 @@ class Signatory:
         self._keys = keys
         self._nonce = Millis(0)
 
-    def sign(
-        self, action: Action, *, account_number: int | None, height: int, at: Millis
-    ) -> bytes | Reply:
-        """The signed transaction, or a reply where a key or the owner's account number is missing.
+    @property
+    def permit(self) -> KeyState | Permit:
+        """Whose permission to look for on the chain, or the state of what needs none."""
+        key = self._keys.trading
+        if key is None:
+            return NO_KEY
+        if key.address == self._connection.owner:
+            return OWNERS_OWN
+        return Permit(
+            owner=self._connection.owner,
+            address=key.address,
+            key=key.public_key,
+            wanted=self._connection.trading_authenticator,
+        )
 
-        `height` and `at` are the newest block's; `account_number` is the owner's.
+    def sign(
+        self,
+        action: Action,
+        *,
+        account_number: int | None,
+        authenticator: int | None,
+        height: int,
+        at: Millis,
+    ) -> bytes | Reply:
+        """The signed transaction, or a reply where a key, number or permission is missing.
+
+        `height` and `at` are the newest block's; `account_number` is the owner's, `authenticator`
+        the permission under which a key that is not the owner's signs.
         """
         match action:
             case TopUp():
                 return self._top_up(action)
             case Reduce() | Cancel():
-                signer = self._trading(account_number)
+                signer = self._trading(account_number, authenticator)
                 if isinstance(signer, Reply):
                     return signer
                 owner = self._connection.owner
@@ -53,18 +76,20 @@ class Signatory:
         )
         return sign_top_up(signer, self._connection.owner, action)
 
-    def _trading(self, account_number: int | None) -> Signer | Reply:
+    def _trading(self, account_number: int | None, authenticator: int | None) -> Signer | Reply:
         key = self._keys.trading
         if key is None:
             return _refused("there is no trading key: set keys.trading")
         if account_number is None:
             return _refused("the owner's account number is not read yet")
         is_owner = key.address == self._connection.owner
+        if not is_owner and authenticator is None:
+            return _refused("the owner has given the trading key no permission: run keys grant")
         return Signer(
             chain_id=self._connection.chain_id,
             key=key,
             account_number=account_number,
-            authenticator=None if is_owner else self._connection.trading_authenticator,
+            authenticator=None if is_owner else authenticator,
         )
 
 

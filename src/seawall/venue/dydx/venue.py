@@ -20,7 +20,6 @@ from seawall.account import (
     PARENTS,
     Advice,
     Blind,
-    KeyReach,
     Missing,
     Observation,
     Seen,
@@ -155,6 +154,7 @@ class DydxVenue:
         encoded = self._signatory.sign(
             action,
             account_number=None if parameters is None else parameters.owner_account.number,
+            authenticator=None if parameters is None else parameters.key.authenticator,
             height=self.block_height,
             at=self._block_at,
         )
@@ -283,20 +283,21 @@ class DydxVenue:
 
     async def _read_parameters(self) -> None:
         connection, numbers = self._connection, self._numbers
-        trading = self._keys.trading
-        is_owner = trading is not None and trading.address == connection.owner
+        key = self._signatory.permit
 
         async def read(node: Node, block: Block) -> Parameters:
             return await node.parameters(
                 owner=connection.owner,
                 numbers=numbers,
-                key=None if trading is None or is_owner else trading.public_key,
+                key=key,
                 height=block.height,
             )
 
         read_parameters = await self._nodes.read(read, self._mirror.height)
-        if is_owner:
-            read_parameters = replace(read_parameters, key_reach=KeyReach())
+        before = self._parameters
+        if before is not None and read_parameters.key.is_unread:
+            # The permission that was read last is still the best guess of what signs.
+            read_parameters = replace(read_parameters, key=before.key)
         self._parameters = read_parameters
         self._parameters_at = asyncio.get_running_loop().time()
         self._mirror.know(listing.grid for listing in read_parameters.listings.values())
@@ -378,6 +379,7 @@ class DydxVenue:
                 transfers=mirror.transfers(),
                 funding=self._funding.told(mirror.next_funding),
                 indexer_sizes=mirror.sizes(),
-                key_reach=self._parameters.key_reach,
+                key_reach=self._parameters.key.reach,
+                key_faults=self._parameters.key.faults,
             ),
         )

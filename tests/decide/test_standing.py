@@ -1,0 +1,82 @@
+"""A guard that cannot act says so, whatever its rules are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall.account import FloatWallet, Observation
+from seawall.decide import decide
+from seawall.decide.memory import Memory
+from seawall.decide.standing import FLOAT_EMPTY, KEY_FAULT
+from seawall.policy import FloatSource, Mode, Policy
+from seawall.rulefile.load import parse
+from seawall.units import MINUTE, Millis, QuoteQuantums
+from tests.see import see
+
+RULES = """
+rules:
+  - id: floor
+    why: "Cash first."
+    measure: equity
+    trigger: "< $1_000"
+    target: ">= $2_000"
+    clear: ">= $1_800"
+    do: [notify, {top_up: {until: target, max: $3_000}}]
+"""
+SOURCE = FloatSource(address="dydx1float", floor=Decimal(50))
+POLICY = replace(parse(RULES).policy, float_source=SOURCE)
+
+
+def seen(*, dollars: str = "5000", faults: tuple[str, ...] = ()) -> Observation:
+    held = see(equity=23_000, positions={"BTC-USD": (0.06, 100_000)})
+    balance = QuoteQuantums(int(Decimal(dollars) * 1_000_000))
+    wallet = FloatWallet(address="dydx1float", balance=balance, sequence=0, account_number=1)
+    return replace(held, float_wallet=wallet, advice=replace(held.advice, key_faults=faults))
+
+
+def pages(observation: Observation, mode: Mode = Mode.LIVE, policy: Policy = POLICY) -> set[str]:
+    _, made = decide(policy, Memory(), observation, mode=mode)
+    return {message.key for message in made.messages}
+
+
+@pytest.mark.parametrize(
+    ("dollars", "expected"),
+    [("60", set()), ("59.999999", {FLOAT_EMPTY}), ("0", {FLOAT_EMPTY})],
+)
+def test_a_float_that_cannot_pay_a_top_up_pages(dollars: str, expected: set[str]) -> None:
+    assert pages(seen(dollars=dollars)) == expected
+
+
+def test_a_float_that_no_rule_uses_pages_nobody() -> None:
+    idle = replace(POLICY, rules=())
+
+    assert pages(seen(dollars="0"), policy=idle) == set()
+
+
+def test_faults_of_the_key_page_until_they_are_gone() -> None:
+    broken = seen(faults=("it was removed",))
+    memory, made = decide(POLICY, Memory(), broken, mode=Mode.LIVE)
+    assert [each.text for each in made.messages] == [
+        "The guard cannot rely on its key: it was removed."
+    ]
+
+    memory, made = decide(POLICY, memory, later(broken, 4 * MINUTE), mode=Mode.LIVE)
+    assert made.messages == ()
+    memory, made = decide(POLICY, memory, later(broken, 5 * MINUTE), mode=Mode.LIVE)
+    assert [each.key for each in made.messages] == [KEY_FAULT]
+
+    memory, made = decide(POLICY, memory, later(seen(), 6 * MINUTE), mode=Mode.LIVE)
+    assert KEY_FAULT not in memory.pages
+
+
+def test_on_paper_no_key_and_no_float_is_needed() -> None:
+    assert pages(seen(dollars="0", faults=("removed",)), mode=Mode.DRY_RUN) == set()
+
+
+def later(observation: Observation, passed: int) -> Observation:
+    moment = Millis(observation.at + passed)
+    height = observation.height + passed // 1_000
+    return replace(observation, at=moment, seen_at=moment, height=height)
