@@ -39,6 +39,7 @@ VERBS = (
     Verb("ack", "seawall.cli.ack", "Stop repeating a page that you have read."),
     Verb("health", "seawall.cli.health", "Say whether the guard is well."),
     Verb("rebase", "seawall.cli.rebase", "Measure drawdown from the value of now."),
+    Verb("keys", "seawall.cli.keys", "Make, permit, prove and revoke the guard's keys."),
     Verb("audit", "seawall.cli.audit", "Read the journal, and prove that nobody changed it."),
     Verb("venue", "seawall.cli.venue", "Run a small dYdX of your own on this machine."),
 )

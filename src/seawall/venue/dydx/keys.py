@@ -14,7 +14,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from bip_utils import Bip39Languages, Bip39MnemonicValidator, MnemonicChecksumError
+from bip_utils import (
+    Bip39Languages,
+    Bip39MnemonicGenerator,
+    Bip39MnemonicValidator,
+    Bip39WordsNum,
+    MnemonicChecksumError,
+)
 from bip_utils.bip.bip39.bip39_mnemonic_utils import Bip39WordsListGetter
 from dydx_v4_client.key_pair import KeyPair
 from dydx_v4_client.wallet import Wallet
@@ -48,6 +54,36 @@ def load_key(source: str, setting: str) -> Key:
     if " " not in secret and len(secret.split()) == 1:
         return _from_hex(compact, where)
     return _from_mnemonic(secret, where)
+
+
+def new_secret() -> str:
+    """A fresh mnemonic of 24 words, from the machine's own randomness."""
+    return str(Bip39MnemonicGenerator().FromWordsNumber(Bip39WordsNum.WORDS_NUM_24))
+
+
+def store_secret(source: str, secret: str) -> None:
+    """Keep a secret in a new 0600 file or in the keyring, never in the place of another.
+
+    Raises SettingsError.
+    """
+    if source.startswith(ENVIRONMENT):
+        raise SettingsError("a key cannot be put into the environment: name a file or keyring:…")
+    if source.startswith(KEYRING):
+        _to_keyring(source.removeprefix(KEYRING), secret)
+        return
+    path = Path(source).expanduser()
+    try:
+        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise SettingsError(
+            f"{path} is there already and stays as it is: name a new file"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
+    with os.fdopen(place, "w", encoding="utf-8") as file:
+        file.write(f"{secret}\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_float_key(key: Key, float_address: str) -> None:
@@ -155,8 +191,10 @@ def _from_file(path: Path, setting: str) -> str:
 class _Keyring(Protocol):
     def get_password(self, service: str, user: str, /) -> str | None: ...
 
+    def set_password(self, service: str, user: str, password: str, /) -> None: ...
 
-def _from_keyring(place: str, setting: str) -> str:
+
+def _keyring(place: str, setting: str) -> tuple[_Keyring, str, str]:
     service, slash, user = place.partition("/")
     if not (service and slash and user):
         raise SettingsError(f"{setting}: keyring:{place} must be keyring:SERVICE/USER")
@@ -167,6 +205,18 @@ def _from_keyring(place: str, setting: str) -> str:
             f"{setting} names the keyring, which is not installed: "
             "pip install 'seawall[keyring]', or use a 0600 file"
         ) from None
+    return keyring, service, user
+
+
+def _to_keyring(place: str, secret: str) -> None:
+    keyring, service, user = _keyring(place, "the new key")
+    if keyring.get_password(service, user):
+        raise SettingsError(f"the keyring holds something for {place}, which stays as it is")
+    keyring.set_password(service, user, secret)
+
+
+def _from_keyring(place: str, setting: str) -> str:
+    keyring, service, user = _keyring(place, setting)
     secret = keyring.get_password(service, user)
     if not secret:
         raise SettingsError(

@@ -264,8 +264,10 @@ class Node:
         )
 
     async def _float_wallet(self, address: str | None, height: int) -> FloatWallet | None:
-        if address is None:
-            return None
+        return None if address is None else await self.wallet(address, height)
+
+    async def wallet(self, address: str, height: int) -> FloatWallet:
+        """The USDC, account number and sequence of an address at a height."""
         account, balance = await asyncio.gather(
             read_account(self.wire, address, height),
             self.wire.read(BALANCE, QueryBalanceRequest(address=address, denom=USDC_DENOM), height),

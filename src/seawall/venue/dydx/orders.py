@@ -122,9 +122,22 @@ def sign_top_up(signer: Signer, owner: str, action: TopUp) -> bytes:
 
 def sign(signer: Signer, message: Message, terms: Terms) -> bytes:
     """A signed transaction of one message in its wire form."""
+    body, fee = transaction_parts(message, terms, authenticator=signer.authenticator)
+    auth_info = AuthInfo(
+        signer_infos=[get_signer_info(PubKey(key=signer.key.public_key), terms.sequence)], fee=fee
+    )
+    signature = get_signature(signer.key, body, auth_info, signer.account_number, signer.chain_id)
+    encoded: bytes = Tx(body=body, auth_info=auth_info, signatures=[signature]).SerializeToString()
+    return encoded
+
+
+def transaction_parts(
+    message: Message, terms: Terms, *, authenticator: int | None = None
+) -> tuple[TxBody, Fee]:
+    """Body and fee of a transaction of one message, which are signed together."""
     extensions = []
-    if signer.authenticator is not None:
-        extensions.append(as_any(TxExtension(selected_authenticators=[signer.authenticator])))
+    if authenticator is not None:
+        extensions.append(as_any(TxExtension(selected_authenticators=[authenticator])))
     body = TxBody(
         messages=[as_any(message)],
         memo=MEMO,
@@ -132,13 +145,7 @@ def sign(signer: Signer, message: Message, terms: Terms) -> bytes:
         non_critical_extension_options=extensions,
     )
     coins = [Coin(denom=USDC_DENOM, amount=str(terms.fee_quote))] if terms.fee_quote else []
-    auth_info = AuthInfo(
-        signer_infos=[get_signer_info(PubKey(key=signer.key.public_key), terms.sequence)],
-        fee=Fee(amount=coins, gas_limit=terms.gas),
-    )
-    signature = get_signature(signer.key, body, auth_info, signer.account_number, signer.chain_id)
-    encoded: bytes = Tx(body=body, auth_info=auth_info, signatures=[signature]).SerializeToString()
-    return encoded
+    return body, Fee(amount=coins, gas_limit=terms.gas)
 
 
 def _order_id(owner: str, action: Reduce | Cancel, flags: int) -> OrderId:

@@ -108,7 +108,7 @@ async def read_parameters(
     """
     wanted = tuple(numbers)
     (listings, tiers, perpetuals, fee, account, state, *leverages) = await asyncio.gather(
-        _listings(wire, height),
+        read_listings(wire, height),
         _tiers(wire, height),
         wire.read(PERPETUALS_PARAMS, QueryParamsRequest(), height),
         wire.read(USER_FEE_TIER, QueryUserFeeTierRequest(user=owner), height),
@@ -141,7 +141,8 @@ async def read_account(wire: Wire, address: str, height: int) -> Account:
     return Account(number=base.account_number, sequence=base.sequence)
 
 
-async def _listings(wire: Wire, height: int) -> Mapping[int, Listing]:
+async def read_listings(wire: Wire, height: int) -> Mapping[int, Listing]:
+    """Every market with a book, by perpetual id; raises VenueError."""
     perpetuals, clob_pairs = await asyncio.gather(
         wire.pages(
             ALL_PERPETUALS,
