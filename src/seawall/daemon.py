@@ -21,6 +21,7 @@ from seawall.agent import Agent
 from seawall.decide.memory import Decision
 from seawall.errors import VenueError
 from seawall.journal.store import Journal
+from seawall.notify.outward import HEARTBEAT_EVERY
 from seawall.units import DAY, MINUTE, SECOND, Millis
 from seawall.venue import Venue
 
@@ -46,7 +47,13 @@ class LiveVenue(Venue, Protocol):
 
 
 async def guard(
-    agent: Agent, venue: LiveVenue, *, keep: Millis, is_played: bool, heard: Heard
+    agent: Agent,
+    venue: LiveVenue,
+    *,
+    keep: Millis,
+    is_played: bool,
+    heard: Heard,
+    heartbeat: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Guard until SIGINT or SIGTERM; `heard` gets every decision.
 
@@ -59,6 +66,8 @@ async def guard(
     scheduler = _scheduler()
     if not is_played:
         _schedule(scheduler, venue, agent.journal, keep)
+        if heartbeat is not None:
+            _add(scheduler, "heartbeat", HEARTBEAT_EVERY, heartbeat)
     scheduler.start()
     try:
         await _tick_until(stop, agent, venue, heard)
@@ -97,9 +106,13 @@ def _schedule(
         ("prune", PRUNE_EVERY, partial(_prune, journal, keep)),
     )
     for name, every, job in jobs:
-        scheduler.add_job(
-            _told, "interval", (name, job), seconds=every / SECOND, id=name, name=name
-        )
+        _add(scheduler, name, every, job)
+
+
+def _add(
+    scheduler: AsyncIOScheduler, name: str, every: Millis, job: Callable[[], Awaitable[None]]
+) -> None:
+    scheduler.add_job(_told, "interval", (name, job), seconds=every / SECOND, id=name, name=name)
 
 
 async def _told(name: str, job: Callable[[], Awaitable[None]]) -> None:

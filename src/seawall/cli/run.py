@@ -32,8 +32,13 @@ def run(
     journal: Annotated[
         Path | None, typer.Option(help="Write the journal here instead of where the file says.")
     ] = None,
+    *,
     live: Annotated[
         bool, typer.Option("--live/--dry-run", help="Send actions, or only write them down.")
+    ] = False,
+    allow_wide_key: Annotated[
+        bool,
+        typer.Option("--allow-wide-key", help="Run --live with a key that can do more than trade."),
     ] = False,
 ) -> None:
     """Guard an account: watch its margin, judge it by the rules, act where one is broken.
@@ -56,13 +61,15 @@ def run(
     for warning in loaded.warnings:
         print(f"warning: {warning}")
     mode = Mode.LIVE if live else Mode.DRY_RUN
-    asyncio.run(_guard(chosen, loaded, mode))
+    asyncio.run(_guard(chosen, loaded, mode, allow_wide_key=allow_wide_key))
 
 
-async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
+async def _guard(settings: Settings, loaded: Loaded, mode: Mode, *, allow_wide_key: bool) -> None:
     from seawall.agent import Agent
+    from seawall.cli.outward import outward_of
     from seawall.daemon import guard
     from seawall.journal.store import Journal
+    from seawall.venue.dydx.preflight import refuse_wide_key
     from seawall.venue.dydx.venue import DydxVenue
 
     keys = _keys(settings, loaded.policy, mode)
@@ -72,6 +79,8 @@ async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
         try:
             await venue.start()
             await venue.preflight()
+            if mode is Mode.LIVE and not allow_wide_key:
+                refuse_wide_key(await venue.key_state())
             agent = Agent.resume(
                 venue,
                 journal,
@@ -81,13 +90,20 @@ async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
                 owner=settings.account.address,
             )
             _announce(settings, loaded, mode)
-            await guard(
-                agent,
-                venue,
-                keep=settings.journal.keep,
-                is_played=settings.venue.step_url is not None,
-                heard=_say,
-            )
+            async with outward_of(settings, journal) as outward:
+
+                def heard(decision: Decision) -> None:
+                    _say(decision)
+                    outward.note_tick(decision, agent.memory)
+
+                await guard(
+                    agent,
+                    venue,
+                    keep=settings.journal.keep,
+                    is_played=settings.venue.step_url is not None,
+                    heard=heard,
+                    heartbeat=outward.beat,
+                )
         finally:
             await venue.close()
     print("stopped; orders on the chain stand as they are")

@@ -45,7 +45,9 @@ class KeyState:
 
 
 NO_KEY = KeyState(reach=Missing(reason="no trading key"))
-OWNERS_OWN = KeyState(reach=KeyReach(), beyond=("everything: it is the owner's own key",))
+OWNERS_OWN = KeyState(
+    reach=KeyReach(), beyond=("do everything, because it is the owner's own key",)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What is checked once before a venue is relied on: the right chain, and an account that exists."""
+"""What is checked once before a venue is relied on: the chain, the account, and the key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 
 import grpc
 
+from seawall.account import KeyReach, Missing
 from seawall.errors import NoSuchSubaccount, SettingsError, VenueError, VenueUnreachable
 from seawall.venue.dydx.indexer import Indexer
+from seawall.venue.dydx.key_state import KeyState
 from seawall.venue.dydx.node import Block, Node
 from seawall.venue.dydx.pool import Nodes
 from seawall.venue.dydx.rpc import status_of
@@ -72,3 +74,24 @@ async def check_subaccount(nodes: Nodes, indexer: Indexer, owner: str, number: i
     if number not in known:
         numbers = ", ".join(str(n) for n in sorted(known)) or "none"
         raise NoSuchSubaccount(f"{refusal}; known for this address: {numbers}")
+
+
+def refuse_wide_key(state: KeyState) -> None:
+    """Refuse a trading key that could do more than trade what it names.
+
+    A key without any permission is not refused: the guard says so until it has one. Raises
+    SettingsError, and VenueUnreachable where the permissions cannot be read.
+    """
+    if state.is_unread:
+        assert isinstance(state.reach, Missing)
+        raise VenueUnreachable(f"what the trading key can do is not known: {state.reach.reason}")
+    beyond = list(state.beyond)
+    if isinstance(state.reach, KeyReach):
+        beyond += ["trade for every subaccount"] if state.reach.subaccounts is None else []
+        beyond += ["trade every market"] if state.reach.clob_pairs is None else []
+    if beyond:
+        raise SettingsError(
+            f"keys.trading can {'; '.join(beyond)}. Whoever steals it can do that too: make a key "
+            "with `keys new`, permit it with `keys grant` and revoke this one, or run with "
+            "--allow-wide-key"
+        )
