@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seawall import margin, units
+from seawall import margin, units, words
 from seawall.account import Observation
 from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.limits import Standing
@@ -75,7 +75,7 @@ def _left(leg: Leg, kept: Leg, code: RefusalCode, seen: Observation) -> Refusal:
         code=code,
         what=f"{leg.side.lower()} {leg.subaccount}/{leg.ticker} in full",
         detail=(
-            f"{market.coins(leg.quantums).normalize():f} wanted, the budget {budget} leaves "
-            f"{market.coins(kept.quantums).normalize():f}"
+            f"{words.coins(market.coins(leg.quantums))} wanted, the budget {budget} leaves "
+            f"{words.coins(market.coins(kept.quantums))}"
         ),
     )

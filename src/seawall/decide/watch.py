@@ -221,20 +221,12 @@ def follow_interventions(
         followed = intervention.follow(each, level, seen)
         if followed.has_given_up and not each.has_given_up:
             draft.messages.append(_gave_up(followed))
-        if _is_superseded(memory, one, each):
-            memory = _end(
-                memory, followed, level, draft, end=End.SUPERSEDED, value=one.value, at=seen.at
-            )
-        elif followed.is_stopped:
-            memory = _end(
-                memory, followed, level, draft, end=End.GIVEN_UP, value=one.value, at=seen.at
-            )
-        elif intervention.has_reached(followed, level, one.value, seen):
-            memory = _end(
-                memory, followed, level, draft, end=End.REACHED, value=one.value, at=seen.at
-            )
-        else:
+        end = _end_of(memory, one, followed, level, seen)
+        if end is None:
             running.append(followed)
+            continue
+        draft.ended.append(Ended(name=each.name, end=end, value=one.value))
+        memory = cool(memory, followed, level, seen.at)
     return replace(memory, running=tuple(running))
 
 
@@ -270,18 +262,17 @@ def _is_superseded(memory: Memory, one: Watched, running: Intervention) -> bool:
     )
 
 
-def _end(
-    memory: Memory,
-    running: Intervention,
-    level: Level,
-    draft: Draft,
-    *,
-    end: End,
-    value: Value,
-    at: Millis,
-) -> Memory:
-    draft.ended.append(Ended(name=running.name, end=end, value=value))
-    return cool(memory, running, level, at)
+def _end_of(
+    memory: Memory, one: Watched, running: Intervention, level: Level, seen: Observation
+) -> End | None:
+    """How an intervention ends now; None where it goes on."""
+    if _is_superseded(memory, one, running):
+        return End.SUPERSEDED
+    if running.is_stopped:
+        return End.GIVEN_UP
+    if intervention.has_reached(running, level, one.value, seen):
+        return End.REACHED
+    return None
 
 
 def cool(memory: Memory, running: Intervention, level: Level, at: Millis) -> Memory:
