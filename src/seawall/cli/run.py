@@ -35,10 +35,15 @@ def run(
     live: Annotated[
         bool, typer.Option("--live/--dry-run", help="Send actions, or only write them down.")
     ] = False,
+    *,
+    arm: Annotated[
+        bool, typer.Option("--arm", help="With --live: act at once, if the rules say so.")
+    ] = False,
 ) -> None:
     """Guard an account: watch its margin, judge it by the rules, act where one is broken.
 
-    Dry-run is the default: nothing is sent and no key is needed, any address will do.
+    Dry-run is the default: nothing is sent and no key is needed, any address will do. A rule set
+    that would act the moment it goes live is shown with its cost and stays out unless --arm.
 
     Example: seawall run --address dydx1… --rules config/rules.yaml
     """
@@ -52,33 +57,39 @@ def run(
     if journal is not None:
         os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
     chosen = load_settings(settings)
-    loaded = load(rules, known=Known(owner=chosen.account.address))
-    for warning in loaded.warnings:
-        print(f"warning: {warning}")
     mode = Mode.LIVE if live else Mode.DRY_RUN
-    asyncio.run(_guard(chosen, loaded, mode))
+    if not chosen.journal.path.exists():
+        load(rules, known=Known(owner=chosen.account.address))  # nothing is made for a broken file
+    asyncio.run(_guard(chosen, rules, mode, arms=arm))
 
 
-async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
-    from seawall.agent import Agent
+async def _guard(settings: Settings, rules: Path, mode: Mode, *, arms: bool) -> None:
+    from seawall.agent import Agent, restore
+    from seawall.arming import Armoury, admit, load_or_last
     from seawall.daemon import guard
     from seawall.journal.store import Journal
     from seawall.venue.dydx.venue import DydxVenue
 
-    keys = _keys(settings, loaded.policy, mode)
-    connection = _connection(settings, loaded.policy)
+    owner = settings.account.address
     with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
-        venue = DydxVenue(connection, keys)
+        loaded = load_or_last(rules, journal, owner, mode)
+        for warning in loaded.warnings:
+            print(f"warning: {warning}")
+        keys = _keys(settings, loaded.policy, mode)
+        venue = DydxVenue(_connection(settings, loaded.policy), keys)
         try:
             await venue.start()
             await venue.preflight()
+            if mode is Mode.LIVE:
+                memory, _ = restore(journal)
+                await admit(venue, journal, memory, loaded, owner=owner, arms=arms)
             agent = Agent.resume(
                 venue,
                 journal,
                 loaded.policy,
                 digest=loaded.digest,
                 mode=mode,
-                owner=settings.account.address,
+                owner=owner,
             )
             _announce(settings, loaded, mode)
             await guard(
@@ -87,6 +98,7 @@ async def _guard(settings: Settings, loaded: Loaded, mode: Mode) -> None:
                 keep=settings.journal.keep,
                 is_played=settings.venue.step_url is not None,
                 heard=_say,
+                armoury=Armoury(rules, agent, owner),
             )
         finally:
             await venue.close()
