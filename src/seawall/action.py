@@ -106,6 +106,7 @@ class RefusalCode(StrEnum):
     TRANSFERS_BLOCKED = "TRANSFERS_BLOCKED"
     FLOAT_SHORT = "FLOAT_SHORT"
     TOP_UP_IN_FLIGHT = "TOP_UP_IN_FLIGHT"
+    TOP_UP_CLOSED = "TOP_UP_CLOSED"
     BELOW_MINIMUM = "BELOW_MINIMUM"
     BUDGET_NOTIONAL = "BUDGET_NOTIONAL"
     BUDGET_ORDERS = "BUDGET_ORDERS"
@@ -117,6 +118,7 @@ class RefusalCode(StrEnum):
     CLAIM_FAILS = "CLAIM_FAILS"
     PAUSED = "PAUSED"
     INTERLOCK = "INTERLOCK"
+    NO_DATA = "NO_DATA"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class LevelState:
     fired_at: Millis | None = None  # start of the present or last firing
     cooled_at: Millis = Millis(0)  # no new intervention starts before
     has_run: bool = False  # a once-per-firing intervention has started in this firing
+    on_paper: bool = False  # it fired while its rule was on paper, so nothing was done
 
 
 CLEAR = LevelState()

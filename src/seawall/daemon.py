@@ -18,6 +18,7 @@ from typing import Protocol
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from seawall.agent import Agent
+from seawall.arming import Armoury
 from seawall.decide.memory import Decision
 from seawall.errors import VenueError
 from seawall.journal.store import Journal
@@ -31,6 +32,7 @@ TICK_AT_LATEST = SECOND
 RECONCILE_EVERY = Millis(10 * SECOND)
 PARAMETERS_EVERY = MINUTE
 PRUNE_EVERY = DAY
+LOOK_AT_FILE_EVERY = Millis(5 * SECOND)
 QUIET_KINDS = ("tick", "message")  # whose bodies are dropped after `journal.keep`
 
 Heard = Callable[[Decision], None]
@@ -54,8 +56,9 @@ async def guard(
     is_played: bool,
     heard: Heard,
     heartbeat: Callable[[], Awaitable[None]] | None = None,
+    armoury: Armoury | None = None,
 ) -> None:
-    """Guard until SIGINT or SIGTERM; `heard` gets every decision.
+    """Guard until SIGINT or SIGTERM; `heard` gets every decision, `armoury` every SIGHUP.
 
     In a played venue its blocks are the only clock, so nothing runs by ours.
     """
@@ -63,22 +66,31 @@ async def guard(
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
+    if armoury is not None:
+        loop.add_signal_handler(signal.SIGHUP, armoury.signal)
     scheduler = _scheduler()
     if not is_played:
         _schedule(scheduler, venue, agent.journal, keep)
         if heartbeat is not None:
             _add(scheduler, "heartbeat", HEARTBEAT_EVERY, heartbeat)
+    if armoury is not None:
+        look = partial(_look_at_file, armoury)
+        scheduler.add_job(look, "interval", seconds=LOOK_AT_FILE_EVERY / SECOND, id="rules")
     scheduler.start()
     try:
-        await _tick_until(stop, agent, venue, heard)
+        await _tick_until(stop, agent, venue, heard, armoury)
     finally:
         scheduler.shutdown(wait=False)
 
 
-async def _tick_until(stop: asyncio.Event, agent: Agent, venue: Venue, heard: Heard) -> None:
+async def _tick_until(
+    stop: asyncio.Event, agent: Agent, venue: Venue, heard: Heard, armoury: Armoury | None
+) -> None:
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stop.is_set():
+            if armoury is not None:
+                await armoury.obey()
             heard(await agent.tick())
             due = asyncio.create_task(venue.wait_for_change(TICK_AT_LATEST))
             await asyncio.wait({due, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -121,6 +133,10 @@ async def _told(name: str, job: Callable[[], Awaitable[None]]) -> None:
         await job()
     except VenueError as error:
         log.warning("job=%s failed: %s", name, error)
+
+
+async def _look_at_file(armoury: Armoury) -> None:
+    armoury.look_at_file()
 
 
 async def _prune(journal: Journal, keep: Millis) -> None:

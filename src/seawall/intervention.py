@@ -50,10 +50,11 @@ class Intervention:
     number: int  # counts interventions of the account, for names
     mode: Mode
     started_at: Millis
-    keeps: tuple[Keep, ...] = ()  # of `amount` and `flatten`, fixed at firing
+    fixed_at: Millis  # when `keeps` were: at firing, or when `or_else` took over
+    keeps: tuple[Keep, ...] = ()  # of `amount` and `flatten`
     topped_up: QuoteQuantums = QuoteQuantums(0)
     progress_at: Millis  # when a position in scope last shrank
-    left: BaseQuantums | None = None  # sum of sizes beyond the goal, to notice progress
+    left: BaseQuantums = BaseQuantums(0)  # sum of sizes beyond the goal, to notice progress
     tried_at: Millis | None = None  # last window in which a flatten was tried
     is_widened: bool = False
     fallback: ReduceAmount | Flatten | None = None  # `or_else`, once the target was unreachable
@@ -122,7 +123,14 @@ def fall_back(
     """The intervention with `or_else` as its goal, fixed at this observation."""
     share = PPM_ONE if isinstance(fallback, Flatten) else fallback.share
     keeps = amount_keeps(rule, running.instance, seen, share)
-    return replace(running, fallback=fallback, keeps=keeps)
+    return replace(
+        running,
+        fallback=fallback,
+        keeps=keeps,
+        fixed_at=seen.at,
+        progress_at=seen.at,
+        left=_left(keeps, seen),
+    )
 
 
 def amount_keeps(rule: Rule, instance: Instance, seen: Observation, share: int) -> tuple[Keep, ...]:
@@ -144,6 +152,7 @@ def start(
     share: int | None = next((do.share for do in level.do if isinstance(do, ReduceAmount)), None)
     if flatten_of(level) is not None:
         share = PPM_ONE
+    keeps = () if share is None else amount_keeps(rule, instance, seen, share)
     return Intervention(
         key=key_of(rule.id, instance),
         rule=rule.id,
@@ -153,8 +162,10 @@ def start(
         number=number,
         mode=mode,
         started_at=seen.at,
+        fixed_at=seen.at,
         progress_at=seen.at,
-        keeps=() if share is None else amount_keeps(rule, instance, seen, share),
+        keeps=keeps,
+        left=_left(keeps, seen),
     )
 
 
@@ -163,6 +174,10 @@ def beyond_goal(keep: Keep, seen: Observation) -> BaseQuantums:
     held = sizes(seen).get((keep.subaccount, keep.ticker), 0)
     step = seen.markets[keep.ticker].step_base_quantums if held else 1
     return BaseQuantums(units.round_down(max(0, abs(held) - keep.quantums), step))
+
+
+def _left(keeps: tuple[Keep, ...], seen: Observation) -> BaseQuantums:
+    return BaseQuantums(sum(beyond_goal(keep, seen) for keep in keeps))
 
 
 def sizes(seen: Observation) -> Mapping[tuple[int, str], BaseQuantums]:
@@ -178,8 +193,8 @@ def follow(running: Intervention, level: Level, seen: Observation) -> Interventi
     """The intervention with its progress noted, and a flatten's patience spent."""
     if not running.keeps:
         return running
-    left = BaseQuantums(sum(beyond_goal(keep, seen) for keep in running.keeps))
-    if running.left is None or left < running.left:
+    left = _left(running.keeps, seen)
+    if left < running.left:
         running = replace(running, left=left, progress_at=seen.at)
     flatten = flatten_of(level, running)
     if flatten is None or left == 0:
@@ -187,7 +202,7 @@ def follow(running: Intervention, level: Level, seen: Observation) -> Interventi
     return replace(
         running,
         is_widened=running.is_widened or seen.at - running.progress_at >= WIDEN_AFTER,
-        has_given_up=running.has_given_up or seen.at - running.started_at >= flatten.give_up_after,
+        has_given_up=running.has_given_up or seen.at - running.fixed_at >= flatten.give_up_after,
     )
 
 

@@ -218,6 +218,10 @@ class Rule:
     mode: Mode | None = None  # None is the mode of the run
     line: int = 0  # where it stands in the rule file, for messages
 
+    def mode_in(self, run: Mode) -> Mode:
+        """The mode of the rule in a run: nothing is live in a run on paper."""
+        return run if self.mode is None or run is Mode.DRY_RUN else self.mode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:

@@ -26,6 +26,7 @@ LATE = Intervention(
     number=1,
     mode=Mode.LIVE,
     started_at=AT,
+    fixed_at=AT,
     progress_at=AT,
     has_given_up=True,
 )

@@ -105,6 +105,20 @@ def _spilled(body: Body) -> str:
     return f"{body['rows']} rows from {body['first']} on came from the spill file{moved}{fault}"
 
 
+def _armed(body: Body) -> str:
+    would = str(body["would"]) or "does nothing at once"
+    return f"rules {str(body['digest'])[:DIGEST_SHOWN]} armed ({body['by']}): {would}"
+
+
+def _reload(body: Body) -> str:
+    return f"reload of the rule file asked for{', armed' if body['arms'] else ''}"
+
+
+def _rules(body: Body) -> str:
+    said = "; ".join(str(line) for line in _list(body, "words"))
+    return f"reload: {body['end']}, rules {str(body['digest'])[:DIGEST_SHOWN]}; {said}".rstrip("; ")
+
+
 SENTENCES: Mapping[str, Callable[[Body], str]] = {
     "start": _start,
     "tick": _tick,
@@ -114,6 +128,9 @@ SENTENCES: Mapping[str, Callable[[Body], str]] = {
     "message": _message,
     "command": _command,
     "break": _break,
+    "armed": _armed,
+    "reload": _reload,
+    "rules": _rules,
     "prune": _prune,
     "spilled": _spilled,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from seawall.venue.dydx.connection import Connection, Keys
 
 app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """How a guard is to start, as given on the command line."""
+
+    rules: Path
+    mode: Mode
+    arms: bool
+    allows_wide_key: bool
 
 
 @app.command()
@@ -40,10 +51,14 @@ def run(
         bool,
         typer.Option("--allow-wide-key", help="Run --live with a key that can do more than trade."),
     ] = False,
+    arm: Annotated[
+        bool, typer.Option("--arm", help="With --live: act at once, if the rules say so.")
+    ] = False,
 ) -> None:
     """Guard an account: watch its margin, judge it by the rules, act where one is broken.
 
-    Dry-run is the default: nothing is sent and no key is needed, any address will do.
+    Dry-run is the default: nothing is sent and no key is needed, any address will do. A rule set
+    that would act the moment it goes live is shown with its cost and stays out unless --arm.
 
     Example: seawall run --address dydx1… --rules config/rules.yaml
     """
@@ -57,37 +72,44 @@ def run(
     if journal is not None:
         os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
     chosen = load_settings(settings)
-    loaded = load(rules, known=Known(owner=chosen.account.address))
-    for warning in loaded.warnings:
-        print(f"warning: {warning}")
     mode = Mode.LIVE if live else Mode.DRY_RUN
-    asyncio.run(_guard(chosen, loaded, mode, allow_wide_key=allow_wide_key))
+    if not chosen.journal.path.exists():
+        load(rules, known=Known(owner=chosen.account.address))  # nothing is made for a broken file
+    starting = Starting(rules=rules, mode=mode, arms=arm, allows_wide_key=allow_wide_key)
+    asyncio.run(_guard(chosen, starting))
 
 
-async def _guard(settings: Settings, loaded: Loaded, mode: Mode, *, allow_wide_key: bool) -> None:
-    from seawall.agent import Agent
+async def _guard(settings: Settings, starting: Starting) -> None:
+    from seawall.agent import Agent, restore
+    from seawall.arming import Armoury, admit, load_or_last
     from seawall.cli.outward import outward_of
     from seawall.daemon import guard
     from seawall.journal.store import Journal
     from seawall.venue.dydx.preflight import refuse_wide_key
     from seawall.venue.dydx.venue import DydxVenue
 
-    keys = _keys(settings, loaded.policy, mode)
-    connection = _connection(settings, loaded.policy)
+    owner, rules, mode = settings.account.address, starting.rules, starting.mode
     with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
-        venue = DydxVenue(connection, keys)
+        loaded = load_or_last(rules, journal, owner, mode)
+        for warning in loaded.warnings:
+            print(f"warning: {warning}")
+        keys = _keys(settings, loaded.policy, mode)
+        venue = DydxVenue(_connection(settings, loaded.policy), keys)
         try:
             await venue.start()
             await venue.preflight()
-            if mode is Mode.LIVE and not allow_wide_key:
-                refuse_wide_key(await venue.key_state())
+            if mode is Mode.LIVE:
+                if not starting.allows_wide_key:
+                    refuse_wide_key(await venue.key_state())
+                memory, _ = restore(journal)
+                await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
             agent = Agent.resume(
                 venue,
                 journal,
                 loaded.policy,
                 digest=loaded.digest,
                 mode=mode,
-                owner=settings.account.address,
+                owner=owner,
             )
             _announce(settings, loaded, mode)
             async with outward_of(settings, journal) as outward:
@@ -103,6 +125,7 @@ async def _guard(settings: Settings, loaded: Loaded, mode: Mode, *, allow_wide_k
                     is_played=settings.venue.step_url is not None,
                     heard=heard,
                     heartbeat=outward.beat,
+                    armoury=Armoury(rules, agent, owner),
                 )
         finally:
             await venue.close()

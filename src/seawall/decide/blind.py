@@ -11,14 +11,16 @@ from seawall.decide.memory import Memory, Message, Urgency
 from seawall.decide.watch import Credits, Watched, step_alarms
 from seawall.intervention import key_of
 from seawall.measures.spec import Instance, NoData, Value
-from seawall.policy import NoDataMode, Policy, Rule
+from seawall.policy import Mode, NoDataMode, Policy, Rule
 from seawall.units import MINUTE, SECOND, Millis
 
 PAGE_AFTER = MINUTE
 KEY = "state/blind"
 
 
-def tick(policy: Policy, memory: Memory, seen: Blind, passed: Credits, draft: Draft) -> Memory:
+def tick(
+    policy: Policy, memory: Memory, seen: Blind, passed: Credits, draft: Draft, *, mode: Mode
+) -> Memory:
     """Memory after a blind tick: only ages and absences move, by the agent's clock."""
     since = memory.blind_since if memory.blind_since is not None else seen.seen_at
     memory = replace(memory, blind_since=since)
@@ -27,7 +29,7 @@ def tick(policy: Policy, memory: Memory, seen: Blind, passed: Credits, draft: Dr
         one for rule in policy.rules for one in _instances_of(rule, memory, seen, reason)
     )
     at = memory.at if memory.at is not None else seen.seen_at
-    memory = step_alarms(policy, memory, watched, draft, passed=passed, at=at)
+    memory = step_alarms(policy, memory, watched, draft, passed=passed, at=at, mode=mode)
     blind_for = Millis(seen.seen_at - since)
     if blind_for >= PAGE_AFTER:
         draft.messages.append(

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from seawall import action, limits, plan, units
-from seawall.account import MarketStatus, Missing, Observation
+from seawall.account import Observation
 from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import telling, wants
+from seawall.decide import fit, interlock, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.memory import CancelSent, Memory, Numbered, Sent, TopUpSent
+from seawall.decide.waiting import Reason
 from seawall.decide.watch import Watched
 from seawall.intervention import sizes
 from seawall.limits import Asked, Standing
@@ -49,30 +50,36 @@ def carry(
     """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
     seen = view.observation
     live = mode is Mode.LIVE
-    means = _means(policy, memory, seen, live=live)
+    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
+    means = _means(policy, memory, seen, closed)
     memory = wants.without_unreachable(memory, watched, view, draft, cash=means.cash, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     asked = [Asked(action=cancel) for cancel, _ in cancels]
     names: list[tuple[str, ...]] = [(level,) for _, level in cancels]
+    refusals = list(wants.frozen(memory, watched, mode))
     proposed = None
     if demands and _can_do_anything(demands, means):
-        proposed = plan.propose(
-            view,
-            demands,
-            means,
-            scenarios=wants.scenarios_named(policy),
-            guards=_guards(watched),
-        )
         paging = _paging(policy, memory)
+        scenarios, guards = wants.scenarios_named(policy), _guards(watched)
+        proposed = plan.propose(view, demands, means, scenarios=scenarios, guards=guards)
+        proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
+        refusals.extend(cut_short)
         for one, who in _asked_by_plan(proposed, demands, seen, paging):
             asked.append(one)
             names.append(who)
-    passed, refused = limits.judge(asked, seen, policy, _standing(memory, seen, live=live))
+    claims = () if proposed is None else proposed.claims
+    no_cash, blocked = waiting.why_no_cash(policy, memory, seen), means.cash_blocked
+    refusals.extend(
+        waiting.unmet(demands, claims, seen, closed, cash_blocked=blocked, no_cash=no_cash)
+    )
+    passed, refused = limits.judge(asked, seen, policy, standing)
     numbered = _number(
         memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
     )
-    carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=refused)
+    carried = Carried(
+        memory=memory, plan=proposed, numbered=numbered, refusals=(*refusals, *refused)
+    )
     return replace(carried, memory=_remember(carried, view)) if live else carried
 
 
@@ -91,43 +98,38 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
     return False
 
 
-def _means(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
-    """What may be used now: positions that may be traded, and cash above floor and in budget."""
-    is_stale = seen.seen_at - seen.at > limits.STATE_AGE_MOST
-    waiting = {sent.action.subaccount for sent in memory.sent} if live else set()
+def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> dict[Slot, Reason]:
+    """Positions that may not be traded in this tick, and why."""
     halted = resuming(memory.halt, seen)
-    closed = frozenset(
-        (number, ticker)
-        for number, ticker in sizes(seen)
-        if number in waiting
-        or (live and (is_stale or not action.may_send(seen.height)))
-        or ticker in halted
-        or not _is_tradable(policy, seen, number, ticker)
-    )
+    closed = {}
+    for slot in sizes(seen):
+        reason = waiting.why_closed(policy, seen, slot, halted)
+        if reason is None and live:
+            reason = waiting.why_not_now(memory, seen, slot[0])
+        if reason is not None:
+            closed[slot] = reason
+    return closed
+
+
+def _means(
+    policy: Policy, memory: Memory, seen: Observation, closed: Mapping[Slot, Reason]
+) -> Means:
+    """What may be used now: positions that may be traded, and cash above floor and in budget."""
     blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
     in_flight = memory.top_up
     return Means(
-        closed=closed,
-        cash=QuoteQuantums(0 if is_stale else _cash(policy, memory, seen)),
+        closed=frozenset(closed),
+        cash=QuoteQuantums(_cash(policy, memory, seen)),
         cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
     )
 
 
-def _is_tradable(policy: Policy, seen: Observation, number: int, ticker: str) -> bool:
-    market, reach = seen.markets[ticker], seen.advice.key_reach
-    if ticker in policy.hands_off.markets or number in policy.hands_off.subaccounts:
-        return False
-    if not isinstance(reach, Missing) and not reach.covers(number, market.clob_pair_id):
-        return False
-    return market.status is MarketStatus.ACTIVE
-
-
 def _cash(policy: Policy, memory: Memory, seen: Observation) -> int:
     source, wallet = policy.float_source, seen.float_wallet
-    if source is None or wallet is None or memory.top_up is not None:
+    if source is None or wallet is None:
         return 0
-    if seen.at < memory.top_up_closed_until:
+    if waiting.why_no_cash(policy, memory, seen) is not None:
         return 0
     above_floor = wallet.balance - units.quote_up(source.floor)
     return max(0, min(above_floor, top_up_left(memory.spent, policy)))
@@ -268,7 +270,13 @@ def _remember(carried: Carried, view: View) -> Memory:
     running = tuple(
         replace(each, tried_at=seen.at) if each.name in tried else each for each in memory.running
     )
-    return replace(memory, running=running)
+    touched = [
+        (name, one.action.ticker)
+        for one in carried.numbered
+        if isinstance(one.action, Reduce)
+        for name in one.asked_by
+    ]
+    return interlock.touch(replace(memory, running=running), touched, seen.at)
 
 
 def _remember_top_up(memory: Memory, one: Numbered, top_up: TopUp, seen: Observation) -> Memory:

@@ -55,6 +55,14 @@ class CancelSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """An intervention that sent an order in a market: when it first did, then when it ended."""
+
+    name: str
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
     """A page that repeats until it is acknowledged or its level clears; agent's clock."""
 
@@ -100,6 +108,7 @@ class Memory:
     alarms: Mapping[str, Alarm] = field(default_factory=dict)  # by RULE[/INSTANCE]
     running: tuple[Intervention, ...] = ()
     interventions: int = 0  # started so far
+    touched: Mapping[str, tuple[Touch, ...]] = field(default_factory=dict)  # by ticker, lately
     locks: Mapping[str, tuple[Keep, ...]] = field(default_factory=dict)  # RULE[/INSTANCE]/LEVEL
     sent: tuple[Sent, ...] = ()
     cancels: tuple[CancelSent, ...] = ()

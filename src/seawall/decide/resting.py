@@ -18,10 +18,11 @@ def risk_increasing(orders: Sequence[RestingOrder], held: int) -> tuple[RestingO
     increasing = []
     opposing: list[RestingOrder] = []
     for order in orders:
+        if order.reduce_only:
+            continue
         if held == 0 or order.side.sign * held > 0:
-            if not (order.reduce_only and held != 0):
-                increasing.append(order)
-        elif not order.reduce_only:
+            increasing.append(order)
+        else:
             opposing.append(order)
     best_first = sorted(
         opposing, key=lambda order: (-order.side.sign * order.subticks, order.client_id)

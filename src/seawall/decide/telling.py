@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from seawall import words
 from seawall.account import Observation
-from seawall.action import Action, Cancel, Leg, Plan, Reduce, TopUp
+from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
@@ -30,14 +31,15 @@ from seawall.policy import (
 from seawall.units import usd
 
 
-def firing(one: Watched, level: Level, done: str, mode: Mode) -> Message:
-    """The message of a level that began to fire."""
+def firing(one: Watched, level: Level, done: str, waits: str, mode: Mode) -> Message:
+    """The message of a level that began to fire; `waits` is why what it does is not done yet."""
     rule = one.rule
     parts = [
         f"{one.key}/{level.name}: {measure_words(one)}, limit {bound_words(level.trigger, rule)}.",
         rule.why,
         f"{'On paper' if mode is Mode.DRY_RUN else 'Doing'}: {does(rule, level)}.",
         f"{'Would send' if mode is Mode.DRY_RUN else 'Sent'} at once: {done}." if done else "",
+        f"Not yet: {waits}." if waits else "",
         clears(rule, level),
     ]
     return Message(
@@ -45,6 +47,14 @@ def firing(one: Watched, level: Level, done: str, mode: Mode) -> Message:
         key=f"{one.key}/{level.name}",
         text=" ".join(part for part in parts if part),
     )
+
+
+def wait_words(refusals: Iterable[Refusal]) -> str:
+    """Why things are not done now, each reason once, `reduce 0/BTC-USD: state is 31 s old`."""
+    reasons: dict[str, list[str]] = {}
+    for refusal in refusals:
+        reasons.setdefault(refusal.detail, []).append(refusal.what)
+    return "; ".join(f"{', '.join(what)}: {detail}" for detail, what in reasons.items())
 
 
 def measure_words(one: Watched) -> str:

@@ -14,15 +14,18 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, outcome, standing, telling, watch
+from seawall.decide import blind, interlock, outcome, standing, telling, watch
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
 from seawall.decide.halt import notice_halt
+from seawall.decide.locks import keep_locks
 from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Urgency
 from seawall.decide.pages import repeat_pages
+from seawall.decide.waiting import PACING
+from seawall.decide.wants import UNREACHABLE
 from seawall.decide.watch import Credits, Watched
-from seawall.intervention import End, not_flat_key
+from seawall.intervention import End, has_work, not_flat_key
 from seawall.measures import ledger
 from seawall.measures.spec import NoData
 from seawall.measures.view import NO_OVERRIDES, Overrides, View
@@ -59,13 +62,16 @@ def decide(
     draft = Draft()
     memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
     if isinstance(seen, Blind):
-        memory = blind.tick(policy, memory, seen, _credits(memory, seen), draft)
+        passed = _credits(memory, seen)
+        memory = blind.tick(policy, memory, seen, passed, draft, mode=mode)
         nothing = Carried(memory=memory)
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
         )
     memory, view, watched = _watch(policy, memory, seen, draft, mode=mode, overrides=overrides)
-    live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
+    live = Carried(memory=memory)
+    if mode is Mode.LIVE:
+        live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
     draft.messages.extend(standing.conditions(policy, seen, mode))
@@ -113,12 +119,17 @@ def _watch(
         ledger=book,
         overrides=overrides,
     )
-    memory = replace(memory, spent=_rolled(memory, view))
+    long_ago = Millis(seen.at - 2 * policy.interlock.over)  # until the last wait is over
+    memory = replace(
+        memory,
+        spent=_rolled(memory, view),
+        touched=interlock.forget(memory.touched, long_ago),
+    )
     watched = watch.watch(policy, memory, view, draft)
-    memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at)
-    memory = watch.follow_interventions(policy, memory, watched, seen, draft)
-    memory = watch.start_interventions(memory, watched, seen, mode, draft)
-    return watch.keep_locks(memory, policy, seen), view, watched
+    memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at, mode=mode)
+    memory = watch.follow_interventions(policy, memory, watched, seen, draft, mode=mode)
+    memory = watch.start_interventions(policy, memory, watched, seen, draft, mode=mode)
+    return keep_locks(memory, policy, seen), view, watched
 
 
 def _rolled(memory: Memory, view: View) -> Spent:
@@ -158,14 +169,15 @@ def _tell(
 ) -> None:
     """The message of each level that began to fire, with what is done about it."""
     for one in watched:
-        its_mode = one.rule.mode or mode
+        its_mode = one.rule.mode_in(mode)
         carried = live if its_mode is Mode.LIVE else paper
         for level in one.rule.levels:
             if f"{one.key}/{level.name}" not in draft.fired:
                 continue
             if any(isinstance(do, Notify | Page) for do in level.do):
                 done = telling.done_words(carried.numbered, carried.plan, one.key)
-                draft.messages.append(telling.firing(one, level, done, its_mode))
+                waits = "" if done or not has_work(level) else telling.wait_words(carried.refusals)
+                draft.messages.append(telling.firing(one, level, done, waits, its_mode))
 
 
 def _close(
@@ -179,9 +191,11 @@ def _close(
     commands: Sequence[Command],
 ) -> tuple[Memory, Decision]:
     """The decision as a value, and the memory that the next tick starts from."""
-    refusals = (*draft.refusals, *live.refusals)
-    told = tuple(f"{refusal.code} {refusal.what}" for refusal in refusals)
-    new = [r for r, words in zip(refusals, told, strict=True) if words not in memory.refused]
+    refusals = (*draft.refusals, *live.refusals, *paper.refusals)
+    told = tuple(f"{r.code} {r.what}" for r in refusals if r.code not in PACING)
+    new = [
+        r for r in refusals if r.code not in PACING and f"{r.code} {r.what}" not in memory.refused
+    ]
     draft.messages.extend(_refused(refusal) for refusal in new if refusal.code in PLANNER_ERRORS)
     if isinstance(seen, Observation) and seen.seen_at - seen.at > STALE_PAGE_AFTER:
         draft.messages.append(_stale(seen))
@@ -222,6 +236,7 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
         levels = zip(rules[held.rule].levels, held.levels, strict=True)
         names = [level.name for level, state in levels if state.phase.is_standing]
         true.update(f"{key}/{name}" for name in names[-1:])
+        true.update(f"{key}/{name}/{UNREACHABLE}" for name in names)
     true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
     return frozenset(true | {message.key for message in draft.messages})
 

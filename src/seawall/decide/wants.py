@@ -22,6 +22,7 @@ from seawall.intervention import (
     is_resting,
     positions_in_scope,
 )
+from seawall.measures.spec import NoData
 from seawall.measures.view import View
 from seawall.plan.demand import CutDemand, Demand, UntilDemand
 from seawall.policy import (
@@ -35,10 +36,11 @@ from seawall.policy import (
     Policy,
     ReduceAmount,
     ReduceUntil,
-    Rule,
     TopUpUntil,
 )
 from seawall.units import BaseQuantums, Ppm, QuoteQuantums, quote_down
+
+UNREACHABLE = "unreachable"  # last part of the key of its page
 
 
 def demands(
@@ -52,22 +54,41 @@ def demands(
         if one is None or running.mode is not mode:
             continue
         level = one.rule.levels[running.rank]
-        found.extend(_of_intervention(running, one.rule, level, view.observation))
+        found.extend(_of_intervention(running, one, level, view.observation))
     for one in watched:
-        if (one.rule.mode or run_mode) is mode:
+        if one.rule.mode_in(run_mode) is mode:
             found.extend(_of_locks(memory, one, view.observation))
     return tuple(found)
 
 
+def frozen(memory: Memory, watched: Sequence[Watched], mode: Mode) -> tuple[Refusal, ...]:
+    """Interventions that chase a measure which has no data now: they wait, and are not given up."""
+    by_key = {one.key: one for one in watched}
+    found = []
+    for running in memory.running:
+        one = by_key.get(running.key)
+        if one is None or running.mode is not mode or not isinstance(one.value, NoData):
+            continue
+        if running.fallback is None and _chases(one.rule.levels[running.rank]):
+            what, why = f"go on with {running.name}", one.value.reason
+            found.append(Refusal(code=RefusalCode.NO_DATA, what=what, detail=why))
+    return tuple(found)
+
+
+def _chases(level: Level) -> bool:
+    return any(isinstance(do, ReduceUntil | TopUpUntil) for do in level.do)
+
+
 def _of_intervention(
-    running: Intervention, rule: Rule, level: Level, seen: Observation
+    running: Intervention, one: Watched, level: Level, seen: Observation
 ) -> tuple[Demand, ...]:
+    rule = one.rule
     found: list[Demand] = []
     if running.keeps:
         cut = _cut(running, level, seen)
         if cut is not None:
             found.append(cut)
-    if running.fallback is not None:
+    if running.fallback is not None or isinstance(one.value, NoData):
         return tuple(found)
     reduce = next((do for do in level.do if isinstance(do, ReduceUntil)), None)
     top_up = next((do for do in level.do if isinstance(do, TopUpUntil)), None)
@@ -140,7 +161,7 @@ def cancels(
     waiting = {sent.action for sent in memory.cancels}
     for one in watched:
         held = memory.alarms.get(one.key)
-        if held is None or (one.rule.mode or run_mode) is not mode:
+        if held is None or one.rule.mode_in(run_mode) is not mode:
             continue
         for level, state in zip(one.rule.levels, held.levels, strict=True):
             which = _which(level)
@@ -189,7 +210,7 @@ def without_unreachable(
             kept.append(running)
             continue
         level = one.rule.levels[running.rank]
-        wanted = _of_intervention(running, one.rule, level, view.observation)
+        wanted = _of_intervention(running, one, level, view.observation)
         until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
         if until is None or not plan.is_unreachable(view, until, cash):
             kept.append(running)
@@ -218,7 +239,7 @@ def _or_else(level: Level) -> Page | ReduceAmount | Flatten | None:
 def _unreachable(running: Intervention) -> Message:
     return Message(
         urgency=Urgency.PAGE,
-        key=f"{running.key}/{running.level}",
+        key=f"{running.key}/{running.level}/{UNREACHABLE}",
         text=(
             f"{running.name}: the target cannot be reached, not even by closing everything in "
             f"scope with all admissible cash. Nothing more is done for it; add collateral or "

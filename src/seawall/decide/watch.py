@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from seawall import alarm, intervention
 from seawall.account import Observation
+from seawall.action import Refusal, RefusalCode
 from seawall.alarm import CLEAR, LevelState, Phase
+from seawall.decide import interlock
 from seawall.decide.draft import Draft
 from seawall.decide.memory import (
     Alarm,
@@ -19,13 +21,13 @@ from seawall.decide.memory import (
     Transition,
     Urgency,
 )
-from seawall.intervention import End, Intervention, Keep, key_of, positions_in_scope
+from seawall.intervention import End, Intervention, key_of
 from seawall.measures import MEASURES, value_of
 from seawall.measures.instances import instances
 from seawall.measures.spec import Instance, NoData, Value
 from seawall.measures.view import View
-from seawall.policy import Level, Lock, Mode, NoDataMode, Policy, Rule
-from seawall.units import BaseQuantums, Millis
+from seawall.policy import Level, Mode, NoDataMode, Policy, Rule
+from seawall.units import Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,43 +102,32 @@ def step_alarms(
     *,
     passed: Credits,
     at: Millis,
+    mode: Mode,
 ) -> Memory:
     """Memory with every level of every instance stepped by one tick.
 
-    What could not be watched (a blind tick, a rule that failed) stays as it was.
+    What could not be watched (a blind tick, a rule that failed) stays as it was, unless its rule
+    has other levels by now. What fired on paper starts anew once its rule is live.
     """
-    ids = {rule.id for rule in policy.rules}
+    levels = {rule.id: len(rule.levels) for rule in policy.rules}
     seen_keys = {one.key for one in watched}
     alarms = {
         key: held
         for key, held in memory.alarms.items()
-        if key not in seen_keys and held.rule in ids and _is_worth_keeping(held, at)
+        if key not in seen_keys
+        and levels.get(held.rule) == len(held.levels)
+        and _is_worth_keeping(held, at)
     }
     for one in watched:
-        old = memory.alarms.get(one.key)
-        before = _states(one.rule, old)
+        its_mode = one.rule.mode_in(mode)
+        before = _states(one.rule, memory.alarms.get(one.key), its_mode)
         after = tuple(
-            alarm.step(
-                level,
-                state,
-                one.value,
-                credited=passed.of(one.rule),
-                at=at,
-                mode=one.rule.no_data,
-            )
+            _stepped(one, level, state, passed=passed, at=at, mode=its_mode)
             for level, state in zip(one.rule.levels, before, strict=True)
         )
         _note_transitions(one, before, after, draft)
         now = Alarm(rule=one.rule.id, instance=one.instance, levels=after)
-        highest = now.highest
-        draft.readings.append(
-            Reading(
-                key=one.key,
-                value=one.value,
-                level="" if highest is None else one.rule.levels[highest].name,
-                phase=Phase.CLEAR if highest is None else after[highest].phase,
-            )
-        )
+        draft.readings.append(_reading(one, now))
         if _is_worth_keeping(now, at):
             alarms[one.key] = now
     return replace(memory, alarms=alarms)
@@ -146,10 +137,33 @@ def _is_worth_keeping(held: Alarm, at: Millis) -> bool:
     return held.highest is not None or any(state.cooled_at > at for state in held.levels)
 
 
-def _states(rule: Rule, old: Alarm | None) -> tuple[LevelState, ...]:
+def _states(rule: Rule, old: Alarm | None, mode: Mode) -> tuple[LevelState, ...]:
     if old is None or len(old.levels) != len(rule.levels):
         return (CLEAR,) * len(rule.levels)
-    return old.levels
+    if mode is Mode.DRY_RUN:
+        return old.levels
+    return tuple(CLEAR if state.on_paper else state for state in old.levels)
+
+
+def _stepped(
+    one: Watched, level: Level, old: LevelState, *, passed: Credits, at: Millis, mode: Mode
+) -> LevelState:
+    """The level's next state, marked where it began to fire on paper or live."""
+    credited = passed.of(one.rule)
+    new = alarm.step(level, old, one.value, credited=credited, at=at, mode=one.rule.no_data)
+    if not new.phase.is_firing or old.phase.is_firing:
+        return new
+    return replace(new, on_paper=mode is Mode.DRY_RUN)
+
+
+def _reading(one: Watched, now: Alarm) -> Reading:
+    highest = now.highest
+    return Reading(
+        key=one.key,
+        value=one.value,
+        level="" if highest is None else one.rule.levels[highest].name,
+        phase=Phase.CLEAR if highest is None else now.levels[highest].phase,
+    )
 
 
 def _note_transitions(
@@ -177,8 +191,13 @@ def follow_interventions(
     watched: tuple[Watched, ...],
     seen: Observation,
     draft: Draft,
+    *,
+    mode: Mode,
 ) -> Memory:
-    """End what is reached or superseded; the cooldown of a level runs from that end."""
+    """End what is reached or superseded; the cooldown of a level runs from that end.
+
+    In a run on paper a live intervention is only watched. One whose rule was put on paper ends.
+    """
     by_key = {one.key: one for one in watched}
     rules = {rule.id: rule for rule in policy.rules}
     running = []
@@ -192,23 +211,22 @@ def follow_interventions(
         if one is None:
             running.append(each)
             continue
+        if mode is Mode.LIVE and one.rule.mode_in(mode) is Mode.DRY_RUN:
+            on_paper = NoData(reason="its rule is on paper now")
+            draft.ended.append(Ended(name=each.name, end=End.GIVEN_UP, value=on_paper))
+            continue
+        if mode is Mode.DRY_RUN and each.mode is Mode.LIVE:
+            what, why = f"go on with {each.name}", "the run is on paper"
+            draft.refusals.append(Refusal(code=RefusalCode.PAUSED, what=what, detail=why))
         followed = intervention.follow(each, level, seen)
         if followed.has_given_up and not each.has_given_up:
             draft.messages.append(_gave_up(followed))
-        if _is_superseded(memory, one, each):
-            memory = _end(
-                memory, followed, level, draft, end=End.SUPERSEDED, value=one.value, at=seen.at
-            )
-        elif followed.is_stopped:
-            memory = _end(
-                memory, followed, level, draft, end=End.GIVEN_UP, value=one.value, at=seen.at
-            )
-        elif intervention.has_reached(followed, level, one.value, seen):
-            memory = _end(
-                memory, followed, level, draft, end=End.REACHED, value=one.value, at=seen.at
-            )
-        else:
+        end = _end_of(memory, one, followed, level, seen)
+        if end is None:
             running.append(followed)
+            continue
+        draft.ended.append(Ended(name=each.name, end=end, value=one.value))
+        memory = cool(memory, followed, level, seen.at)
     return replace(memory, running=tuple(running))
 
 
@@ -244,22 +262,22 @@ def _is_superseded(memory: Memory, one: Watched, running: Intervention) -> bool:
     )
 
 
-def _end(
-    memory: Memory,
-    running: Intervention,
-    level: Level,
-    draft: Draft,
-    *,
-    end: End,
-    value: Value,
-    at: Millis,
-) -> Memory:
-    draft.ended.append(Ended(name=running.name, end=end, value=value))
-    return cool(memory, running, level, at)
+def _end_of(
+    memory: Memory, one: Watched, running: Intervention, level: Level, seen: Observation
+) -> End | None:
+    """How an intervention ends now; None where it goes on."""
+    if _is_superseded(memory, one, running):
+        return End.SUPERSEDED
+    if running.is_stopped:
+        return End.GIVEN_UP
+    if intervention.has_reached(running, level, one.value, seen):
+        return End.REACHED
+    return None
 
 
 def cool(memory: Memory, running: Intervention, level: Level, at: Millis) -> Memory:
     """Memory in which the level's next intervention waits for its cooldown."""
+    memory = interlock.end(memory, running.name, at)
     held = memory.alarms.get(running.key)
     if held is None:
         return memory
@@ -273,42 +291,14 @@ def _with_state(memory: Memory, key: str, rank: int, state: LevelState) -> Memor
     return replace(memory, alarms={**memory.alarms, key: replace(held, levels=levels)})
 
 
-def keep_locks(memory: Memory, policy: Policy, seen: Observation) -> Memory:
-    """Locks as they stand: sizes at the end of the intervention, gone with their level.
-
-    While the intervention runs there is no lock yet: its own goals shrink what is there.
-    """
-    locks: dict[str, tuple[Keep, ...]] = {}
-    rules = {rule.id: rule for rule in policy.rules}
-    for key, held in memory.alarms.items():
-        rule = rules[held.rule]
-        for level, state in zip(rule.levels, held.levels, strict=True):
-            name = f"{key}/{level.name}"
-            if not state.phase.is_standing or not any(isinstance(do, Lock) for do in level.do):
-                continue
-            if any(each.key == key and each.level == level.name for each in memory.running):
-                continue
-            locks[name] = memory.locks.get(name, _sizes_in_scope(rule, held.instance, seen))
-    return replace(memory, locks=locks)
-
-
-def _sizes_in_scope(rule: Rule, instance: Instance, seen: Observation) -> tuple[Keep, ...]:
-    return tuple(
-        Keep(
-            subaccount=number,
-            ticker=position.ticker,
-            quantums=BaseQuantums(abs(position.quantums)),
-        )
-        for number, position in positions_in_scope(rule, instance, seen)
-    )
-
-
 def start_interventions(
+    policy: Policy,
     memory: Memory,
     watched: tuple[Watched, ...],
     seen: Observation,
-    mode: Mode,
     draft: Draft,
+    *,
+    mode: Mode,
 ) -> Memory:
     """Start what the highest firing level of each instance sets out to do."""
     for one in watched:
@@ -321,13 +311,18 @@ def start_interventions(
         level, state = one.rule.levels[rank], held.levels[rank]
         if not _may_start(memory, one, level, state, seen.at):
             continue
+        waits = interlock.held(policy.interlock, memory, one.key, level, seen.at)
+        if waits is not None and one.rule.mode_in(mode) is Mode.LIVE:
+            draft.refusals.append(waits.refusal())
+            draft.messages.append(waits.message())
+            continue
         begun = intervention.start(
             one.rule,
             one.instance,
             rank,
             seen,
             number=memory.interventions + 1,
-            mode=one.rule.mode or mode,
+            mode=one.rule.mode_in(mode),
         )
         memory = replace(
             _with_state(memory, one.key, rank, replace(state, has_run=True)),

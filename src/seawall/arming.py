@@ -1,0 +1,319 @@
+"""Which rule sets may act: armed sets by hash in the journal, reloads, and the last set in force.
+
+A set that the journal does not know as armed is asked once what it would do at once. If that is
+anything, it stays out until a person arms it: a typo sells nothing (RULES.md section 7).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from seawall.account import Observation
+from seawall.agent import Agent, Kind, StartRow
+from seawall.decide.at_once import AtOnce, at_once
+from seawall.decide.memory import Memory, Message, Urgency
+from seawall.errors import NotArmed, RuleFileError, VenueUnreachable
+from seawall.journal.codec import from_json, to_json
+from seawall.journal.queries import Reader
+from seawall.journal.store import Journal
+from seawall.policy import Mode, Policy
+from seawall.rulefile.changes import differences
+from seawall.rulefile.fields import Known
+from seawall.rulefile.load import Loaded, load
+from seawall.units import SECOND
+from seawall.venue import Venue
+
+log = logging.getLogger(__name__)
+
+LOOKS_MOST = 30  # observations that a first start waits for, at most a second apart
+ARMED = "armed"  # kinds of journal rows
+REQUEST = "reload"
+RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmedRow:
+    """A rule set that may act for an owner, and what was known when it was armed."""
+
+    owner: str
+    digest: str
+    by: str  # "--arm", or why nobody had to be asked
+    would: str  # what it would do at once, in words; empty for nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRow:
+    """Somebody asks the guard to read its rule file again."""
+
+    arms: bool
+
+
+class Reloaded(StrEnum):
+    """What became of a reload."""
+
+    IN_FORCE = "in force"
+    KEPT_OUT = "kept out"
+    REFUSED = "refused"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesRow:
+    """A reload and its end; `policy` is the set in force after it. `request` 0 is a signal."""
+
+    request: int
+    owner: str
+    mode: Mode
+    end: Reloaded
+    digest: str
+    policy: Policy
+    words: tuple[str, ...]  # the differences, what it would do at once, or the faults of the file
+
+
+def is_armed(journal: Reader, owner: str, digest: str) -> bool:
+    """Whether the journal, or the one it replaced, knows the set as armed for this owner."""
+    return any(
+        (row := from_json(ArmedRow, body)).digest == digest and row.owner == owner
+        for body in _bodies(journal, ARMED)
+    )
+
+
+def arm(journal: Journal, owner: str, digest: str, *, by: str, would: AtOnce) -> None:
+    """Write down that a set may act, before it does."""
+    row = ArmedRow(owner=owner, digest=digest, by=by, would=would.in_words())
+    journal.append(ARMED, to_json(row), durable=True)
+
+
+def last_in_force(journal: Reader, owner: str, mode: Mode) -> Loaded | None:
+    """The rule set that was in force last for this owner in that mode; None where none was."""
+    found: tuple[int, Loaded] | None = None
+    for reader in _readers(journal):
+        for seq, loaded in (*_started(reader, owner, mode), *_reloaded(reader, owner, mode)):
+            if found is None or seq > found[0]:
+                found = seq, loaded
+        if found is not None:
+            return found[1]
+    return None
+
+
+def _started(journal: Reader, owner: str, mode: Mode) -> Iterator[tuple[int, Loaded]]:
+    for row in journal.rows(Kind.START):
+        start = None if row.body is None else from_json(StartRow, row.body)
+        if start is not None and start.owner == owner and start.mode is mode:
+            yield row.seq, Loaded(policy=start.policy, digest=start.digest)
+
+
+def _reloaded(journal: Reader, owner: str, mode: Mode) -> Iterator[tuple[int, Loaded]]:
+    for row in journal.rows(RULES):
+        rules = None if row.body is None else from_json(RulesRow, row.body)
+        if rules is None or rules.end is not Reloaded.IN_FORCE:
+            continue
+        if rules.owner == owner and rules.mode is mode:
+            yield row.seq, Loaded(policy=rules.policy, digest=rules.digest)
+
+
+def _bodies(journal: Reader, kind: str) -> Iterator[str]:
+    for reader in _readers(journal):
+        for row in reader.rows(kind):
+            if row.body is not None:
+                yield row.body
+
+
+def _readers(journal: Reader) -> Iterator[Reader]:
+    yield journal
+    if (predecessor := journal.predecessor()) is not None:
+        yield predecessor
+
+
+def load_or_last(path: Path, journal: Journal, owner: str, mode: Mode) -> Loaded:
+    """The rule file; where it is broken, the set that was in force last, and a page.
+
+    Raises RuleFileError where the journal knows no set of this owner either.
+    """
+    try:
+        return load(path, known=Known(owner=owner))
+    except RuleFileError as error:
+        last = last_in_force(journal, owner, mode)
+        if last is None:
+            raise
+        text = (
+            f"{_short(error)} The guard started with the set that was in force last, "
+            f"{last.digest[:12]}. Mend the file, then `seawall reload`."
+        )
+        _tell(journal, Message(urgency=Urgency.PAGE, key="rules/broken", text=text))
+        return last
+
+
+def _short(error: RuleFileError) -> str:
+    """The first fault of a file, and how many more there are."""
+    more = len(error.problems) - 1
+    return f"{error.problems[0]}{f' (and {more} more)' if more else ''}."
+
+
+def _tell(journal: Journal, message: Message) -> None:
+    journal.append(Kind.MESSAGE, to_json(message))
+    log.warning("%s %s", message.urgency, message.text)
+
+
+async def admit(
+    venue: Venue, journal: Journal, memory: Memory, loaded: Loaded, *, owner: str, arms: bool
+) -> AtOnce:
+    """Let a set act for the first time, or raise NotArmed with what it would do at once.
+
+    A set that is armed already is not asked. Raises VenueUnreachable where there is no state.
+    """
+    if is_armed(journal, owner, loaded.digest):
+        return AtOnce()
+    seen = await _first_look(venue)
+    would = at_once(loaded.policy, memory, seen)
+    if would.acts and not arms:
+        raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
+    by = "--arm" if arms else "it does nothing at once"
+    arm(journal, owner, loaded.digest, by=by, would=would)
+    return would
+
+
+async def _first_look(venue: Venue) -> Observation:
+    seen = await venue.observe()
+    for _ in range(LOOKS_MOST):
+        if isinstance(seen, Observation):
+            return seen
+        await venue.wait_for_change(SECOND)
+        seen = await venue.observe()
+    if isinstance(seen, Observation):
+        return seen
+    raise VenueUnreachable(f"no state to judge the rule set on: {'; '.join(seen.reasons)}")
+
+
+def _stays_out(would: AtOnce, digest: str, remedy: str) -> str:
+    return "\n".join(
+        [
+            f"rule set {digest[:12]} is not armed and {would.in_words()}.",
+            *(f"  {level}" for level in would.levels),
+            *(f"  {action}" for action in would.actions),
+            *([f"  not at once: {would.waits}"] if would.waits else []),
+            f"Nothing was sent. If that is what you want: {remedy}.",
+        ]
+    )
+
+
+class Armoury:
+    """The rule file of a running guard: read again when asked, announced when it is saved."""
+
+    def __init__(self, path: Path, agent: Agent, owner: str) -> None:
+        self.path = path
+        self.owner = owner
+        self._agent = agent
+        self._seen_through = agent.journal.head().seq
+        self._signals = 0
+        self._saved = _stamp(path)
+
+    def signal(self) -> None:
+        """Ask for a reload without arming, as SIGHUP does."""
+        self._signals += 1
+
+    async def obey(self) -> tuple[RulesRow, ...]:
+        """Carry out the reloads asked for since the last call, in order."""
+        asked = [(0, False)] * min(1, self._signals)
+        self._signals = 0
+        for row in self._agent.journal.rows(REQUEST, after=self._seen_through):
+            assert row.body is not None
+            asked.append((row.seq, from_json(ReloadRow, row.body).arms))
+            self._seen_through = row.seq
+        return tuple([await self._reload(request, arms=arms) for request, arms in asked])
+
+    def look_at_file(self) -> Message | None:
+        """Announce a file that was saved since the last look; it is checked and not taken over."""
+        stamp = _stamp(self.path)
+        if stamp == self._saved:
+            return None
+        self._saved = stamp
+        try:
+            loaded = load(self.path, known=Known(owner=self.owner))
+        except RuleFileError as error:
+            text = f"{_short(error)} The rule set in force stays in force."
+            message = Message(urgency=Urgency.NOTIFY, key="rules/saved", text=text)
+        else:
+            changed = "; ".join(differences(self._agent.policy, loaded.policy))
+            text = (
+                f"{self.path} was saved: {changed}. Not in force until `seawall reload`."
+                if changed
+                else f"{self.path} was saved and asks for what is in force."
+            )
+            message = Message(urgency=Urgency.NOTIFY, key="rules/saved", text=text)
+        _tell(self._agent.journal, message)
+        return message
+
+    async def _reload(self, request: int, *, arms: bool) -> RulesRow:
+        self._saved = _stamp(self.path)
+        try:
+            loaded = load(self.path, known=Known(owner=self.owner))
+        except RuleFileError as error:
+            lines = tuple(str(problem) for problem in error.problems)
+            text = f"{_short(error)} Not loaded; the rule set in force stays in force."
+            return self._end(request, Reloaded.REFUSED, lines, text)
+        old = self._agent.policy
+        if loaded.digest == self._agent.digest:
+            return self._end(request, Reloaded.UNCHANGED, (), "")
+        changed = differences(old, loaded.policy)
+        if loaded.policy.float_source != old.float_source:
+            text = "The float wallet changed: restart the guard. The rule set in force stays."
+            return self._end(request, Reloaded.REFUSED, changed, text)
+        if self._agent.mode is Mode.LIVE:
+            changed, page = await self._admit(loaded, changed, arms=arms)
+            if page:
+                return self._end(request, Reloaded.KEPT_OUT, changed, page)
+        self._agent.policy, self._agent.digest = loaded.policy, loaded.digest
+        return self._end(request, Reloaded.IN_FORCE, changed, "")
+
+    async def _admit(
+        self, loaded: Loaded, changed: tuple[str, ...], *, arms: bool
+    ) -> tuple[tuple[str, ...], str]:
+        """Arm a set unless it would act at once unasked: the differences, and why it stays out."""
+        if is_armed(self._agent.journal, self.owner, loaded.digest):
+            return changed, ""
+        seen, would = await self._agent.venue.observe(), AtOnce()
+        if isinstance(seen, Observation):
+            would = at_once(loaded.policy, self._agent.memory, seen)
+        elif not arms:
+            text = "There is no state to judge the new rule set on. The old one stays in force."
+            return changed, text
+        if changed and would.acts:
+            changed = (*changed[:-1], f"{changed[-1]}, {would.in_words()}")
+        if would.acts and not arms:
+            return changed, _stays_out(would, loaded.digest, "`seawall reload --arm`")
+        by = "--arm" if arms else "it does nothing at once"
+        arm(self._agent.journal, self.owner, loaded.digest, by=by, would=would)
+        return changed, ""
+
+    def _end(self, request: int, end: Reloaded, lines: tuple[str, ...], page: str) -> RulesRow:
+        """Write down how a reload ended, and tell a person where it did not come into force."""
+        row = RulesRow(
+            request=request,
+            owner=self.owner,
+            mode=self._agent.mode,
+            end=end,
+            digest=self._agent.digest,
+            policy=self._agent.policy,
+            words=lines,
+        )
+        self._agent.journal.append(RULES, to_json(row), durable=True)
+        if page:
+            _tell(
+                self._agent.journal,
+                Message(urgency=Urgency.PAGE, key="rules/reload", text=page),
+            )
+        return row
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is saved; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,125 @@
+"""Whether a rule set would act the moment it is in force, and what that would cost (section 7).
+
+The tick is asked once, as if it were live, with every `for` at zero and a window open to send in;
+what it decides is told and thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from seawall import action, words
+from seawall.account import Observation, Side
+from seawall.action import Cancel, Reduce, TopUp
+from seawall.alarm import Phase
+from seawall.decide.memory import Decision, Memory, Transition
+from seawall.decide.telling import bound_words, wait_words
+from seawall.decide.tick import decide
+from seawall.margin import notional
+from seawall.measures import MEASURES
+from seawall.measures.spec import NoData
+from seawall.policy import Mode, Policy, Rule
+from seawall.units import Millis, QuoteQuantums, usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """What a rule set would do now; money in quote quantums, cost > 0 is a loss."""
+
+    levels: tuple[str, ...] = ()  # acting levels whose trigger is met, with number and limit
+    actions: tuple[str, ...] = ()  # in words, in order
+    sold: QuoteQuantums = QuoteQuantums(0)  # of longs, at the oracle
+    bought: QuoteQuantums = QuoteQuantums(0)  # of shorts, likewise
+    deposited: QuoteQuantums = QuoteQuantums(0)
+    cancels: int = 0
+    cost: QuoteQuantums = QuoteQuantums(0)
+    waits: str = ""  # why nothing could be sent, where nothing could
+
+    @property
+    def acts(self) -> bool:
+        """Whether any acting level fires at once."""
+        return bool(self.levels)
+
+    def in_words(self) -> str:
+        """`would act now: sells $41,200, cost about $38`; empty where it would not."""
+        if not self.acts:
+            return ""
+        parts = []
+        if self.cancels:
+            parts.append(f"cancels {self.cancels} order{'' if self.cancels == 1 else 's'}")
+        if self.deposited:
+            parts.append(f"deposits {words.dollars(usd(self.deposited))}")
+        if self.sold:
+            parts.append(f"sells {words.whole_dollars(usd(self.sold))}")
+        if self.bought:
+            parts.append(f"buys back {words.whole_dollars(usd(self.bought))}")
+        if self.sold or self.bought:
+            parts.append(f"cost about {words.whole_dollars(usd(self.cost))}")
+        if not parts:
+            parts.append(
+                f"nothing can be sent yet ({self.waits})" if self.waits else "sends nothing"
+            )
+        return f"would act now: {', '.join(parts)}"
+
+
+def at_once(policy: Policy, memory: Memory, seen: Observation) -> AtOnce:
+    """What the rule set would do on this observation, were it live and in force.
+
+    Levels that fire already are no news; rules on paper do nothing.
+    """
+    hasty = replace(policy, rules=tuple(_without_holds(rule) for rule in policy.rules))
+    _, decision = decide(hasty, memory, _in_an_open_window(seen), mode=Mode.LIVE)
+    rules = {rule.id: rule for rule in policy.rules}
+    levels = tuple(
+        line
+        for one in decision.transitions
+        if (line := _level_words(rules[one.key.partition("/")[0]], one))
+    )
+    return _summary(decision, seen, levels) if levels else AtOnce()
+
+
+def _without_holds(rule: Rule) -> Rule:
+    return replace(rule, levels=tuple(replace(level, hold=Millis(0)) for level in rule.levels))
+
+
+def _in_an_open_window(seen: Observation) -> Observation:
+    """The observation a few blocks later, where an order could still arrive in its window."""
+    height = seen.height
+    while not action.may_send(height):
+        height += 1
+    return replace(seen, height=height)
+
+
+def _level_words(rule: Rule, one: Transition) -> str:
+    """`drawdown/act: drawdown 9.4%, limit >= 9%` of an acting level that fires; else empty."""
+    level = next(level for level in rule.levels if level.name == one.level)
+    fires = one.after == Phase.FIRING and one.before != Phase.CLEARING
+    if not fires or not level.acts or rule.mode is Mode.DRY_RUN or isinstance(one.value, NoData):
+        return ""
+    value = words.show(one.value, MEASURES[rule.measure.name].unit)
+    limit = bound_words(level.trigger, rule)
+    return f"{one.key}/{level.name}: {rule.measure} {value}, limit {limit}"
+
+
+def _summary(decision: Decision, seen: Observation, levels: tuple[str, ...]) -> AtOnce:
+    sold, bought, deposited, cancels = 0, 0, 0, 0
+    for one in decision.actions:
+        match one.action:
+            case Reduce(side=Side.SELL, ticker=ticker, quantums=quantums):
+                sold += notional(seen.markets[ticker], quantums)
+            case Reduce(ticker=ticker, quantums=quantums):
+                bought += notional(seen.markets[ticker], quantums)
+            case TopUp(amount=amount):
+                deposited += amount
+            case Cancel():
+                cancels += 1
+    return AtOnce(
+        levels=levels,
+        actions=tuple(one.what for one in decision.actions),
+        sold=QuoteQuantums(sold),
+        bought=QuoteQuantums(bought),
+        deposited=QuoteQuantums(deposited),
+        cancels=cancels,
+        cost=QuoteQuantums(0) if decision.plan is None else decision.plan.cost,
+        waits=wait_words(decision.refusals),
+    )

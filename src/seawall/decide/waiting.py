@@ -1,0 +1,107 @@
+"""Why a position may not be traded now, and why no cash may be moved: reasons for the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from seawall import action, limits, units
+from seawall.account import MarketStatus, Missing, Observation
+from seawall.action import Claim, Refusal, RefusalCode
+from seawall.budget import top_up_left
+from seawall.decide.memory import Memory
+from seawall.intervention import beyond_goal
+from seawall.plan.demand import CutDemand, Demand, Slot, UntilDemand
+from seawall.policy import Policy
+from seawall.units import SECOND
+
+PACING = frozenset({RefusalCode.ALREADY_SENT, RefusalCode.WINDOW_CLOSING})
+Reason = tuple[RefusalCode, str]
+
+
+def why_closed(
+    policy: Policy, seen: Observation, slot: Slot, halted: frozenset[str]
+) -> Reason | None:
+    """Why a position may not be traded in this tick at all; None where it may."""
+    number, ticker = slot
+    market, reach = seen.markets[ticker], seen.advice.key_reach
+    if ticker in policy.hands_off.markets or number in policy.hands_off.subaccounts:
+        return RefusalCode.HANDS_OFF, "hands_off in the rule file"
+    if not isinstance(reach, Missing) and not reach.covers(number, market.clob_pair_id):
+        return RefusalCode.OUTSIDE_KEY_REACH, "the trading key cannot trade it"
+    if market.status is not MarketStatus.ACTIVE:
+        return RefusalCode.MARKET_CLOSED, f"market is {market.status}"
+    if ticker in halted:
+        return RefusalCode.AFTER_HALT, "the oracle has not moved since the halt"
+    return None
+
+
+def why_not_now(memory: Memory, seen: Observation, number: int) -> Reason | None:
+    """Why nothing live may be sent for a subaccount in this tick; None where it may."""
+    age = seen.seen_at - seen.at
+    if age > limits.STATE_AGE_MOST:
+        return RefusalCode.STALE_STATE, f"state is {age // SECOND} s old, at most 10 s"
+    if any(sent.action.subaccount == number for sent in memory.sent):
+        return RefusalCode.ALREADY_SENT, "an order of this window may still fill"
+    if not action.may_send(seen.height):
+        return RefusalCode.WINDOW_CLOSING, "the next window is nearer"
+    return None
+
+
+def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | None:
+    """Why the float wallet gives nothing now; None where it may."""
+    source, wallet = policy.float_source, seen.float_wallet
+    if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
+        return RefusalCode.STALE_STATE, "state is older than 10 s"
+    if source is None or wallet is None:
+        return RefusalCode.FLOAT_SHORT, "there is no float wallet"
+    if memory.top_up is not None:
+        return RefusalCode.TOP_UP_IN_FLIGHT, "one deposit at a time"
+    if seen.at < memory.top_up_closed_until:
+        return RefusalCode.TOP_UP_CLOSED, "the last deposit failed less than 60 s ago"
+    if wallet.balance <= units.quote_up(source.floor):
+        return RefusalCode.FLOAT_SHORT, f"${units.usd(wallet.balance):,.2f} is at the floor"
+    if top_up_left(memory.spent, policy) <= 0:
+        return RefusalCode.BUDGET_TOP_UP, "the budget of the day is used up"
+    return None
+
+
+def unmet(
+    demands: Sequence[Demand],
+    claims: Sequence[Claim],
+    seen: Observation,
+    closed: Mapping[Slot, Reason],
+    *,
+    cash_blocked: frozenset[int],
+    no_cash: Reason | None,
+) -> Iterator[Refusal]:
+    """What demands want and may not have now, each position and source of cash once."""
+    reached = {claim.rule for claim in claims if claim.reached}
+    told: set[str] = set()
+    for demand in demands:
+        for slot in _wanted(demand, seen, reached):
+            what = f"reduce {slot[0]}/{slot[1]}"
+            reason = closed.get(slot)
+            if reason is not None and what not in told:
+                told.add(what)
+                yield Refusal(code=reason[0], what=what, detail=reason[1])
+        if isinstance(demand, CutDemand) or demand.cash_most is None or demand.key in reached:
+            continue
+        number = demand.instance.subaccount or 0
+        reason = no_cash
+        if number in cash_blocked:
+            reason = RefusalCode.TRANSFERS_BLOCKED, "the chain or the rule file lets nothing in"
+        what = f"top up {number}"
+        if reason is not None and what not in told:
+            told.add(what)
+            yield Refusal(code=reason[0], what=what, detail=reason[1])
+
+
+def _wanted(demand: Demand, seen: Observation, reached: set[str]) -> Iterator[Slot]:
+    match demand:
+        case CutDemand(keeps=keeps):
+            for keep in keeps:
+                if beyond_goal(keep, seen) > 0:
+                    yield keep.subaccount, keep.ticker
+        case UntilDemand(key=key, slots=slots, max_slippage=slippage):
+            if key not in reached and slippage is not None:
+                yield from slots

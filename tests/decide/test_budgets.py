@@ -1,0 +1,121 @@
+"""Budgets of the hour and the day, and who may overdraw which of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from seawall.units import DAY, HOUR, usd
+from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder
+from tests.see import AT, BTC, book
+
+TO_THE_HOUR = (HOUR - AT % HOUR) // 1_000
+TO_MIDNIGHT = (DAY - AT % DAY) // 1_000
+
+
+def cut(share: str, *, pages: str = "notify") -> str:
+    return (
+        f'{{name: act, trigger: "> $9_000", clear: "< $100", '
+        f"do: [{pages}, {{reduce: {{amount: {share}, max_slippage: 500bps}}}}]}}"
+    )
+
+
+def feed(head: str = "") -> Guarded:
+    level = (
+        '{name: act, trigger: "< $28_500", target: ">= $29_000", cooldown: 30s, '
+        "do: [page, {top_up: {until: target, max: $3_000}}]}"
+    )
+    rules = ladder(level, head=FLOAT + head, measure="free_collateral", scope="{subaccounts: [0]}")
+    return guarded(rules, sizes={"BTC-USD": 1}, float=5_000)
+
+
+def test_the_hour_sells_its_share_of_the_book_says_what_is_left_and_goes_on_next_hour() -> None:
+    world = guarded(ladder(cut("90%")))  # $9,000 wanted, 60% of $10,000 is in budget
+
+    decision = world.tick()
+    assert cuts(decision) == {"BTC-USD": Decimal("0.06")}
+    (refusal,) = decision.refusals
+    assert refusal.code.value == "BUDGET_NOTIONAL"
+    assert refusal.what == "sell 0/BTC-USD in full"
+    assert refusal.detail == "0.09 wanted, the budget of this hour leaves 0.06"
+    for _ in range(TO_THE_HOUR // 60 - 1):
+        assert not cuts(world.tick(seconds=30))
+        assert not cuts(world.tick(seconds=30))
+    assert "BUDGET_NOTIONAL" in codes(world.last)
+
+    world.ticks(120)
+
+    assert world.sizes["BTC-USD"] < Decimal("0.04")
+
+
+def test_a_level_that_pages_may_overdraw_notional_and_cost() -> None:
+    world = guarded(ladder(cut("90%", pages="page"), head="budgets: {per_day: {cost: 0.0001%}}\n"))
+
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.09")}
+
+
+def test_what_a_paging_level_sold_counts_against_the_others() -> None:
+    two = ladder(cut("70%", pages="page")) + ladder(
+        '{name: act, trigger: "< $9_000", clear: "> $90_000", '
+        "do: [notify, {reduce: {amount: 50%, max_slippage: 500bps}}]}"
+    ).split("rules:\n")[1].replace("id: size", "id: other")
+    world = guarded(two)
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.07")}
+
+    later = world.ticks(20)
+
+    assert not any(cuts(decision) for decision in later)
+    assert "BUDGET_NOTIONAL" in codes(later[-1])
+
+
+def test_no_level_may_overdraw_the_number_of_orders() -> None:
+    world = guarded(
+        ladder(cut("90%", pages="page"), head="budgets: {per_hour: {orders: 2}}\n"), fill="0.1"
+    )
+
+    world.ticks(40)
+
+    assert len([d for d in world.decisions if cuts(d)]) == 2
+    assert "BUDGET_ORDERS" in codes(world.last)
+
+
+def test_the_day_pays_so_much_and_no_more() -> None:
+    world = guarded(ladder(cut("50%"), head="budgets: {per_day: {cost: 0.1%}}\n"))  # $30
+    thin = book(BTC, 100_000, levels=[("0.01", 1)], seen_at=world.at)
+    world.books = {"BTC-USD": thin}
+
+    decision = world.tick()
+
+    (size,) = cuts(decision).values()  # a coin costs $1,000 and 5 bps of $99,000
+    assert Decimal("0.0285") <= size <= Decimal("0.0286")
+    assert [refusal.code.value for refusal in decision.refusals] == ["BUDGET_COST"]
+
+
+def test_budgets_begin_again_with_the_hour_and_the_day() -> None:
+    world = guarded(ladder(cut("10%")))
+    world.ticks(10)
+    assert usd(world.memory.spent.hour_notional) == 1_000
+
+    world.tick(seconds=TO_THE_HOUR)
+    assert world.memory.spent.hour_notional == 0
+    assert world.memory.spent.hour_orders == 0
+    assert usd(world.memory.spent.hour_gross) == 9_000
+    world.tick(seconds=TO_MIDNIGHT - TO_THE_HOUR)
+
+    assert world.memory.spent.day_cost == 0
+    assert usd(world.memory.spent.day_equity) == world.equity
+
+
+def test_a_day_deposits_the_smaller_of_its_default_and_a_share_of_equity() -> None:
+    world = feed("budgets: {per_day: {top_up: $700}}\n")
+
+    assert deposits(world.tick()) == [Decimal(700)]
+    world.ticks(3)
+
+    assert "BUDGET_TOP_UP" in codes(world.last)
+    assert not any(deposits(decision) for decision in world.ticks(50))
+    assert deposits(world.tick(seconds=TO_MIDNIGHT)) == [Decimal(300)]
+
+
+def test_a_level_that_pages_may_not_overdraw_deposits() -> None:
+    assert deposits(feed("budgets: {per_day: {top_up: $20}}\n").tick()) == [Decimal(20)]
+    assert deposits(feed("budgets: {per_day: {top_up: $5}}\n").tick()) == []

@@ -1,0 +1,196 @@
+"""What became of what was sent, read from the chain and never from a reply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall.action import Outcome
+from seawall.units import usd
+from tests.decide.guarded import (
+    FLOAT,
+    Deposit,
+    Guarded,
+    codes,
+    cuts,
+    deposits,
+    guarded,
+    ladder,
+)
+
+HALVE = (
+    '{name: act, trigger: "> $9_000", clear: "< $1_000", '
+    "do: [page, {reduce: {amount: 50%, max_slippage: 60bps}}]}"
+)
+FEED = (
+    '{name: act, trigger: "< $28_500", target: ">= $29_000", cooldown: 30s, '
+    "do: [page, {top_up: {until: target, max: $3_000}}]}"
+)
+
+
+def fed() -> Guarded:
+    """An account whose free collateral is $500 short of the trigger."""
+    rules = ladder(FEED, head=FLOAT, measure="free_collateral", scope="{subaccounts: [0]}")
+    return guarded(rules, sizes={"BTC-USD": 1}, float=5_000)
+
+
+def outcomes(world: Guarded) -> list[Outcome]:
+    return [one for decision in world.decisions for one in decision.outcomes]
+
+
+@pytest.mark.parametrize(
+    ("share", "ending", "filled"),
+    [(1, "filled", "0.05"), ("0.5", "partial", "0.025"), (0, "nothing", "0")],
+)
+@pytest.mark.parametrize("records", ["fills are shown", "fills are missing"])
+def test_a_reduction_is_settled_at_its_good_til_block_and_not_before(
+    share: str, ending: str, filled: str, records: str
+) -> None:
+    world = guarded(ladder(HALVE), fill=share)
+    world.shows_fills = records == "fills are shown"
+    world.tick()
+    (sent,) = world.memory.sent
+
+    while world.height < sent.action.good_til_block - 1:
+        assert not world.tick().outcomes
+        assert world.memory.sent == (sent,)
+    (outcome,) = world.tick().outcomes
+
+    assert world.height == sent.action.good_til_block
+    assert outcome.action_id == sent.action_id
+    assert outcome.ending.value == ending
+    assert sent.market.coins(outcome.filled) == Decimal(filled)
+
+
+def test_nothing_is_sent_twice_while_an_order_may_still_fill() -> None:
+    world = guarded(ladder(HALVE), fill=0)
+
+    sent = [bool(cuts(decision)) for decision in world.ticks(7)]
+
+    assert sent == [True, False, False, False, False, False, True]
+
+
+def test_what_is_sent_has_one_id_per_window() -> None:
+    world = guarded(ladder(HALVE), fill=0)
+    world.ticks(30)
+
+    ids = [one.action.client_id for d in world.decisions for one in d.actions if cuts(d)]  # type: ignore[union-attr]
+
+    assert len(ids) == 5
+    assert len(set(ids)) == 5
+
+
+def test_the_cost_of_a_fill_counts_against_oracle_mid_and_budget() -> None:
+    world = guarded(ladder(HALVE))
+    world.tick()
+    world.move("BTC-USD", 99_000)  # fills a thousand lower than it was decided
+
+    world.ticks(7)
+
+    (outcome,) = outcomes(world)
+    assert usd(outcome.quote) == Decimal(4_950)
+    assert usd(outcome.cost_vs_oracle) == Decimal(50)
+    assert usd(world.memory.spent.day_cost) == Decimal(50)
+    assert usd(world.memory.spent.hour_notional) == Decimal(5_000)
+    assert world.memory.spent.hour_orders == 1
+
+
+def test_an_order_that_filled_nothing_uses_no_budget() -> None:
+    world = guarded(ladder(HALVE), fill=0)
+
+    world.ticks(30)
+
+    assert len(outcomes(world)) == 4
+    assert world.memory.spent.hour_orders == 0
+    assert world.memory.spent.hour_notional == 0
+
+
+def test_a_deposit_that_landed_is_told_and_counts_once() -> None:
+    world = fed()
+
+    assert deposits(world.tick()) == [Decimal(1_000)]
+    decision = world.tick()
+
+    assert [one.ending.value for one in decision.outcomes] == ["landed"]
+    assert world.memory.top_up is None
+    assert usd(world.memory.spent.day_top_up) == Decimal(1_000)
+    assert [one.end.value for d in world.decisions for one in d.ended] == ["reached"]
+
+
+def test_a_deposit_is_not_repeated_while_it_is_in_flight() -> None:
+    world = fed()
+    world.deposit = Deposit.IS_LOST
+
+    world.tick()
+    for decision in world.ticks(19):
+        assert not deposits(decision)
+        assert world.memory.top_up is not None
+
+
+def test_a_deposit_that_failed_gives_its_budget_back_and_closes_cash_for_a_minute() -> None:
+    world = fed()
+    world.deposit = Deposit.FAILS
+    world.tick()
+
+    decision = world.tick()
+    assert [one.ending.value for one in decision.outcomes] == ["failed"]
+    assert world.memory.spent.day_top_up == 0
+    assert "TOP_UP_CLOSED" in codes(decision)
+    world.deposit = Deposit.LANDS
+    assert not any(deposits(d) for d in world.ticks(59))
+
+    assert deposits(world.tick()) == [Decimal(1_000)]
+
+
+def test_a_lost_deposit_is_dead_at_its_timeout_height_and_not_before() -> None:
+    world = fed()
+    world.deposit = Deposit.IS_LOST
+    world.tick()
+
+    assert not any(decision.outcomes for decision in world.ticks(19))
+    decision = world.tick()
+
+    assert [one.ending.value for one in decision.outcomes] == ["dead"]
+    assert world.memory.spent.day_top_up == 0
+    world.deposit = Deposit.LANDS
+    assert not any(deposits(d) for d in world.ticks(59))
+    assert deposits(world.tick()) == [Decimal(1_000)]
+
+
+def test_a_sequence_used_by_another_is_no_landing_even_where_prices_rose() -> None:
+    world = fed()
+    world.deposit = Deposit.FAILS
+    world.tick()
+    world.move("BTC-USD", 104_000)  # richer by $4,000, but not by a deposit
+
+    decision = world.tick()
+
+    assert [one.ending.value for one in decision.outcomes] == ["failed"]
+
+
+def test_a_deposit_in_flight_counts_towards_the_plan_and_size_waits_for_nothing() -> None:
+    both = FEED.replace(
+        "max: $3_000}}]",
+        "max: $3_000}}, {reduce: {until: target, max_slippage: 60bps, or_else: page}}]",
+    )
+    rules = ladder(both, head=FLOAT, measure="free_collateral", scope="{subaccounts: [0]}")
+    world = guarded(rules, sizes={"BTC-USD": 1}, float=5_000)
+    world.deposit = Deposit.IS_LOST
+
+    world.tick()
+
+    assert not any(cuts(decision) for decision in world.ticks(19))
+    assert any(cuts(decision) for decision in world.ticks(8))
+
+
+def test_a_crash_after_the_decision_doubles_nothing() -> None:
+    world = guarded(ladder(HALVE))
+    before = replace(world.memory)
+    world.tick()
+    world.restart()
+    assert world.memory != before
+
+    assert not any(cuts(decision) for decision in world.ticks(20))
+    assert world.sizes["BTC-USD"] == Decimal("0.05")
