@@ -16,13 +16,12 @@ from seawall.alarm import CREDIT_MOST, QUIET_BEFORE_CLEAR, LevelState, Phase, la
 from seawall.decide import decide
 from seawall.decide.memory import Alarm, Decision, Memory
 from seawall.decide.pages import REPEAT_AFTER
+from seawall.measures.ledger import Ledger
 from seawall.measures.view import Overrides
 from seawall.policy import FloatSource, Level, Mode, Policy, Rule
 from seawall.ruletest.script import RuleTest
 from seawall.ruletest.stage import WALLET, Stage
-from seawall.units import MINUTE, SECOND, Millis
-
-SETTLED = Millis(MINUTE + 5 * SECOND)  # a peak forms over the trailing minute
+from seawall.units import Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +137,8 @@ class _Skip:
         return (
             before.at is not None
             and not (after.sent or after.cancels or after.running or after.top_up or after.halt)
-            and not (after.ledger is not None and after.ledger.unexplained)
-            and at - self._stage.moved_at >= SETTLED
+            and self._stage.moved_at < at
+            and _is_settled(after.ledger)
             and before.alarms.keys() == after.alarms.keys()
             and before.pages == after.pages
             and before.locks == after.locks
@@ -178,6 +177,13 @@ class _Skip:
                 return rest if release is None else (release - now - 1) // step
             case Phase.CLEAR:
                 return rest
+
+
+def _is_settled(book: Ledger | None) -> bool:
+    """Whether time alone moves no series: nothing to explain, no peak in the making."""
+    if book is None or book.unexplained:
+        return False
+    return all(one.nav == sample.nav for one in book.series.values() for sample in one.samples)
 
 
 def _clears_after(level: Level) -> Millis:
