@@ -107,6 +107,7 @@ def step_alarms(
     """
     ids = {rule.id for rule in policy.rules}
     seen_keys = {one.key for one in watched}
+    intervening = {each.key for each in memory.running}  # its end still has a cooldown to note
     alarms = {
         key: held
         for key, held in memory.alarms.items()
@@ -137,7 +138,7 @@ def step_alarms(
                 phase=Phase.CLEAR if highest is None else after[highest].phase,
             )
         )
-        if _is_worth_keeping(now, at):
+        if one.key in intervening or _is_worth_keeping(now, at):
             alarms[one.key] = now
     return replace(memory, alarms=alarms)
 
