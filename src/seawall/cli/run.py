@@ -15,10 +15,12 @@ from seawall.policy import Mode
 
 if TYPE_CHECKING:
     from seawall.decide.memory import Decision
+    from seawall.journal.store import Journal
     from seawall.policy import Policy
     from seawall.rulefile.load import Loaded
     from seawall.settings import Settings
     from seawall.venue.dydx.connection import Connection, Keys
+    from seawall.venue.dydx.venue import DydxVenue
 
 app = typer.Typer()
 
@@ -73,19 +75,18 @@ def run(
         os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
     chosen = load_settings(settings)
     mode = Mode.LIVE if live else Mode.DRY_RUN
-    if not chosen.journal.path.exists():
-        load(rules, known=Known(owner=chosen.account.address))  # nothing is made for a broken file
+    if not chosen.journal.path.exists():  # nothing is made for a broken file or a wrong key
+        _keys(chosen, load(rules, known=Known(owner=chosen.account.address)).policy, mode)
     starting = Starting(rules=rules, mode=mode, arms=arm, allows_wide_key=allow_wide_key)
     asyncio.run(_guard(chosen, starting))
 
 
 async def _guard(settings: Settings, starting: Starting) -> None:
-    from seawall.agent import Agent, restore
-    from seawall.arming import Armoury, admit, load_or_last
+    from seawall.agent import Agent
+    from seawall.arming import Armoury, load_or_last
     from seawall.cli.outward import outward_of
     from seawall.daemon import guard
     from seawall.journal.store import Journal
-    from seawall.venue.dydx.preflight import refuse_wide_key
     from seawall.venue.dydx.venue import DydxVenue
 
     owner, rules, mode = settings.account.address, starting.rules, starting.mode
@@ -99,17 +100,9 @@ async def _guard(settings: Settings, starting: Starting) -> None:
             await venue.start()
             await venue.preflight()
             if mode is Mode.LIVE:
-                if not starting.allows_wide_key:
-                    refuse_wide_key(await venue.key_state())
-                memory, _ = restore(journal)
-                await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
+                await _admit(venue, journal, loaded, starting, owner)
             agent = Agent.resume(
-                venue,
-                journal,
-                loaded.policy,
-                digest=loaded.digest,
-                mode=mode,
-                owner=owner,
+                venue, journal, loaded.policy, digest=loaded.digest, mode=mode, owner=owner
             )
             _announce(settings, loaded, mode)
             async with outward_of(settings, journal) as outward:
@@ -130,6 +123,20 @@ async def _guard(settings: Settings, starting: Starting) -> None:
         finally:
             await venue.close()
     print("stopped; orders on the chain stand as they are")
+
+
+async def _admit(
+    venue: DydxVenue, journal: Journal, loaded: Loaded, starting: Starting, owner: str
+) -> None:
+    """Let a key that can only trade and a rule set that is armed act live; raises for others."""
+    from seawall.agent import restore
+    from seawall.arming import admit
+    from seawall.venue.dydx.preflight import refuse_wide_key
+
+    if not starting.allows_wide_key:
+        refuse_wide_key(await venue.key_state())
+    memory, _ = restore(journal)
+    await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
 
 
 def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:

@@ -111,6 +111,7 @@ def step_alarms(
     """
     levels = {rule.id: len(rule.levels) for rule in policy.rules}
     seen_keys = {one.key for one in watched}
+    intervening = {each.key for each in memory.running}  # its end still has a cooldown to note
     alarms = {
         key: held
         for key, held in memory.alarms.items()
@@ -128,7 +129,7 @@ def step_alarms(
         _note_transitions(one, before, after, draft)
         now = Alarm(rule=one.rule.id, instance=one.instance, levels=after)
         draft.readings.append(_reading(one, now))
-        if _is_worth_keeping(now, at):
+        if one.key in intervening or _is_worth_keeping(now, at):
             alarms[one.key] = now
     return replace(memory, alarms=alarms)
 

@@ -37,7 +37,7 @@ def _level_of(draft: LevelDraft) -> Level:
         clear=target if clear is None else clear,
         hold=draft.hold,
         clear_hold=_clear_hold(draft),
-        cooldown=draft.cooldown,
+        cooldown=_cooldown(draft),
         latch=_latch(draft),
         do=_actions(draft),
     )
@@ -56,6 +56,13 @@ def _latch(draft: LevelDraft) -> Latch | None:
     if draft.latch is not None:
         return draft.latch.value
     return Latch() if draft.do.has_bare_flatten else None
+
+
+def _cooldown(draft: LevelDraft) -> Millis:
+    """As written, else a minute."""
+    if draft.cooldown is None or draft.cooldown.value is None:
+        return MINUTE
+    return draft.cooldown.value
 
 
 def _clear_hold(draft: LevelDraft) -> Millis:

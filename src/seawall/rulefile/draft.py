@@ -23,7 +23,7 @@ from seawall.policy import (
 )
 from seawall.rulefile.fields import Found
 from seawall.rulefile.report import Place
-from seawall.units import MINUTE, Millis, Ppm
+from seawall.units import Millis, Ppm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class LevelDraft:
     clear: Found[Bound] | None = None
     hold: Millis = Millis(0)
     clear_hold: Found[Millis] | None = None
-    cooldown: Millis = MINUTE
+    cooldown: Found[Millis] | None = None
     latch: Found[Latch] | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from seawall.rulefile import blocks, literals
 from seawall.rulefile.build import rule_of
 from seawall.rulefile.canonical import digest
 from seawall.rulefile.checks import check_rule
+from seawall.rulefile.draft import RuleDraft
 from seawall.rulefile.fields import NOTHING_KNOWN, Fields, Known
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import CONSEQUENCE, Place, Report
@@ -35,6 +36,7 @@ class Loaded:
     policy: Policy
     digest: str
     warnings: tuple[Problem, ...] = ()
+    drafts: tuple[RuleDraft, ...] = ()  # its rules as written, each part with its place
 
 
 def load(
@@ -74,10 +76,21 @@ def parse(
     if root is None:
         report.raise_problems()
     assert root is not None
-    policy = _read_policy(root, report, known)
+    policy, drafts = _read_policy(root, report, known)
     report.raise_problems()
     assert policy is not None
-    return Loaded(policy=policy, digest=digest(policy), warnings=report.warnings)
+    return Loaded(policy=policy, digest=digest(policy), warnings=report.warnings, drafts=drafts)
+
+
+def with_rules(policy: Policy, drafts: Sequence[RuleDraft]) -> Policy | None:
+    """The policy with other rules beside the same blocks; None where a file of them is refused."""
+    report = Report("")
+    for draft in drafts:
+        check_rule(draft, report)
+        check_against_blocks(draft, policy, report)
+    if report.has_problems:
+        return None
+    return replace(policy, rules=tuple(rule_of(draft) for draft in drafts))
 
 
 def _refused(file: str, place: Place, message: str) -> RuleFileError:
@@ -85,8 +98,10 @@ def _refused(file: str, place: Place, message: str) -> RuleFileError:
     return RuleFileError((problem,), CONSEQUENCE)
 
 
-def _read_policy(root: Node, report: Report, known: Known) -> Policy | None:
-    """The policy; None where something was refused."""
+def _read_policy(
+    root: Node, report: Report, known: Known
+) -> tuple[Policy | None, tuple[RuleDraft, ...]]:
+    """The policy, None where something was refused, and its rules as written."""
     fields = Fields(root, report, what="a rule file", known=KEYS)
     fields.read("version", _version)
     scenarios = _scenarios(fields, known)
@@ -113,8 +128,8 @@ def _read_policy(root: Node, report: Report, known: Known) -> Policy | None:
         check_against_blocks(draft, policy, report)
     warn_of_gaps(drafts, policy, fields.place, report)
     if report.has_problems:
-        return None
-    return replace(policy, rules=tuple(rule_of(draft) for draft in drafts))
+        return None, drafts
+    return replace(policy, rules=tuple(rule_of(draft) for draft in drafts)), drafts
 
 
 def _scenarios(fields: Fields, known: Known) -> dict[str, Scenario]:

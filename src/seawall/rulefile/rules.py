@@ -26,7 +26,7 @@ from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import Place, Report, did_you_mean, nearest
 from seawall.rulefile.tree import Listing, Node, Table, Word, kind_of
 from seawall.scenario import ANY_MARKET
-from seawall.units import MINUTE, Millis
+from seawall.units import Millis
 
 RULE_KEYS = ("id", "why", "measure", "scope", "no_data", "mode")
 LEVEL_KEYS = (
@@ -231,7 +231,7 @@ def _read_level(fields: Fields, measure: Measure | None) -> LevelDraft:
         clear=_read_bound(fields, "clear", measure),
         hold=fields.value("for", literals.duration, Millis(0)),
         clear_hold=fields.read("clear_for", literals.duration),
-        cooldown=fields.value("cooldown", literals.duration, MINUTE),
+        cooldown=fields.read("cooldown", literals.duration),
         latch=fields.read("latch", literals.latch),
     )
 

@@ -1,0 +1,26 @@
+"""Rule tests: stories over time, played through the one `decide`, and what they prove.
+
+series    values over time           accounts, expected, read   the file, with every fault at once
+stage     an account on paper        play    ticks, with those left out that change nothing
+actual    what the rules did         judge   whether that was expected
+mutants   rules with one change      score   how many changes some test notices
+stories, suggest   tests that notice what no test noticed
+"""
+
+from __future__ import annotations
+
+from seawall.ruletest.judge import Failure, Result, fails, run
+from seawall.ruletest.read import load_suite, parse_suite, rules_named
+from seawall.ruletest.script import RuleTest, Suite
+
+__all__ = [
+    "Failure",
+    "Result",
+    "RuleTest",
+    "Suite",
+    "fails",
+    "load_suite",
+    "parse_suite",
+    "rules_named",
+    "run",
+]

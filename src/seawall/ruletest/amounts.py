@@ -1,0 +1,121 @@
+"""Numbers of a test file: plain ones are dollars, coins and prices; measures keep their units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from seawall.measures import MEASURES
+from seawall.measures.spec import Unit
+from seawall.measures.view import Override
+from seawall.policy import Policy
+from seawall.rulefile import literals
+from seawall.rulefile.fields import read
+from seawall.rulefile.literals import LiteralError
+from seawall.rulefile.report import Report, did_you_mean
+from seawall.rulefile.tree import Listing, Node
+from seawall.ruletest.script import Limits, Size, SizeUnit
+from seawall.units import Millis
+
+_PLAIN = re.compile(r"([+-]?)\$?(\d(?:_?\d){0,14}(?:\.\d{1,10})?)", re.ASCII)
+_BOUND = re.compile(r"(==|>=|<=|>|<)\s*(\S.*)", re.DOTALL)
+
+
+def plain(text: str) -> Decimal:
+    """Dollars, coins or a price, signed, `$` or not; raises LiteralError."""
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`")
+    return Decimal(f"{found[1]}{found[2].replace('_', '')}")
+
+
+def positive(text: str) -> Decimal:
+    """A plain number above zero; raises LiteralError."""
+    value = plain(text)
+    if value <= 0:
+        raise LiteralError(f"`{text}`: above 0 is expected")
+    return value
+
+
+def in_unit(unit: Unit) -> Callable[[str], Decimal]:
+    """A literal of a measure's unit; dollars and counts may be plain."""
+
+    def literal(text: str) -> Decimal:
+        if unit is Unit.DOLLARS and _PLAIN.fullmatch(text):
+            return plain(text)
+        return literals.amount(text, unit)
+
+    return literal
+
+
+def bound_in(unit: Unit) -> Callable[[str], tuple[str, Decimal]]:
+    """An operator, `==` among them, and a value of a measure's unit."""
+
+    def literal(text: str) -> tuple[str, Decimal]:
+        found = _BOUND.fullmatch(text)
+        if found is None:
+            raise LiteralError(f'`{text}`: expected an operator and a value, like "== 0%"')
+        return found[1], in_unit(unit)(found[2])
+
+    return literal
+
+
+def moment(text: str) -> Millis:
+    """A time since the start of the test; raises LiteralError."""
+    return literals.duration(text)
+
+
+def dollars_within(node: Node, report: Report) -> Limits | None:
+    """An amount, or a range of two; None where it was refused."""
+    return _range(node, plain, report, "top_up")
+
+
+def size_of(node: Node, report: Report, key: str) -> Size | None:
+    """`33%`, `0.02`, `all`, or a range of two of a kind; None where it was refused."""
+    unit = SizeUnit.SHARE if _is_share(node) else SizeUnit.COINS
+    limits = _range(node, _share if unit is SizeUnit.SHARE else positive, report, key)
+    return None if limits is None else Size(unit=unit, limits=limits)
+
+
+def _is_share(node: Node) -> bool:
+    first = node.items[0] if isinstance(node, Listing) and node.items else node
+    text = getattr(first, "text", "")
+    return text == "all" or text.endswith(("%", "bps"))
+
+
+def _share(text: str) -> Decimal:
+    return Decimal(1) if text == "all" else Decimal(literals.share(text)).scaleb(-6)
+
+
+def _range(
+    node: Node, literal: Callable[[str], Decimal], report: Report, key: str
+) -> Limits | None:
+    if not isinstance(node, Listing):
+        found = read(node, literal, report, key)
+        return None if found.value is None else Limits(least=found.value, most=found.value)
+    if len(node.items) != 2:
+        report.refuse(node, f"`{key}`: a range has two ends, like [0.01, 0.02]")
+        return None
+    least, most = (read(item, literal, report, key).value for item in node.items)
+    if least is None or most is None:
+        return None
+    if least > most:
+        report.refuse(node, f"`{key}`: the range ends before it begins")
+        return None
+    return Limits(least=least, most=most)
+
+
+def measure_named(text: str, policy: Policy) -> Override:
+    """MEASURE[/SCENARIO][/INSTANCE]; raises LiteralError for one that is not there."""
+    name, *rest = text.split("/")
+    measure = MEASURES.get(name)
+    if measure is None:
+        raise LiteralError(f"`{name}`: unknown measure, {did_you_mean(name, MEASURES)}")
+    scenario = None
+    if measure.needs_scenario:
+        scenario = rest.pop(0) if rest else ""
+        if scenario not in policy.scenarios:
+            hint = did_you_mean(scenario, sorted(policy.scenarios))
+            raise LiteralError(f"`{text}`: {name} names a scenario, like {name}/SCENARIO/0; {hint}")
+    return Override(measure=name, scenario=scenario, instance="/".join(rest) if rest else None)
