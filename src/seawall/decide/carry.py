@@ -49,7 +49,7 @@ def carry(
     """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
     seen = view.observation
     live = mode is Mode.LIVE
-    means = _means(policy, memory, seen, live=live)
+    means = means_of(policy, memory, seen, live=live)
     memory = wants.without_unreachable(memory, watched, view, draft, cash=means.cash, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
@@ -91,7 +91,7 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
     return False
 
 
-def _means(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
+def means_of(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
     """What may be used now: positions that may be traded, and cash above floor and in budget."""
     is_stale = seen.seen_at - seen.at > limits.STATE_AGE_MOST
     waiting = {sent.action.subaccount for sent in memory.sent} if live else set()
