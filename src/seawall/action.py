@@ -152,6 +152,7 @@ class Leg:
     side: Side
     quantums: BaseQuantums
     worst_subticks: Subticks
+    expected_quantums: BaseQuantums  # what is expected to fill, at most `quantums`
     expected_quote: QuoteQuantums  # what the fill is expected to exchange
     fee: QuoteQuantums
     cost_vs_oracle: QuoteQuantums  # fee and slippage, > 0 is a loss

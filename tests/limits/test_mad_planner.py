@@ -175,6 +175,7 @@ def mad_proposal(view: View, chance: Random) -> Plan:
             worst = bound(replace(market, oracle_price=price), side)
             legs.append(
                 Leg(
+                    expected_quantums=BaseQuantums(0),
                     subaccount=subaccount.number,
                     ticker=ticker,
                     side=side,

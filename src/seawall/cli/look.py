@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 async def observe(
-    settings: Settings, address: str | None = None, *, markets: Iterable[str] = ()
+    settings: Settings,
+    address: str | None = None,
+    *,
+    markets: Iterable[str] = (),
+    float_address: str | None = None,
 ) -> Observation:
     """The newest state of an address (default: the settings' own) with its children.
 
@@ -39,6 +43,7 @@ async def observe(
             feeds=settings.venue.feeds,
             parent=settings.account.parent,
             markets=frozenset(markets),
+            float_address=float_address,
         )
     )
     try:

@@ -98,6 +98,11 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
     return False
 
 
+def means_of(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
+    """What may be used now: positions that may be traded, and cash above floor and in budget."""
+    return _means(policy, memory, seen, _closed(policy, memory, seen, live=live))
+
+
 def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> dict[Slot, Reason]:
     """Positions that may not be traded in this tick, and why."""
     halted = resuming(memory.halt, seen)

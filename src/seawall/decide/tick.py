@@ -68,7 +68,7 @@ def decide(
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
         )
-    memory, view, watched = _watch(policy, memory, seen, draft, mode=mode, overrides=overrides)
+    memory, view, watched = evaluate(policy, memory, seen, draft, mode=mode, overrides=overrides)
     live = Carried(memory=memory)
     if mode is Mode.LIVE:
         live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
@@ -87,7 +87,7 @@ def _credits(memory: Memory, seen: Seen) -> Credits:
     return Credits(at=at, seen_at=alarm.credit(memory.seen_at, seen.seen_at))
 
 
-def _watch(
+def evaluate(
     policy: Policy,
     memory: Memory,
     seen: Observation,

@@ -328,6 +328,7 @@ def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
                 side=quote.side,
                 quantums=BaseQuantums(quantums),
                 worst_subticks=quote.worst,
+                expected_quantums=done.quantums,
                 expected_quote=done.quote,
                 fee=done.fee,
                 cost_vs_oracle=QuoteQuantums(sign * (at.oracle - done.quote) + done.fee),

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from seawall import margin, units
 from seawall.account import BookLevel, Market, Observation, Side
+from seawall.action import Plan
+from seawall.measures.spec import NoData
 from seawall.measures.view import View
 from seawall.plan import pricing
 from seawall.plan.demand import Slot
@@ -64,9 +66,7 @@ def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
     side = Side.SELL if position.quantums > 0 else Side.BUY
     price = pricing.reference(seen, ticker, view.price_band)
     worst = pricing.bound(market, side, price, slippage)
-    accepted = margin.worst_close_subticks(
-        seen.subaccount(number), ticker, seen.markets, seen.taker_fee_ppm
-    )
+    accepted = _accepted(view, slot)
     if accepted is not None and not pricing.is_within(side, worst, accepted):
         worst = accepted
     book = pricing.fresh_book(seen, ticker)
@@ -83,6 +83,16 @@ def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
         levels=levels,
         fee_ppm=seen.taker_fee_ppm,
         is_seen=book is not None,
+    )
+
+
+def _accepted(view: View, slot: Slot) -> Subticks | None:
+    """The worst price that the chain takes; None where it asks nothing of the price."""
+    seen, now = view.observation, view.risks[slot[0]]
+    if not isinstance(now, NoData) and now.is_initially_collateralized:
+        return None
+    return margin.worst_close_subticks(
+        seen.subaccount(slot[0]), slot[1], seen.markets, seen.taker_fee_ppm
     )
 
 
@@ -119,6 +129,21 @@ def view_like(view: View, observation: Observation) -> View:
         price_band=view.price_band,
         ledger=view.ledger,
     )
+
+
+def carried_out(view: View, made: Plan) -> View:
+    """Every measure's view once a plan has filled as it expects and its cash has landed."""
+    seen, subaccounts = view.observation, []
+    for subaccount in view.observation.subaccounts:
+        after = margin.settle(subaccount, seen.markets)
+        extra = sum(amount for number, amount in made.top_ups if number == subaccount.number)
+        after = replace(after, usdc=QuoteQuantums(after.usdc + extra))
+        for leg in made.legs:
+            if leg.subaccount == subaccount.number:
+                market, signed = seen.markets[leg.ticker], leg.side.sign * leg.expected_quantums
+                after = margin.with_fill(after, market, signed, leg.expected_quote, leg.fee)
+        subaccounts.append(after)
+    return view_like(view, replace(seen, subaccounts=tuple(subaccounts)))
 
 
 def closed_at_oracle(seen: Observation, slots: Sequence[Slot]) -> Observation:

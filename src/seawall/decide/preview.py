@@ -1,0 +1,143 @@
+"""What would be done now, or if prices moved: one tick on paper without waiting for any `for`.
+
+A level whose trigger is met fires at once here. Profit and loss start at the state that was seen,
+so without a move there is none, and with one it is the move's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from seawall import action
+from seawall.account import Book, BookLevel, Market, Observation
+from seawall.action import Plan, Refusal
+from seawall.decide import wants
+from seawall.decide.carry import carry, means_of
+from seawall.decide.draft import Draft
+from seawall.decide.memory import Memory, Numbered
+from seawall.decide.tick import decide, evaluate
+from seawall.decide.watch import watch
+from seawall.measures.spec import NoData, Value
+from seawall.measures.view import View
+from seawall.plan import naive
+from seawall.plan.naive import Alternative
+from seawall.plan.trial import carried_out
+from seawall.policy import Level, Mode, Policy, Rule
+from seawall.units import PPM_ONE, Millis, Ppm, Subticks
+
+Moves = Mapping[str, Ppm]  # by ticker; the price keeps 1 + move of itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One instance of one rule before and after the plan; `level` is what it would fire."""
+
+    key: str
+    rule: Rule
+    level: Level | None
+    acts: bool  # an intervention of its own is behind the plan
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What would be done and what it would change; `plan` is None where nothing is wanted."""
+
+    seen: Observation  # prices moved
+    plan: Plan | None
+    actions: tuple[Numbered, ...]  # that the last gate lets pass
+    refused: tuple[Refusal, ...]  # by the last gate, and targets that nothing reaches
+    changes: tuple[Change, ...]
+    alternatives: tuple[Alternative, ...]  # the plan first
+
+
+def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
+    """One tick on paper at the moved prices; the account is the one that was seen."""
+    memory, _ = decide(replace(policy, rules=()), Memory(), seen)
+    policy, moved, draft = _at_once(policy), _in_time(with_moves(seen, moves)), Draft()
+    memory, view, watched = evaluate(policy, memory, moved, draft, mode=Mode.DRY_RUN, overrides={})
+    means = means_of(policy, memory, moved, live=False)
+    carried = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=Mode.DRY_RUN)
+    made = carried.plan
+    demands = wants.demands(carried.memory, watched, view, Mode.DRY_RUN, Mode.DRY_RUN)
+    others: tuple[Alternative, ...] = ()
+    if made is not None:
+        others = naive.alternatives(view, demands, means, made)
+    return Preview(
+        seen=moved,
+        plan=made,
+        actions=carried.numbered,
+        refused=(*draft.refusals, *carried.refusals),
+        changes=_changes(
+            policy, memory, draft, view, view if made is None else carried_out(view, made)
+        ),
+        alternatives=(naive.this_plan(made), *others) if made is not None and others else (),
+    )
+
+
+def _at_once(policy: Policy) -> Policy:
+    """The policy with nothing to wait for."""
+    rules = tuple(
+        replace(rule, levels=tuple(replace(level, hold=Millis(0)) for level in rule.levels))
+        for rule in policy.rules
+    )
+    return replace(policy, rules=rules)
+
+
+def _in_time(seen: Observation) -> Observation:
+    """The observation where an order may still be sent: the next window is at most 2 blocks off."""
+    height = seen.height
+    while not action.may_send(height):
+        height += 1
+    return replace(seen, height=height)
+
+
+def _changes(
+    policy: Policy, memory: Memory, draft: Draft, before: View, after: View
+) -> tuple[Change, ...]:
+    acting = {started.name.rsplit("/", 1)[0] for started in draft.started}
+    then = {one.key: one.value for one in watch(policy, memory, after, Draft())}
+    levels = {reading.key: reading.level for reading in draft.readings}
+    gone = NoData(reason="nothing of it is left")
+    return tuple(
+        Change(
+            key=one.key,
+            rule=one.rule,
+            level=next((each for each in one.rule.levels if each.name == levels[one.key]), None),
+            acts=one.key in acting,
+            before=one.value,
+            after=then.get(one.key, gone),
+        )
+        for one in watch(policy, memory, before, Draft())
+    )
+
+
+def with_moves(seen: Observation, moves: Moves) -> Observation:
+    """The observation with oracle prices moved and books moved along, levels kept on the tick."""
+    markets, books = dict(seen.markets), dict(seen.advice.books)
+    for ticker, move in moves.items():
+        market = markets[ticker]
+        price = market.oracle_price * (PPM_ONE + move) // PPM_ONE
+        markets[ticker] = replace(market, oracle_price=max(1, price))
+        if ticker in books:
+            books[ticker] = _moved(books[ticker], market, move)
+    return replace(seen, markets=markets, advice=replace(seen.advice, books=books))
+
+
+def _moved(book: Book, market: Market, move: int) -> Book:
+    return replace(
+        book, bids=_levels(book.bids, market, move), asks=_levels(book.asks, market, move)
+    )
+
+
+def _levels(levels: Sequence[BookLevel], market: Market, move: int) -> tuple[BookLevel, ...]:
+    tick = market.subticks_per_tick
+    return tuple(
+        replace(
+            one,
+            subticks=Subticks(max(1, one.subticks * (PPM_ONE + move) // PPM_ONE // tick) * tick),
+        )
+        for one in levels
+    )

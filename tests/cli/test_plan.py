@@ -1,0 +1,118 @@
+"""`seawall plan`: one screen, one JSON object, what it refuses, and a look over the wires."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seawall.account import Observation
+from seawall.cli.plan import app, as_object, moves_of
+from seawall.cli.sheet import sheet
+from seawall.decide.preview import preview
+from seawall.errors import OperatorError
+from seawall.rulefile import load
+from seawall.units import Ppm
+from tests.rulefile.texts import DEMO, SHIPPED
+from tests.see import MARKETS, SOL, see
+from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
+from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode, serving
+
+GOLDEN = Path(__file__).with_name("plan-five-positions.txt")
+POLICY = load(SHIPPED).policy
+ALTS = {
+    name: replace(SOL, ticker=name, perpetual_id=20 + at, clob_pair_id=20 + at)
+    for at, name in enumerate(("LINK-USD", "AVAX-USD"))
+}
+
+
+def five_positions() -> Observation:
+    held = {
+        "BTC-USD": ("0.3", 100_000),
+        "ETH-USD": ("-3", 4_000),
+        "SOL-USD": ("60", 200),
+        "LINK-USD": ("30", 200),
+        "AVAX-USD": ("-20", 200),
+    }
+    return see(equity=12_000, positions=held, markets={**MARKETS, **ALTS}, float=6_000)
+
+
+def test_five_positions_fit_one_screen() -> None:
+    shown = preview(POLICY, five_positions(), {})
+
+    lines = sheet(shown, "five positions, now")
+
+    assert "\n".join(lines) + "\n" == GOLDEN.read_text()
+    assert len(lines) <= 24
+    assert max(len(line) for line in lines) <= 100
+
+
+def test_json_has_every_measure_and_decimals_as_strings() -> None:
+    moves = moves_of("BTC-USD -8%, ETH-USD -10%")
+    shown = preview(POLICY, five_positions(), moves)
+
+    said = json.loads(json.dumps(as_object(shown, moves)))
+
+    assert said["if"] == {"BTC-USD": "-0.080000", "ETH-USD": "-0.100000"}
+    assert len(said["measures"]) == len(shown.changes) > 12
+    assert {one["name"] for one in said["alternatives"]} == {
+        "this plan",
+        "greedy",
+        "close largest",
+        "pro rata",
+    }
+    order = next(one for one in said["orders"] if one["market"] == "BTC-USD")
+    assert (order["side"], order["size"], order["expected_fill"]) == (
+        "SELL",
+        order["expected_fill"],
+        order["size"],
+    )
+    assert float(order["worst_price"]) < 92_000
+    assert any(name.startswith("market-cap/BTC-USD/act#") for name in order["asked_by"])
+
+
+def test_moves_are_read_as_a_rule_file_reads_ratios() -> None:
+    assert moves_of("BTC-USD -8%, ETH-USD +150bps") == {"BTC-USD": -80_000, "ETH-USD": 15_000}
+    assert moves_of("") == {}
+
+
+@pytest.mark.parametrize("text", ["BTC-USD", "BTC-USD -8", "BTC-USD -100%", "-8% BTC-USD"])
+def test_what_is_no_move_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(OperatorError, match=r'write "BTC-USD -8%, ETH-USD -10%"'):
+        moves_of(text)
+
+
+def test_nothing_to_do_is_said() -> None:
+    calm = see(equity=30_000, positions={"BTC-USD": ("0.1", 100_000)})
+
+    lines = sheet(preview(load(DEMO).policy, calm, {"BTC-USD": Ppm(-1_000)}), "calm")
+
+    assert lines[1] == "nothing to do: no acting level is beyond its trigger"
+    assert any(line.startswith("leverage/0") for line in lines)
+
+
+async def test_the_verb_looks_at_an_address_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, indexer = FakeNode(), FakeIndexer()
+    indexer.answers["/orderbooks/perpetualMarket/BTC-USD"] = {
+        "bids": [{"price": "99990", "size": "5"}],
+        "asks": [{"price": "100010", "size": "5"}],
+    }
+    async with serving(node), indexing(indexer):
+        monkeypatch.setenv("SEAWALL_VENUE__CHAIN_ID", CHAIN_ID)
+        monkeypatch.setenv("SEAWALL_VENUE__NODES", node.url)
+        monkeypatch.setenv("SEAWALL_VENUE__INDEXERS", indexer.url)
+        monkeypatch.setenv("SEAWALL_ACCOUNT__ADDRESS", OWNER)
+        monkeypatch.chdir(tmp_path)
+        asked = [OWNER, "--rules", str(SHIPPED), "--if", "BTC-USD -8%", "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, asked)
+
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["owner"] == OWNER
+    assert any("/orderbooks/perpetualMarket/BTC-USD" in one for one in indexer.requests)

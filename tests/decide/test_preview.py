@@ -1,0 +1,94 @@
+"""One tick on paper: nothing to wait for, prices moved with their books, and what others do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from seawall.action import WINDOW_BLOCKS, RefusalCode
+from seawall.decide.preview import preview, with_moves
+from seawall.plan.pricing import fresh_book, mid_in_band
+from seawall.policy import Policy
+from seawall.rulefile import parse
+from seawall.units import Ppm
+from tests.see import HEIGHT, PRICE_BAND, see
+
+HEAD = """
+rules:
+  - id: leverage
+    why: "Borrow less."
+    measure: leverage
+    trigger: "> 4x"
+    target: "<= 3x"
+    for: 10m
+    do: [notify, {reduce: {until: target, max_slippage: 150bps}}]
+  - id: drawdown
+    why: "A bad day."
+    measure: drawdown
+    trigger: ">= 30%"
+    clear: "< 25%"
+    do: [notify, {reduce: {amount: 50%, max_slippage: 150bps}}]
+"""
+HELD = {"BTC-USD": ("0.5", 100_000), "SOL-USD": ("50", 200)}
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return parse(HEAD + "budgets: {per_hour: {notional: 2000%, orders: 99}}\n").policy
+
+
+def test_a_level_that_would_still_wait_is_shown_at_once(policy: Policy) -> None:
+    shown = preview(policy, see(equity=14_000, positions=HELD), {})
+
+    leverage = next(one for one in shown.changes if one.key == "leverage/0")
+    assert leverage.acts
+    assert isinstance(leverage.before, Decimal)
+    assert isinstance(leverage.after, Decimal)
+    assert leverage.before > 4
+    assert leverage.after <= 3
+    assert shown.plan is not None
+    assert len(shown.actions) == len(shown.plan.legs)
+
+
+def test_a_move_is_a_loss_from_the_state_that_was_seen(policy: Policy) -> None:
+    seen = see(equity=14_000, positions=HELD)
+
+    still = preview(policy, seen, {"BTC-USD": Ppm(-80_000)})
+    fallen = preview(policy, seen, {"BTC-USD": Ppm(-84_000)})
+
+    assert [one.acts for one in still.changes if one.key == "drawdown"] == [False]  # 28.6%
+    assert [one.acts for one in fallen.changes if one.key == "drawdown"] == [True]  # exactly 30%
+    assert fallen.plan is not None
+    assert any(name.startswith("drawdown/") for name in fallen.plan.legs[0].asked_by)
+
+
+def test_books_move_with_their_oracle_and_stay_fresh() -> None:
+    seen = see(equity=14_000, positions=HELD)
+
+    moved = with_moves(seen, {"BTC-USD": Ppm(-100_000)})
+
+    assert moved.markets["BTC-USD"].oracle_dollars == 90_000
+    assert fresh_book(moved, "BTC-USD") is not None
+    mid = mid_in_band(moved, "BTC-USD", PRICE_BAND)
+    assert mid is not None
+    assert moved.markets["BTC-USD"].dollars(int(mid)) == pytest.approx(90_000, abs=2)
+    assert moved.markets["SOL-USD"] == seen.markets["SOL-USD"]
+
+
+@pytest.mark.parametrize("height", range(HEIGHT, HEIGHT + WINDOW_BLOCKS))
+def test_no_order_is_refused_for_the_moment_of_the_look(policy: Policy, height: int) -> None:
+    shown = preview(policy, see(equity=14_000, positions=HELD, height=height), {})
+
+    assert RefusalCode.WINDOW_CLOSING not in {one.code for one in shown.refused}
+
+
+def test_the_plan_is_no_dearer_than_what_people_do_by_hand(policy: Policy) -> None:
+    shown = preview(policy, see(equity=14_000, positions=HELD), {})
+
+    ours, *others = shown.alternatives
+    assert [one.name for one in others] == ["greedy", "close largest", "pro rata"]
+    assert ours.reached == ours.wanted == 1
+    for other in others:
+        assert other.reached == 1
+        assert ours.cost <= other.cost
