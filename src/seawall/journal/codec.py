@@ -1,8 +1,8 @@
 """Our values as JSON and back, exact: Decimals as strings, integers of any size, unions by `kind`.
 
 pydantic reads and writes. Three things it does not do: a mapping that works its values out when
-asked is made a dict first, keys that are tuples are written as JSON arrays ({"[0,\\"BTC-USD\\"]": 5}),
-and an infinite Decimal is read back: a usage without equity is one, on the worst of days.
+asked is made a dict first; keys that are tuples are written as JSON arrays: {"[0,\\"BTC-USD\\"]": 5};
+an infinite Decimal is read back: a usage without equity is one, on the worst of days.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _codec(shape: TypeForm[T]) -> tuple[SchemaValidator, SchemaSerializer]:
 
 
 def _as_we_write(schema: object) -> object:
-    """The schema with infinite Decimals, and every mapping's keys that are tuples as JSON arrays."""
+    """The schema with infinite Decimals, and mappings by tuples with their keys as JSON arrays."""
     if isinstance(schema, Mapping):
         parts = {name: _as_we_write(part) for name, part in schema.items()}
         if parts.get("type") == "decimal":
