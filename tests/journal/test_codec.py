@@ -142,5 +142,12 @@ def test_text_that_is_no_such_value_is_refused(text: str) -> None:
 def test_a_number_that_is_none_is_refused() -> None:
     text = to_json(EVERYTHING).replace('"1E+2"', '"NaN"')
 
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="NaN is no number"):
         from_json(Everything, text)
+
+
+@pytest.mark.parametrize("value", [Decimal("Infinity"), Decimal("-Infinity")])
+def test_a_usage_without_equity_is_read_back(value: Decimal) -> None:
+    infinite = replace(EVERYTHING, exact=value, value=value)
+
+    assert from_json(Everything, to_json(infinite)) == infinite

@@ -1,7 +1,8 @@
 """Our values as JSON and back, exact: Decimals as strings, integers of any size, unions by `kind`.
 
-pydantic reads and writes. Two things it does not do: a mapping that works its values out when asked
-is made a dict first, and keys that are tuples are written as JSON arrays: {"[0,\\"BTC-USD\\"]": 5}.
+pydantic reads and writes. Three things it does not do: a mapping that works its values out when
+asked is made a dict first; keys that are tuples are written as JSON arrays: {"[0,\\"BTC-USD\\"]": 5};
+an infinite Decimal is read back: a usage without equity is one, on the worst of days.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import SerializerFunctionWrapHandler, TypeAdapter
@@ -41,15 +43,18 @@ _codecs: dict[object, tuple[SchemaValidator, SchemaSerializer]] = {}  # building
 def _codec(shape: TypeForm[T]) -> tuple[SchemaValidator, SchemaSerializer]:
     found = _codecs.get(shape)
     if found is None:
-        schema = cast(CoreSchema, _with_tuple_keys(TypeAdapter(shape).core_schema))
+        schema = cast(CoreSchema, _as_we_write(TypeAdapter(shape).core_schema))
         found = _codecs[shape] = SchemaValidator(schema), SchemaSerializer(schema)
     return found
 
 
-def _with_tuple_keys(schema: object) -> object:
-    """The schema with every mapping by tuples reading and writing its keys as JSON arrays."""
+def _as_we_write(schema: object) -> object:
+    """The schema with infinite Decimals, and mappings by tuples with their keys as JSON arrays."""
     if isinstance(schema, Mapping):
-        parts = {name: _with_tuple_keys(part) for name, part in schema.items()}
+        parts = {name: _as_we_write(part) for name, part in schema.items()}
+        if parts.get("type") == "decimal":
+            numbers = cast(CoreSchema, parts | {"allow_inf_nan": True})
+            return core_schema.no_info_after_validator_function(_a_number, numbers)
         if parts.get("type") != "dict":
             return parts
         keys = parts.get("keys_schema")
@@ -62,8 +67,15 @@ def _with_tuple_keys(schema: object) -> object:
             )
         return parts
     if isinstance(schema, list | tuple):
-        return type(schema)(_with_tuple_keys(part) for part in schema)
+        return type(schema)(_as_we_write(part) for part in schema)
     return schema
+
+
+def _a_number(value: Decimal) -> Decimal:
+    """An infinite Decimal is a number; NaN is none."""
+    if value.is_nan():
+        raise ValueError("NaN is no number")
+    return value
 
 
 def _whole(mapping: Mapping[object, object], go_on: SerializerFunctionWrapHandler) -> object:

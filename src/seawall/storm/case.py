@@ -1,0 +1,149 @@
+"""One bad day as a value: account, rules, prices, faults, guards and trader, drawn from chance."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from decimal import Decimal
+
+from seawall.policy import Policy
+from seawall.simulator.exchange import ReduceOnly
+from seawall.simulator.faults.schedule import Faults, random_faults
+from seawall.simulator.markets import TICKERS
+from seawall.simulator.prices import Line, Path, Point
+from seawall.simulator.wallets import Gate
+from seawall.storm.rulebook import rules_for
+from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, QuoteQuantums
+
+CHAOS_BLOCKS = 420  # prices move, faults begin, guards die and the trader trades within these
+CALM_BLOCKS = 180  # then everything rests, and the guard has this long to finish
+FAULTS_WITHIN = 360
+ROOM = Millis(40 * HOUR)  # time on the path for halts of hours
+EPOCH = Millis(1_700_000_000_000 // DAY * DAY)
+PRICES = {"BTC-USD": 60_000.0, "ETH-USD": 3_000.0, "SOL-USD": 150.0}
+FLOAT = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
+OWNER = "guarded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The guard dies `steps` steps of its work after `block`, and is away for some blocks.
+
+    Steps are reads, journal rows and sends; with zero it dies between two ticks.
+    """
+
+    block: int
+    steps: int
+    away: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardCase:
+    """One guard: how late it sees, how often it looks, when it dies, when its disk is full."""
+
+    delay: Millis
+    lag: int  # blocks that its node is behind
+    every: int  # blocks between its looks
+    restarts: tuple[Restart, ...]
+    disk_full: range  # blocks in which its journal takes no row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Everything about one bad day; the same case is the same day."""
+
+    seed: int
+    path: Path
+    equity: Decimal
+    parts: tuple[tuple[str, Decimal], ...]  # signed dollars per market
+    float_dollars: Decimal
+    gas_fee: QuoteQuantums
+    rules: str
+    policy: Policy
+    faults: Faults
+    reduce_only: ReduceOnly
+    gate: Gate
+    guards: tuple[GuardCase, ...]
+    trades: float  # chance that the trader does something in a block
+    trader_seed: int
+
+
+def case_of(seed: int) -> Case:
+    """The case of a seed."""
+    return draw(random.Random(f"storm|{seed}"), seed)
+
+
+def draw(chance: random.Random, seed: int) -> Case:
+    """A case from a source of chance; `seed` is only its name."""
+    tickers = TICKERS[: chance.choice((1, 2, 3, 3))]
+    equity = Decimal(chance.choice((3_000, 30_000, 300_000)))
+    leverage = Decimal(chance.choice((1, 3, 5, 8, 12)))
+    side = chance.choice((-1, 1))
+    parts = tuple(
+        (ticker, side * _odd(chance) * equity * leverage / len(tickers)) for ticker in tickers
+    )
+    hands_off = chance.choice(tickers) if chance.random() < 0.05 else ""
+    text, policy = rules_for(
+        chance, equity=equity, leverage=leverage, address=FLOAT, hands_off=hands_off
+    )
+    honoured = chance.random() < 0.85
+    return Case(
+        seed=seed,
+        path=_path(chance, tickers, side),
+        equity=equity,
+        parts=parts,
+        float_dollars=equity * chance.choice((0, 1, 2)) / 4 + 60,
+        gas_fee=QuoteQuantums(chance.choice((0, 12_500))),
+        rules=text,
+        policy=policy,
+        faults=random_faults(chance.getrandbits(32), FAULTS_WITHIN, tickers=tickers),
+        reduce_only=ReduceOnly.HONOURED if honoured else ReduceOnly.IGNORED,
+        gate=chance.choice(tuple(Gate)),
+        guards=tuple(_guard(chance) for _ in range(chance.choice((1, 1, 2)))),
+        trades=chance.choice((0.0, 0.0, 0.01, 0.05)),
+        trader_seed=chance.getrandbits(32),
+    )
+
+
+def _odd(chance: random.Random) -> int:
+    """Mostly one side, sometimes a hedge."""
+    return -1 if chance.random() < 0.15 else 1
+
+
+def _path(chance: random.Random, tickers: tuple[str, ...], side: int) -> Path:
+    """Legs of prices within the chaos, against the book more often than not, then rest."""
+    start = EPOCH + chance.choice((9 * HOUR, 10 * HOUR - 3 * MINUTE, DAY - 4 * MINUTE))
+    moves = []
+    at = start
+    while at < start + CHAOS_BLOCKS * SECOND - 30 * SECOND:
+        at += chance.randint(5, 90) * SECOND
+        size = chance.choice((0.0, 0.002, 0.01, 0.03, 0.06))
+        moves.append((Millis(at), -side * size * chance.choice((1, 1, 1, -1))))
+    lines = {}
+    for ticker in tickers:
+        price = PRICES[ticker]
+        points = [Point(Millis(start), price)]
+        for at, move in moves:
+            price *= 1 + move * chance.choice((0.5, 1.0, 1.3))
+            points.append(Point(at, price))
+        lines[ticker] = Line(points)
+    return Path(lines, start=Millis(start), end=Millis(start + ROOM), name="storm")
+
+
+def _guard(chance: random.Random) -> GuardCase:
+    first = chance.randint(1, CHAOS_BLOCKS)
+    full = chance.randint(1, 60) if chance.random() < 0.1 else 0
+    return GuardCase(
+        delay=Millis(chance.choice((0, 300, 2_000))),
+        lag=chance.choice((0, 0, 0, 1, 2)),
+        every=chance.choice((1, 1, 2, 3)),
+        restarts=tuple(
+            Restart(
+                block=chance.randint(1, CHAOS_BLOCKS - 60),
+                steps=chance.randint(0, 12),
+                away=chance.choice((0, 1, 5, 40)),
+            )
+            for _ in range(chance.choice((0, 0, 1, 3)))
+        ),
+        disk_full=range(first, min(first + full, CHAOS_BLOCKS)),
+    )

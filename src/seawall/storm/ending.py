@@ -1,0 +1,79 @@
+"""Once the faults have stopped: has the guard finished, or has it told a person why not?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seawall.agent import Agent, Kind
+from seawall.decide.memory import Alarm, Memory, Numbered
+from seawall.intervention import End, has_work, runs_once
+from seawall.journal.codec import from_json
+from seawall.journal.store import Journal
+from seawall.measures.spec import Value
+from seawall.policy import Level, Rule
+from seawall.simulator.chain import Chain
+from seawall.storm.case import OWNER, Case
+
+Ends = dict[str, End]  # RULE[/INSTANCE]/LEVEL -> how its last intervention ended
+Values = dict[str, Value]  # RULE[/INSTANCE] -> its last reading
+
+
+def unfinished(
+    agent: Agent | None, chain: Chain, case: Case, ends: Ends, values: Values
+) -> Iterator[str]:
+    """Levels that still act for nothing, with nobody told."""
+    if agent is None:
+        yield "it never came back"
+        return
+    if not any(account.held for account in chain.committed.subaccounts_of(OWNER)):
+        return
+    memory = agent.memory
+    rules = {rule.id: rule for rule in case.policy.rules}
+    for key, held in memory.alarms.items():
+        found = _acting(rules[held.rule], held)
+        if found is None:
+            continue
+        level, phase = found
+        name = f"{key}/{level.name}"
+        if _is_done(level, name, ends, values.get(key)) or _is_told(memory, key, name):
+            continue
+        running = [each.name for each in memory.running if each.key == key]
+        yield f"{name} is {phase} at {values.get(key)}, runs {running}, pages {list(memory.pages)}"
+
+
+def _acting(rule: Rule, held: Alarm) -> tuple[Level, str] | None:
+    """The highest level that moves cash or size and is not clear, with its phase."""
+    for level, state in zip(reversed(rule.levels), reversed(held.levels), strict=True):
+        if has_work(level) and state.phase.value != "clear":
+            return level, state.phase.value
+    return None
+
+
+def _is_done(level: Level, name: str, ends: Ends, value: Value | None) -> bool:
+    """Whether its last intervention reached its goal, and the trigger asks for no other."""
+    if ends.get(name) is not End.REACHED:
+        return False
+    if runs_once(level):
+        return True
+    return not hasattr(value, "reason") and value is not None and not level.trigger.holds(value)
+
+
+def _is_told(memory: Memory, key: str, name: str) -> bool:
+    """Whether a page stands about the level, its intervention, or what blinds or stops the guard."""
+    about = (name, f"{key}/", "state/", "limits/", "ledger/", "interlock/")
+    return any(page.startswith(about) for page in memory.pages)
+
+
+def unresolved(journal: Journal) -> Iterator[str]:
+    """Actions that were written down to be sent and whose end nobody wrote down."""
+    sending = {}
+    for row in journal.rows(Kind.SENDING):
+        assert row.body is not None
+        sending[from_json(Numbered, row.body).id] = row.seq
+    for row in journal.rows(Kind.OUTCOME):
+        assert row.body is not None
+        for name in [name for name in sending if f'"action_id":"{name}"' in row.body]:
+            if row.seq > sending[name]:
+                del sending[name]
+    for name, sequence in sending.items():
+        yield f"action {name} of row {sequence} has no outcome"

@@ -1,0 +1,251 @@
+"""One bad day, played: chain, trader, guards that die and come back, and who judges them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TypeVar
+
+from seawall.agent import Agent, Kind, TickRow
+from seawall.decide.memory import Decision
+from seawall.errors import JournalUnwritable
+from seawall.intervention import End
+from seawall.journal.codec import from_json
+from seawall.measures.spec import Value
+from seawall.policy import Mode
+from seawall.simulator.chain import ChainSettings
+from seawall.simulator.faults.local import FaultyVenue
+from seawall.simulator.faults.play import FaultyPlayer
+from seawall.simulator.messages import SubaccountId
+from seawall.simulator.play import AWAKE, NEVER
+from seawall.simulator.setup import chain_on, fund, fund_wallet, open_book
+from seawall.storm.case import CALM_BLOCKS, CHAOS_BLOCKS, FLOAT, OWNER, Case, GuardCase
+from seawall.storm.ending import unfinished, unresolved
+from seawall.storm.fuse import Crashed, Fuse, FusedJournal
+from seawall.storm.lookout import Lookout
+from seawall.storm.model import Model
+from seawall.storm.referee import Broken, Referee
+from seawall.storm.trader import Trader
+from seawall.units import HOUR, Millis
+
+BLOCKS_MOST = 1_500  # faults that wait for a send may begin late, but not for ever
+AccountMade = Callable[..., Agent]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a day ended; `broken` are the invariants that did not hold."""
+
+    seed: int
+    broken: tuple[Broken, ...]
+    faults: Counter[str]
+    blocks: int
+    ticks: int
+    sent: int
+    hours: float
+    deaths: tuple[str, ...]  # points at which a guard died
+
+
+def at_once(work: Coroutine[object, object, T]) -> T:
+    """The result of a coroutine that never waits: no event loop for each of many ticks."""
+    try:
+        work.send(None)
+    except StopIteration as stopped:
+        value: T = stopped.value
+        return value
+    raise AssertionError("it waited")
+
+
+class Guard:
+    """One guard of a case: its journal outlives it."""
+
+    def __init__(
+        self,
+        name: str,
+        case: Case,
+        own: GuardCase,
+        player: FaultyPlayer,
+        referee: Referee,
+        make: type[Agent],
+    ) -> None:
+        self.name = name
+        self.own = own
+        self._case = case
+        self._player = player
+        self._referee = referee
+        self._make = make
+        self.fuse = Fuse()
+        self.journal = FusedJournal.open(":memory:", clock=lambda: player.clock)
+        self.journal.fuse = self.fuse
+        self.model = Model(case.policy)
+        self.deaths: list[str] = []
+        self.ends: dict[str, End] = {}
+        self.values: dict[str, Value] = {}
+        self.ticks = 0
+        self._restarts = sorted(own.restarts, key=lambda one: one.block, reverse=True)
+        self._away = 0
+        self._back_at = 0
+        self._looked = -own.every
+        self._venue = FaultyVenue(
+            player, OWNER, float_address=FLOAT, delay=own.delay, gas_fee=case.gas_fee
+        )
+        self.agent: Agent | None = None
+
+    @property
+    def idle_until(self) -> Millis:
+        """The moment before which it has nothing to do; AWAKE while it dies or is away."""
+        if self.agent is None or self._restarts or self.fuse.is_lit or self.own.lag:
+            return AWAKE
+        until = self.agent.idle_until()
+        return NEVER if until is None else until
+
+    def look(self, block: int) -> Decision | None:
+        """One tick, if it is alive and due; what kills it is part of the day."""
+        self.journal.is_full = block in self.own.disk_full
+        if self._restarts and block >= self._restarts[-1].block:
+            restart = self._restarts.pop()
+            self._away = restart.away
+            self.fuse.light(restart.steps)
+            if restart.steps == 0:
+                self._die(block, "between ticks")
+        if self.agent is None and not self._start(block):
+            return None
+        if block - self._looked < self.own.every:
+            return None
+        self._looked = block
+        assert self.agent is not None
+        self.ticks += 1
+        try:
+            decision = at_once(self.agent.tick())
+        except Crashed:
+            self._die(block, self.fuse.point)
+            return None
+        self._judge(decision)
+        return decision
+
+    def _judge(self, decision: Decision) -> None:
+        assert self.agent is not None
+        lookout = self.agent.venue
+        assert isinstance(lookout, Lookout)
+        seen = lookout.seen
+        assert seen is not None
+        self._referee.ticked(self.name, decision, seen)
+        if self.agent.memory.tick != decision.tick:
+            return  # it could not be recorded, so it did not happen
+        self._note_ends(decision)
+        for words in self.model.follow(decision, seen, self.agent.memory):
+            self._referee.complain("alarm", f"{self.name}: {words}")
+
+    def _note_ends(self, decision: Decision) -> None:
+        self.values.update({one.key: one.value for one in decision.readings})
+        for each in decision.ended:
+            self.ends[each.name.rpartition("#")[0]] = each.end
+
+    def _start(self, block: int) -> bool:
+        """Come back, where it is time and the journal takes a row."""
+        if block < self._back_at:
+            return False
+        self.journal.verify()
+        lookout = Lookout(
+            self._venue,
+            self.fuse,
+            lag=self.own.lag,
+            sends=lambda action, seen: self._referee.sends(self.name, self.journal, action, seen),
+        )
+        try:
+            self.agent = self._make.resume(
+                lookout,
+                self.journal,
+                self._case.policy,
+                digest="drawn",
+                mode=Mode.LIVE,
+                owner=OWNER,
+            )
+        except JournalUnwritable:
+            return False
+        except Crashed:
+            self._die(block, self.fuse.point)
+            return False
+        self._referee.started(self.name)
+        last = self.journal.last(Kind.TICK)
+        row = None if last is None or last.body is None else from_json(TickRow, last.body)
+        if row is not None:
+            self._note_ends(row.decision)
+        for words in self.model.restart(row):
+            self._referee.complain("alarm", f"{self.name} restarted: {words}")
+        return True
+
+    def _die(self, block: int, point: str) -> None:
+        self.deaths.append(point)
+        self._referee.died(self.name, point)
+        self.agent = None
+        self.fuse.put_out()
+        self._back_at = block + self._away
+
+
+def play(
+    case: Case, *, make: type[Agent] = Agent, told: Callable[[str], None] | None = None
+) -> Result:
+    """Play a case to its end and judge it; `told` hears what happens, line by line."""
+    player = stage(case)
+    chain = player.chain
+    referee = Referee(chain, case, told)
+    victim = SubaccountId(owner=OWNER, number=0)
+    trader = Trader(chain, victim, case.trader_seed, case.trades)
+    guards = [
+        Guard(f"guard {number}", case, own, player, referee, make)
+        for number, own in enumerate(case.guards, start=1)
+    ]
+    faults: Counter[str] = Counter()
+    calm_since = CHAOS_BLOCKS
+    step = 0
+    started = player.clock
+    idle = AWAKE
+    while step < BLOCKS_MOST:
+        step += 1
+        block = player.step(idle)
+        if block is None:
+            break
+        for kind, fault in player.trouble.in_force.items():
+            if player.trouble.begins(fault) and not player.is_halted:
+                faults[kind.value] += 1
+        referee.saw(block)
+        if player.trouble.block <= CHAOS_BLOCKS and not player.is_halted:
+            trader.act()
+        for guard in guards:
+            guard.look(player.trouble.block)
+        if not player.trouble.is_calm or player.is_halted:
+            calm_since = max(calm_since, player.trouble.block)
+        if player.trouble.block >= calm_since + CALM_BLOCKS:
+            break
+        idle = min(guard.idle_until for guard in guards)
+    for guard in guards:
+        guard.journal.verify()
+        for words in unfinished(guard.agent, chain, case, guard.ends, guard.values):
+            referee.complain("unfinished", f"{guard.name}: {words}")
+        for words in unresolved(guard.journal):
+            referee.complain("unresolved", f"{guard.name}: {words}")
+    return Result(
+        seed=case.seed,
+        broken=tuple(referee.broken),
+        faults=faults,
+        blocks=player.blocks,
+        ticks=sum(guard.ticks for guard in guards),
+        sent=referee.sent,
+        hours=(player.clock - started) / HOUR,
+        deaths=tuple(point for guard in guards for point in guard.deaths),
+    )
+
+
+def stage(case: Case) -> FaultyPlayer:
+    """The chain of a case before its first block: an account with a book, and a float wallet."""
+    chain = chain_on(
+        case.path, ChainSettings(reduce_only=case.reduce_only, gate=case.gate, first_height=1_000)
+    )
+    fund(chain, OWNER, 0, case.equity)
+    fund_wallet(chain, FLOAT, case.float_dollars)
+    open_book(chain, OWNER, 0, dict(case.parts))
+    victim = SubaccountId(owner=OWNER, number=0)
+    return FaultyPlayer(chain, case.path, case.faults, victim=victim)
