@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from seawall.account import Fill, Side
 from seawall.action import Outcome
-from seawall.units import usd
+from seawall.units import QuoteQuantums, usd
 from tests.decide.guarded import (
     FLOAT,
     Deposit,
@@ -194,3 +195,24 @@ def test_a_crash_after_the_decision_doubles_nothing() -> None:
 
     assert not any(cuts(decision) for decision in world.ticks(20))
     assert world.sizes["BTC-USD"] == Decimal("0.05")
+
+
+def test_what_another_guard_sold_in_the_same_window_before_is_not_ours() -> None:
+    world = guarded(ladder(HALVE), fill=0)
+    world.tick()
+    (sent,) = world.memory.sent
+    theirs = Fill(
+        subaccount=0,
+        ticker="BTC-USD",
+        side=Side.SELL,
+        quantums=sent.action.quantums,
+        subticks=sent.action.subticks,
+        fee=QuoteQuantums(0),
+        height=sent.height,
+        client_id=sent.action.client_id,
+    )
+    world.fills = (theirs,)
+
+    world.ticks(6)
+
+    assert [one.ending.value for one in outcomes(world)] == ["nothing"]
