@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seawall.account import Missing
 from seawall.alarm import Phase
+from seawall.decide.memory import Acknowledge, Rebase
 from seawall.intervention import End
 from seawall.units import DAY, HOUR
 from tests.decide.guarded import Guarded, cuts, guarded, ladder, pages
@@ -296,3 +297,51 @@ def test_a_rule_that_fails_says_so_and_the_others_go_on() -> None:
 
     assert [one.name for one in decision.started] == ["size/act#1"]
     assert world.phases("funding") == [Phase.CLEAR.value]
+
+
+def test_a_page_repeats_every_five_minutes_until_it_is_acknowledged() -> None:
+    loud = '{name: loud, trigger: "> $9_000", do: [page]}'
+    world = guarded(ladder(loud))
+    told = [len(pages(decision)) for decision in world.ticks(302)]
+    assert [second for second, count in enumerate(told) if count] == [0, 300]
+    assert pages(world.decisions[300])[0].text.startswith("Still: size/loud: gross_exposure")
+
+    world.tick(Acknowledge(key="size"))
+
+    assert not any(pages(decision) for decision in world.ticks(400))
+
+
+def test_an_acknowledged_page_is_told_again_when_its_level_fires_anew() -> None:
+    loud = '{name: loud, trigger: "> $9_000", clear: "< $8_000", do: [page]}'
+    world = guarded(ladder(loud))
+    world.tick()
+    world.tick(Acknowledge())
+    world.move("BTC-USD", 70_000)
+    world.tick()
+    assert world.phases() == ["clear"]
+
+    world.move("BTC-USD", 100_000)
+
+    assert len(pages(world.tick())) == 1
+
+
+def test_acknowledging_another_rule_stops_nothing() -> None:
+    loud = '{name: loud, trigger: "> $9_000", do: [page]}'
+    world = guarded(ladder(loud))
+    world.tick()
+    world.tick(Acknowledge(key="siz"))
+
+    assert any(pages(decision) for decision in world.ticks(301))
+
+
+def test_rebase_sets_the_peak_to_now() -> None:
+    loss = '{name: act, trigger: ">= 10%", do: [notify]}'
+    world = guarded(ladder(loss, measure="drawdown"))
+    world.ticks(70)
+    world.move("BTC-USD", 60_000)
+    world.tick()
+    assert world.phases() == ["firing"]
+
+    world.tick(Rebase())
+
+    assert world.last.readings[0].value == 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from seawall.account import KeyReach, MarketStatus
 from seawall.decide.halt import resuming
 from seawall.units import Millis
-from tests.decide.guarded import codes, cuts, guarded, ladder, pages, texts
-from tests.see import BTC, book
+from tests.decide.guarded import FLOAT, codes, cuts, deposits, guarded, ladder, pages, texts
+from tests.see import BTC, MARKETS, book
 
 FLATTEN = (
     '{name: panic, trigger: "> $9_000", latch: manual, '
@@ -144,3 +147,43 @@ def test_a_halt_is_forgotten_once_it_is_over() -> None:
     world.ticks(20)
 
     assert world.memory.halt is None
+
+
+def test_hands_off_a_key_out_of_reach_and_a_closed_market_are_reasons() -> None:
+    hands_off = guarded(ladder(FLATTEN, head="account: {hands_off: {markets: [BTC-USD]}}\n"))
+    assert codes(hands_off.tick()) == ["HANDS_OFF"]
+
+    out_of_reach = guarded(ladder(FLATTEN))
+    out_of_reach.extra = {"key_reach": KeyReach(clob_pairs=frozenset({1}))}
+    assert codes(out_of_reach.tick()) == ["OUTSIDE_KEY_REACH"]
+
+    closed = guarded(ladder(FLATTEN))
+    closed.extra = {"markets": {**MARKETS, "BTC-USD": replace(BTC, status=MarketStatus.PAUSED)}}
+    assert codes(closed.tick()) == ["MARKET_CLOSED"]
+
+
+def test_one_market_that_is_closed_does_not_hold_the_others() -> None:
+    rules = ladder(FLATTEN, head="account: {hands_off: {markets: [BTC-USD]}}\n")
+    world = guarded(rules, sizes={"BTC-USD": "0.1", "ETH-USD": 1})
+
+    decision = world.tick()
+
+    assert set(cuts(decision)) == {"ETH-USD"}
+    assert codes(decision) == ["HANDS_OFF"]
+
+
+def test_a_gate_that_lets_nothing_in_is_a_reason() -> None:
+    feed = (
+        '{name: act, trigger: "< $29_900", target: ">= $29_950", '
+        "do: [page, {top_up: {until: target, max: $3_000}}]}"
+    )
+    rules = ladder(feed, head=FLOAT, measure="free_collateral", scope="{subaccounts: [0]}")
+    world = guarded(rules, float=5_000)
+    world.extra = {"transfers_blocked_until": {0: 1_050}}
+
+    assert codes(world.tick())[0] == "TRANSFERS_BLOCKED"
+    world.extra = {}
+    assert deposits(world.tick())
+
+    without = guarded(rules)
+    assert "FLOAT_SHORT" in codes(without.tick())

@@ -27,6 +27,12 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
         for moment in _moments(rules[held.rule], held, now)
     ]
     moments += [
+        Millis(one.at + policy.interlock.over)
+        for touches in memory.touched.values()
+        for one in touches
+        if one.at + policy.interlock.over > now
+    ]
+    moments += [
         Millis(page.sent_at + REPEAT_AFTER)
         for page in memory.pages.values()
         if not page.is_acknowledged
