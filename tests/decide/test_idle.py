@@ -84,7 +84,7 @@ def test_a_clock_latch_is_woken_at_its_hour() -> None:
     world = guarded(ladder(LATCH, head="budgets: {per_hour: {notional: 1000%}}\n"))
     world.ticks(10)
     assert world.phases() == ["latched"]
-    world.tick(seconds=7_200)  # the interlock has forgotten it
+    world.tick(seconds=3_660)  # the interlock has forgotten it
     world.tick()
 
     until = idle_until(world.policy, world.memory)
