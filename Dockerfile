@@ -15,5 +15,6 @@ RUN pip install --no-cache-dir --no-index --no-deps --no-build-isolation . \
 USER seawall
 ENV SEAWALL_JOURNAL__PATH=/seawall/var/seawall.db
 VOLUME /seawall/var
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["seawall", "health"]
 ENTRYPOINT ["seawall"]
 CMD ["run"]

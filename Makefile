@@ -5,10 +5,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint screenshots lock clean
+.PHONY: help setup demo test lint screenshots dockerfile-check lock clean
 
 help: ## Show what there is.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 setup: ## Build .venv from requirements.lock, once per lock file.
 	@scripts/setup.sh
@@ -27,6 +27,9 @@ lint: setup
 
 screenshots: setup ## Write the demo's first, middle and last screens to docs/.
 	@$(BIN)/seawall demo --screenshots docs
+
+dockerfile-check: setup ## Run the Dockerfile's steps in a plain directory, and what they build.
+	@$(BIN)/python scripts/dockerfile_check.py
 
 lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv).
 	@scripts/lock.sh

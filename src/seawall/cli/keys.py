@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from seawall.settings import Settings
     from seawall.venue.dydx.desk import Desk, Given
 
-app = typer.Typer(no_args_is_help=True, help="Make, permit, prove and revoke keys.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make, permit, prove and revoke the guard's keys.\n\nExample: seawall keys check",
+)
 
 SettingsOption = Annotated[
     Path | None, typer.Option("--settings", help="The settings file.", show_default=False)

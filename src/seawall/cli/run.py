@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seawall.rulefile.load import Loaded
     from seawall.settings import Settings
     from seawall.venue.dydx.connection import Connection, Keys
+    from seawall.venue.dydx.keys import Key
     from seawall.venue.dydx.venue import DydxVenue
 
 app = typer.Typer()
@@ -90,6 +91,8 @@ async def _guard(settings: Settings, starting: Starting) -> None:
     from seawall.venue.dydx.venue import DydxVenue
 
     owner, rules, mode = settings.account.address, starting.rules, starting.mode
+    if mode is Mode.LIVE:
+        await _check_key(settings, starting)
     with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
         loaded = load_or_last(rules, journal, owner, mode)
         for warning in loaded.warnings:
@@ -128,36 +131,39 @@ async def _guard(settings: Settings, starting: Starting) -> None:
 async def _admit(
     venue: DydxVenue, journal: Journal, loaded: Loaded, starting: Starting, owner: str
 ) -> None:
-    """Let a key that can only trade and a rule set that is armed act live; raises for others."""
+    """Let a rule set that is armed act live; raises NotArmed for others."""
     from seawall.agent import restore
     from seawall.arming import admit
-    from seawall.venue.dydx.preflight import refuse_wide_key
 
-    if not starting.allows_wide_key:
-        refuse_wide_key(await venue.key_state())
     memory, _ = restore(journal)
     await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
 
 
 def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
     """The keys to sign with: none on paper. Raises SettingsError where one is missing or wrong."""
-    from seawall.errors import SettingsError
     from seawall.venue.dydx.connection import Keys
     from seawall.venue.dydx.keys import check_float_key, load_key
 
     if mode is Mode.DRY_RUN:
         return Keys()
-    if settings.keys.trading is None:
-        raise SettingsError(
-            "keys.trading is missing: `run --live` needs a key that may place and cancel; "
-            "set SEAWALL_KEYS__TRADING to a file (chmod 600), or run without --live"
-        )
-    trading = load_key(settings.keys.trading, "keys.trading")
+    trading = _trading_key(settings)
     wallet = None
     if settings.keys.float_wallet is not None and policy.float_source is not None:
         wallet = load_key(settings.keys.float_wallet, "keys.float")
         check_float_key(wallet, policy.float_source.address)
     return Keys(trading=trading, float_wallet=wallet)
+
+
+def _trading_key(settings: Settings) -> Key:
+    from seawall.errors import SettingsError
+    from seawall.venue.dydx.keys import load_key
+
+    if settings.keys.trading is None:
+        raise SettingsError(
+            "keys.trading is missing: `run --live` needs a key that may place and cancel; "
+            "set SEAWALL_KEYS__TRADING to a file (chmod 600), or run without --live"
+        )
+    return load_key(settings.keys.trading, "keys.trading")
 
 
 def _connection(settings: Settings, policy: Policy) -> Connection:
@@ -175,6 +181,27 @@ def _connection(settings: Settings, policy: Policy) -> Connection:
         trading_authenticator=settings.keys.trading_authenticator,
         step_url=settings.venue.step_url,
     )
+
+
+async def _check_key(settings: Settings, starting: Starting) -> None:
+    """Raise SettingsError for a trading key that can do too much, or nothing.
+
+    A guard that ran before starts without a permission too: it can still top up, and page.
+    """
+    from seawall.venue.dydx.desk import Desk
+    from seawall.venue.dydx.key_state import permit_of
+    from seawall.venue.dydx.preflight import refuse_wide_key, refuse_without_permission
+
+    owner, wanted = settings.account.address, settings.keys.trading_authenticator
+    is_first = not settings.journal.path.exists()
+    async with Desk(settings.venue.nodes, owner) as desk:
+        await desk.check_chain(settings.venue.chain_id)
+        state = await desk.key_state(permit_of(_trading_key(settings), owner, wanted))
+    is_played = settings.venue.step_url is not None  # there is nothing to steal
+    if not starting.allows_wide_key and not is_played:
+        refuse_wide_key(state)
+    if is_first:
+        refuse_without_permission(state)
 
 
 def _announce(settings: Settings, loaded: Loaded, mode: Mode) -> None:

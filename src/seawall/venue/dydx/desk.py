@@ -14,7 +14,13 @@ from seawall.account import FloatWallet
 from seawall.errors import OperatorError, VenueUnreachable
 from seawall.venue import Reply
 from seawall.venue.dydx.broadcast import Broadcaster
-from seawall.venue.dydx.key_state import ACCOUNTPLUS_PARAMS, read_permissions
+from seawall.venue.dydx.key_state import (
+    ACCOUNTPLUS_PARAMS,
+    KeyState,
+    Permit,
+    judge,
+    read_permissions,
+)
 from seawall.venue.dydx.node import Block, Node
 from seawall.venue.dydx.parameters import Account, read_account, read_listings
 from seawall.venue.dydx.permission import Permission
@@ -76,6 +82,13 @@ class Desk:
             )
 
         return await self._nodes.read(read, 0)
+
+    async def key_state(self, permit: KeyState | Permit) -> KeyState:
+        """How a trading key stands now."""
+        if isinstance(permit, KeyState):
+            return permit
+        given = await self.given()
+        return judge(given.permissions, permit, is_active=given.is_active)
 
     async def markets(self) -> dict[str, int]:
         """Clob pair ids of all markets by ticker."""

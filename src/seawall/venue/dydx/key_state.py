@@ -17,6 +17,7 @@ from v4_proto.dydxprotocol.accountplus.query_pb2 import (
 
 from seawall.account import KeyReach, Missing
 from seawall.errors import VenueError
+from seawall.venue.dydx.keys import Key
 from seawall.venue.dydx.permission import (
     Permission,
     beyond_trading,
@@ -58,6 +59,15 @@ class Permit:
     address: str
     key: bytes
     wanted: int | None = None
+
+
+def permit_of(key: Key | None, owner: str, wanted: int | None) -> KeyState | Permit:
+    """Whose permission to look for on the chain, or the state of what needs none."""
+    if key is None:
+        return NO_KEY
+    if key.address == owner:
+        return OWNERS_OWN
+    return Permit(owner=owner, address=key.address, key=key.public_key, wanted=wanted)
 
 
 async def read_key_state(wire: Wire, permit: Permit, height: int) -> KeyState:

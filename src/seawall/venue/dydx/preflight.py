@@ -77,14 +77,7 @@ async def check_subaccount(nodes: Nodes, indexer: Indexer, owner: str, number: i
 
 
 def refuse_wide_key(state: KeyState) -> None:
-    """Refuse a trading key that could do more than trade what it names.
-
-    A key without any permission is not refused: the guard says so until it has one. Raises
-    SettingsError, and VenueUnreachable where the permissions cannot be read.
-    """
-    if state.is_unread:
-        assert isinstance(state.reach, Missing)
-        raise VenueUnreachable(f"what the trading key can do is not known: {state.reach.reason}")
+    """Refuse a trading key that could do more than trade what it names; raises SettingsError."""
     beyond = list(state.beyond)
     if isinstance(state.reach, KeyReach):
         beyond += ["trade for every subaccount"] if state.reach.subaccounts is None else []
@@ -95,3 +88,9 @@ def refuse_wide_key(state: KeyState) -> None:
             "with `keys new`, permit it with `keys grant` and revoke this one, or run with "
             "--allow-wide-key"
         )
+
+
+def refuse_without_permission(state: KeyState) -> None:
+    """Refuse a key that the owner has not permitted; raises SettingsError."""
+    if isinstance(state.reach, Missing):
+        raise SettingsError(f"keys.trading cannot act: {state.reach.reason}")

@@ -20,11 +20,11 @@ from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
 from v4_proto.dydxprotocol.clob.order_pb2 import OrderId
 from v4_proto.dydxprotocol.clob.tx_pb2 import MsgCancelOrder
 from v4_proto.dydxprotocol.sending.transfer_pb2 import (
-    MsgCreateTransfer,
     MsgDepositToSubaccount,
     MsgWithdrawFromSubaccount,
     Transfer,
 )
+from v4_proto.dydxprotocol.sending.tx_pb2 import MsgCreateTransfer
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.account import PARENTS

@@ -8,7 +8,7 @@ from seawall.action import Action, Cancel, Reduce, TopUp
 from seawall.units import Millis
 from seawall.venue import Reply
 from seawall.venue.dydx.connection import Connection, Keys
-from seawall.venue.dydx.key_state import NO_KEY, OWNERS_OWN, KeyState, Permit
+from seawall.venue.dydx.key_state import KeyState, Permit, permit_of
 from seawall.venue.dydx.orders import Signer, sign_cancel, sign_reduce, sign_top_up
 
 REFUSED_HERE = "seawall"  # the codespace of what never left this machine
@@ -25,17 +25,8 @@ class Signatory:
     @property
     def permit(self) -> KeyState | Permit:
         """Whose permission to look for on the chain, or the state of what needs none."""
-        key = self._keys.trading
-        if key is None:
-            return NO_KEY
-        if key.address == self._connection.owner:
-            return OWNERS_OWN
-        return Permit(
-            owner=self._connection.owner,
-            address=key.address,
-            key=key.public_key,
-            wanted=self._connection.trading_authenticator,
-        )
+        connection = self._connection
+        return permit_of(self._keys.trading, connection.owner, connection.trading_authenticator)
 
     def sign(
         self,

@@ -38,7 +38,6 @@ from seawall.venue.dydx.connection import Connection, Keys, wall_clock
 from seawall.venue.dydx.feed import SILENCE_S, Feed, Subscription
 from seawall.venue.dydx.funding import FundingRates
 from seawall.venue.dydx.indexer import Indexer
-from seawall.venue.dydx.key_state import KeyState
 from seawall.venue.dydx.mirror import Change, Channel, Mirror
 from seawall.venue.dydx.node import Block, Node, State, Wanted
 from seawall.venue.dydx.parameters import Parameters
@@ -116,14 +115,6 @@ class DydxVenue:
         await check_subaccount(
             self._nodes, self._indexer, self._connection.owner, self._connection.parent
         )
-
-    async def key_state(self) -> KeyState:
-        """The trading key as the chain has it; read again where it could not be before."""
-        state = (await self._fresh_parameters()).key
-        if state.is_unread and self._keys.trading is not None:
-            await self._read_parameters()
-            state = (await self._fresh_parameters()).key
-        return state
 
     @property
     def subaccounts(self) -> tuple[int, ...]:
