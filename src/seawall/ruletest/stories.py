@@ -61,14 +61,23 @@ def stories_of(policy: Policy, rule: Rule) -> Iterator[Story]:
         return
     stairs = _stairs(rule)
     inputs = levels_as_input(policy, rule, driver, stairs)
-    climb = _climb(rule, inputs)
-    descent = _descent(rule, inputs)
-    yield _story(rule, driver, "climbs its ladder and comes down", (*climb, *descent))
-    yield _story(rule, driver, "is told again soon after", _again(rule, inputs))
+    for rank, level in enumerate(rule.levels):
+        upto = inputs[: _reach(rule, rank, stairs)]
+        walk = (*_climb(rule, upto), *_descent(rule, upto))
+        yield _story(rule, driver, f"climbs to {level.name} and comes down", walk)
+    yield _story(rule, driver, "is told again soon after", _again(rule, driver, inputs))
     unfilled = _leap(rule, inputs)
     if not any(isinstance(do, Flatten) for level in rule.levels for do in level.do):
-        unfilled = (*unfilled, *descent)  # else it would try for as long as the story goes on
+        unfilled = (*unfilled, *_descent(rule, inputs))  # else it would try to the very end
     yield _story(rule, driver, "comes down while nothing fills", unfilled, fills="none")
+
+
+def _reach(rule: Rule, rank: int, stairs: Sequence[Decimal]) -> int:
+    """How many stairs there are below the trigger of the next level; all for the highest."""
+    if rank + 1 == len(rule.levels):
+        return len(stairs)
+    trigger = rule.levels[rank + 1].trigger
+    return next((at for at, value in enumerate(stairs) if trigger.holds(value)), len(stairs))
 
 
 def _stairs(rule: Rule) -> tuple[Decimal, ...]:
@@ -111,21 +120,31 @@ def _climb(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
 
 
 def _descent(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
-    lasts = Millis(max(level.clear_hold for level in rule.levels) * 3 + QUIET)
+    speaks = any(level.clear is None and not level.acts for level in rule.levels)
+    least = QUIET if speaks else BREATH
+    lasts = Millis(max(level.clear_hold for level in rule.levels) * 3 + least)
     return tuple(Stop(value=value, lasts=lasts) for value in reversed(inputs[:-1]))
 
 
-def _again(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
-    """Worst, calm as short as clears, worst again for longer than any cooldown."""
+def _again(rule: Rule, driver: Driver, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
+    """Worst, and worst again as soon as that can be, for longer than any cooldown.
+
+    What was sold or deposited is gone from sizes and money, so these go on from where they are.
+    """
     top = rule.levels[-1]
     calm, worst = inputs[0], inputs[-1]
     wait = max(level.cooldown for level in rule.levels)
-    return (
-        Stop(value=calm, lasts=BREATH),
-        Stop(value=worst, lasts=Millis(top.hold + BREATH)),
-        Stop(value=calm, lasts=Millis(top.clear_hold + BREATH)),
-        Stop(value=worst, lasts=Millis(top.hold + 3 * wait + 2 * BREATH)),
-    )
+    first = Stop(value=worst, lasts=Millis(top.hold + BREATH))
+    last = Millis(top.hold + 3 * wait + 2 * BREATH)
+    begin = Stop(value=calm, lasts=BREATH)
+    match driver.kind:
+        case Kind.SERIES:
+            rest = Stop(value=calm, lasts=Millis(top.clear_hold + BREATH))
+            return (begin, first, rest, Stop(value=worst, lasts=last))
+        case Kind.FUNDING:
+            return (begin, first, Stop(value=3 * worst, lasts=last))
+        case Kind.SIZES | Kind.FLOWS:
+            return (begin, first, Stop(value=2 * worst - calm, lasts=last))
 
 
 def _leap(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
