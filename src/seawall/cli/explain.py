@@ -53,7 +53,7 @@ def explain(
 def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
     """The numbers of the last recorded tick; only caps and buffer where there is none."""
     from seawall.cli.latest import view_of, when
-    from seawall.rulefile.explain import capacity, distance
+    from seawall.rulefile.explain import capacity, distance, value_words, values
 
     view = None if row is None else view_of(row, policy)
     held: tuple[str, ...] = ()
@@ -65,11 +65,10 @@ def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
         yield "no numbers: no guard has written a tick that can be read here"
         return
     yield f"at {when(row)}:"
-    for key, value in _values(rule, policy, view):
-        yield f"{key}: {_value(rule, value)}"
+    found = values(rule, policy, view)
+    if not found:
+        yield f"{rule.id}: nothing in its scope"
+    for key, value in found.items():
+        yield f"{key}: {value_words(rule, value)}"
         for level in rule.levels:
             yield f"  {level.name}: {distance(rule, level, value)}"
-
-
-def _values(rule, policy, view):  # type: ignore[no-untyped-def]
-    raise NotImplementedError

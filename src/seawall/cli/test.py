@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,8 +21,8 @@ DEFAULT_FILE = Path("config/rules.test.yaml")
 NO = 1
 
 
-@app.command()
-def test(
+@app.command("test")
+def play_tests(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The test file.")] = DEFAULT_FILE,
     rules: Annotated[
         Path | None, typer.Option(help="Test these rules instead of those the file names.")
@@ -50,13 +49,12 @@ def test(
     assert loaded is not None
     outcome = run_suite(loaded.policy, suite)
     scored = score(loaded, outcome) if mutate or suggest else None
+    suggested = _suggested(loaded, scored) if suggest and scored is not None else None
     if as_json:
-        print(json.dumps(_as_object(suite, outcome, scored), indent=2))
+        print(json.dumps(_as_object(suite, outcome, scored, suggested), indent=2))
     else:
-        for line in _lines(suite, outcome, scored):
+        for line in (*_lines(suite, outcome, scored), *(suggested or {}).values()):
             print(line)
-    if suggest and scored is not None:
-        _print_suggestions(loaded, scored, to_stderr=as_json)
     if _shortfalls(suite, outcome, scored) or outcome.failed:
         raise typer.Exit(NO)
 
@@ -102,21 +100,21 @@ def _shortfalls(suite: Suite, outcome: Outcome, scored: Score | None) -> list[st
     return said
 
 
-def _print_suggestions(loaded: Loaded, scored: Score, *, to_stderr: bool) -> None:
+def _suggested(loaded: Loaded, scored: Score) -> dict[str, str]:
+    """For each change that no test noticed a test that does, to paste under `tests:`."""
     from seawall.ruletest.suggest import suggestions
 
-    out = sys.stderr if to_stderr else sys.stdout
-    for suggestion in suggestions(loaded.policy, scored):
-        if suggestion.test is None:
-            print(
-                f"  # {suggestion.mutant.name}: no story told them apart; it may change nothing",
-                file=out,
-            )
-        else:
-            print(suggestion.test, end="", file=out)
+    return {
+        one.mutant.name: f"  # {one.mutant.name}: no story told them apart; it may change nothing"
+        if one.test is None
+        else one.test.rstrip()
+        for one in suggestions(loaded.policy, scored)
+    }
 
 
-def _as_object(suite: Suite, outcome: Outcome, scored: Score | None) -> dict[str, object]:
+def _as_object(
+    suite: Suite, outcome: Outcome, scored: Score | None, suggested: dict[str, str] | None
+) -> dict[str, object]:
     found: dict[str, object] = {
         "tests": len(outcome.results),
         "failed": outcome.failed,
@@ -140,6 +138,8 @@ def _as_object(suite: Suite, outcome: Outcome, scored: Score | None) -> dict[str
         }
         for one in outcome.failures
     ]
+    if suggested is not None:
+        found["suggestions"] = suggested
     return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from seawall import words
 from seawall.decide.telling import bound_words, clears, does
-from seawall.measures import MEASURES
+from seawall.intervention import key_of
+from seawall.measures import MEASURES, value_of
 from seawall.measures.exposure import cap_of
+from seawall.measures.instances import instances
 from seawall.measures.spec import Family, NoData, Per, Unit, Value
 from seawall.measures.view import View
 from seawall.policy import (
@@ -27,7 +29,7 @@ from seawall.policy import (
     TopUpUntil,
 )
 from seawall.scenario import ANY_MARKET
-from seawall.units import usd
+from seawall.units import Ppm, usd
 
 _SELLS = (ReduceUntil, ReduceAmount, Flatten, Lock)
 _CAPACITY = ("free_collateral", "stress_headroom", "cap_use")
@@ -100,16 +102,42 @@ def _untouched(rule: Rule, policy: Policy) -> Iterator[str]:
         yield f"hands_off: {', '.join(named)}"
 
 
+def values(rule: Rule, policy: Policy, view: View) -> Mapping[str, Value]:
+    """The rule's measure now, by RULE[/INSTANCE]."""
+    measure = MEASURES[rule.measure.name]
+    there = instances(
+        measure.name,
+        measure.family,
+        rule.scope,
+        view.observation,
+        rule=rule.id,
+        caps=policy.caps,
+    )
+    return {
+        key_of(rule.id, one): value_of(view, measure.name, one, rule.measure.scenario)
+        for one in there
+    }
+
+
+def value_words(rule: Rule, value: Value) -> str:
+    """A value with its unit, `drawdown 3.2%`."""
+    if isinstance(value, NoData):
+        return f"{rule.measure} has no data ({value.reason})"
+    return f"{rule.measure} {words.show(value, MEASURES[rule.measure.name].unit)}"
+
+
 def distance(rule: Rule, level: Level, value: Value) -> str:
     """How far a value is from a level's trigger, and while it is met from what clears it."""
     if isinstance(value, NoData):
         return f"no data ({value.reason})"
     unit = MEASURES[rule.measure.name].unit
     if not level.trigger.holds(value):
-        return f"{_apart(value, level.trigger.value, unit)} away from {bound_words(level.trigger, rule)}"
+        away = _apart(value, level.trigger.value, unit)
+        return f"{away} away from {bound_words(level.trigger, rule)}"
     if level.clear is None:
         return f"met; {bound_words(level.trigger, rule)}"
-    return f"met; {_apart(value, level.clear.value, unit)} away from clear {bound_words(level.clear, rule)}"
+    away = _apart(value, level.clear.value, unit)
+    return f"met; {away} away from clearing at {bound_words(level.clear, rule)}"
 
 
 def _apart(value: Decimal, bound: Decimal, unit: Unit) -> str:
@@ -118,7 +146,9 @@ def _apart(value: Decimal, bound: Decimal, unit: Unit) -> str:
     return words.show(abs(value - bound), unit)
 
 
-def capacity(rule: Rule, policy: Policy, view: View | None, tickers: Sequence[str]) -> Iterator[str]:
+def capacity(
+    rule: Rule, policy: Policy, view: View | None, tickers: Sequence[str]
+) -> Iterator[str]:
     """Caps and buffer behind a rule, with their numbers where an account is at hand."""
     if rule.measure.name not in _CAPACITY:
         return
@@ -156,7 +186,7 @@ def _cap(policy: Policy, view: View | None, ticker: str) -> str:
             multiple = Decimal(derived.max_drawdown) * share / loss / 1_000_000
             parts.append(
                 f"derived {words.percent(derived.max_drawdown)} x (equity - buffer) x "
-                f"{words.percent(share)} / ({words.percent(abs(scenario.shock(ticker)))} + "
+                f"{words.percent(share)} / ({words.percent(Ppm(abs(scenario.shock(ticker))))} + "
                 f"{words.percent(scenario.slippage)}) = {multiple:.3f} x (equity - buffer)"
             )
     cap = None if view is None else cap_of(view, ticker)

@@ -142,7 +142,7 @@ def _again(rule: Rule, driver: Driver, inputs: Sequence[Decimal]) -> tuple[Stop,
             rest = Stop(value=calm, lasts=Millis(top.clear_hold + BREATH))
             return (begin, first, rest, Stop(value=worst, lasts=last))
         case Kind.FUNDING:
-            return (begin, first, Stop(value=3 * worst, lasts=last))
+            return (begin, first, Stop(value=2 * worst, lasts=last))
         case Kind.SIZES | Kind.FLOWS:
             return (begin, first, Stop(value=2 * worst - calm, lasts=last))
 
