@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from seawall.policy import Policy
 from seawall.ruletest.mutants import Mutant
 from seawall.ruletest.score import Score
+from seawall.ruletest.script import RuleTest
 from seawall.ruletest.stories import (
     BREATH,
-    Said,
     Story,
     listen,
     played,
@@ -31,31 +31,46 @@ class Suggestion:
 
 def suggestions(policy: Policy, score: Score) -> Iterator[Suggestion]:
     """For each survivor the first story in which it behaves differently."""
+    known: dict[str, tuple[_Played, ...]] = {}
     for mutant in score.survived:
-        yield Suggestion(mutant=mutant, test=_boundary_test(policy, mutant))
+        if mutant.rule not in known:
+            known[mutant.rule] = tuple(_play_all(policy, mutant.rule))
+        test = next(
+            (t for one in known[mutant.rule] if (t := _boundary(policy, mutant, one))), None
+        )
+        yield Suggestion(mutant=mutant, test=test)
 
 
-def _boundary_test(policy: Policy, mutant: Mutant) -> str | None:
-    rule = next(rule for rule in policy.rules if rule.id == mutant.rule)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Played:
+    """A story with the ticks that the rules themselves make of it."""
+
+    story: Story
+    test: RuleTest
+    ticks: frozenset[Millis]
+
+    @property
+    def end(self) -> Millis:
+        return Millis(self.story.ends + BREATH)
+
+
+def _play_all(policy: Policy, name: str) -> Iterator[_Played]:
+    rule = next(rule for rule in policy.rules if rule.id == name)
     for story in stories_of(policy, rule):
         test = played(policy, story)
-        end = Millis(story.ends + BREATH)
-        stops = sorted(
-            listen(policy, test, [end]).keys() | listen(mutant.policy, test, [end]).keys()
-        )
-        right, wrong = listen(policy, test, stops), listen(mutant.policy, test, stops)
-        at = next((at for at in stops if _differ(right[at], wrong[at])), None)
-        if at is not None:
-            named = Story(name=f"{mutant.name} is noticed", body=story.body, ends=story.ends)
-            return test_of(_quoted(named), [right[at].at(at)])
-    return None
+        ticks = listen(policy, test, [Millis(story.ends + BREATH)])
+        yield _Played(story=story, test=test, ticks=frozenset(ticks))
 
 
-def _differ(one: Said, other: Said) -> bool:
-    """Whether an expectation of the first fails for the second."""
-    if one.state != other.state:
-        return True
-    return bool(one.messages) and one.messages != other.messages
+def _boundary(policy: Policy, mutant: Mutant, one: _Played) -> str | None:
+    """The first moment of a story at which the mutant fails what is true of the rules."""
+    stops = sorted(one.ticks | listen(mutant.policy, one.test, [one.end]).keys())
+    right, wrong = listen(policy, one.test, stops), listen(mutant.policy, one.test, stops)
+    at = next((at for at in stops if right[at].differs_from(wrong[at])), None)
+    if at is None:
+        return None
+    named = Story(name=f"{mutant.name} is noticed", body=one.story.body, ends=one.story.ends)
+    return test_of(_quoted(named), [right[at].at(at)])
 
 
 def _quoted(story: Story) -> Story:
