@@ -34,6 +34,10 @@ class Verb:
 VERBS = (
     Verb("demo", "seawall.cli.demo", "Play a crash over a guarded and an unguarded account."),
     Verb("check", "seawall.cli.check", "Check a rule file and list everything that is wrong."),
+    Verb("init", "seawall.cli.init", "Write rules and their tests from three answers."),
+    Verb("explain", "seawall.cli.explain", "Say in words what a rule does, and how far it is."),
+    Verb("test", "seawall.cli.test", "Play the tests of a rule file."),
+    Verb("rules", "seawall.cli.rules", "List rules with state, distance and age."),
     Verb("plan", "seawall.cli.plan", "Show what would be done now, or if prices moved."),
     Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
     Verb("reload", "seawall.cli.reload", "Put the saved rule file in force."),

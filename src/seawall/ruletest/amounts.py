@@ -119,3 +119,8 @@ def measure_named(text: str, policy: Policy) -> Override:
             hint = did_you_mean(scenario, sorted(policy.scenarios))
             raise LiteralError(f"`{text}`: {name} names a scenario, like {name}/SCENARIO/0; {hint}")
     return Override(measure=name, scenario=scenario, instance="/".join(rest) if rest else None)
+
+
+def written(value: Decimal) -> str:
+    """A plain number as a test file writes it: `23_000`, `-0.06`."""
+    return f"{value.normalize():,f}".replace(",", "_")

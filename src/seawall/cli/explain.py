@@ -1,0 +1,74 @@
+"""`seawall explain`: one rule in words, with the numbers of now where a guard has run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.cli.place import JournalOption, journal_path
+
+if TYPE_CHECKING:
+    from seawall.agent import TickRow
+    from seawall.policy import Policy, Rule
+
+app = typer.Typer()
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id.")],
+    rules: Annotated[Path, typer.Option(help="The rule file.")] = Path("config/rules.yaml"),
+    journal: JournalOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what a rule does, what it leaves alone, how far it is from acting, what would clear it.
+
+    Example: seawall explain account-drawdown
+    """
+    from seawall.cli.latest import last_tick
+    from seawall.errors import OperatorError
+    from seawall.rulefile import load
+    from seawall.rulefile.explain import describe
+    from seawall.rulefile.report import did_you_mean
+
+    policy = load(rules).policy
+    found = next((one for one in policy.rules if one.id == rule), None)
+    if found is None:
+        known = [one.id for one in policy.rules]
+        raise OperatorError(f"{rules}: no rule `{rule}`, {did_you_mean(rule, known)}")
+    row = last_tick(journal_path(journal))
+    words, now = list(describe(found, policy)), list(_now(found, policy, row))
+    if as_json:
+        said = {"rule": rule, "words": words, "now": now}
+        print(json.dumps(said, indent=2))
+        return
+    for line in (*words, *now):
+        print(line)
+
+
+def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
+    """The numbers of the last recorded tick; only caps and buffer where there is none."""
+    from seawall.cli.latest import view_of, when
+    from seawall.rulefile.explain import capacity, distance, value_words, values
+
+    view = None if row is None else view_of(row, policy)
+    held: tuple[str, ...] = ()
+    if view is not None:
+        every = (p.ticker for one in view.observation.subaccounts for p in one.positions)
+        held = tuple(dict.fromkeys(every))
+    yield from capacity(rule, policy, view, held)
+    if row is None or view is None:
+        yield "no numbers: no guard has written a tick that can be read here"
+        return
+    yield f"at {when(row)}:"
+    found = values(rule, policy, view)
+    if not found:
+        yield f"{rule.id}: nothing in its scope"
+    for key, value in found.items():
+        yield f"{key}: {value_words(rule, value)}"
+        for level in rule.levels:
+            yield f"  {level.name}: {distance(rule, level, value)}"

@@ -1,0 +1,110 @@
+"""`seawall rules`: every rule with where it stands, how far it is from acting, and since when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.cli.place import JournalOption, journal_path
+
+if TYPE_CHECKING:
+    from seawall.agent import TickRow
+    from seawall.policy import Policy, Rule
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One instance of a rule: its level and phase, value, distance, and how long it stands so."""
+
+    rule: str
+    state: str
+    value: str
+    distance: str
+    age: str
+
+
+@app.command("rules")
+def list_rules(
+    rules: Annotated[Path, typer.Option(help="The rule file.")] = Path("config/rules.yaml"),
+    journal: JournalOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the rules with state, distance and age, as the guard last wrote them down.
+
+    Example: seawall rules --rules config/rules.yaml
+    """
+    from seawall.cli.latest import last_tick, when
+    from seawall.rulefile import load
+
+    loaded = load(rules)
+    row = last_tick(journal_path(journal))
+    lines = [line for rule in loaded.policy.rules for line in _lines(rule, loaded.policy, row)]
+    if as_json:
+        at = None if row is None else when(row)
+        print(json.dumps({"at": at, "rules": [asdict(line) for line in lines]}, indent=2))
+        return
+    for line in lines:
+        columns = f"{line.rule:<32} {line.state:<16} {line.value:<28} {line.distance}"
+        print(f"{columns}  {line.age}".rstrip())
+    if row is None:
+        print("no numbers: no guard has written a tick that can be read here")
+    elif row.digest != loaded.digest:
+        print(f"at {when(row)}, by a guard that runs other rules than {rules}")
+    else:
+        print(f"at {when(row)}")
+
+
+def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:
+    """The instances of a rule; the rule alone where nothing is known of it."""
+    from seawall.cli.latest import view_of
+    from seawall.rulefile.explain import distance, value_words, values
+
+    view = None if row is None else view_of(row, policy)
+    found = {} if view is None else values(rule, policy, view)
+    if row is None or not found:
+        state = "unknown" if view is None else "nothing in scope"
+        yield Line(rule=rule.id, state=state, value="", distance="", age="")
+        return
+    for key, value in found.items():
+        state, age = _state(rule, row, key)
+        level = next((one for one in rule.levels if _is_ahead(rule, row, key, one.name)), None)
+        yield Line(
+            rule=key,
+            state=state,
+            value=value_words(rule, value),
+            distance=distance(rule, level or rule.levels[-1], value),
+            age=age,
+        )
+
+
+def _state(rule: Rule, row: TickRow, key: str) -> tuple[str, str]:
+    """The highest level that is not clear with its phase, and for how long it has fired."""
+    from seawall import words
+    from seawall.units import SECOND, Millis
+
+    held = row.after.alarms.get(key)
+    rank = None if held is None else held.highest
+    if held is None or rank is None or rank >= len(rule.levels):
+        return "clear", ""
+    state = held.levels[rank]
+    now = row.after.at
+    said = f"{rule.levels[rank].name} {state.phase}"
+    if not state.phase.is_standing or state.fired_at is None or now is None:
+        return said, f"for {words.duration(Millis(state.held // SECOND * SECOND))}"
+    return said, f"for {words.duration(Millis((now - state.fired_at) // SECOND * SECOND))}"
+
+
+def _is_ahead(rule: Rule, row: TickRow, key: str, level: str) -> bool:
+    """Whether a level does not fire yet."""
+    held = row.after.alarms.get(key)
+    if held is None:
+        return True
+    rank = [one.name for one in rule.levels].index(level)
+    return rank >= len(held.levels) or not held.levels[rank].phase.is_standing

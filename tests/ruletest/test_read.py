@@ -1,0 +1,121 @@
+"""Test files: what is unknown, empty or out of order is refused with its place and a remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ruletest.texts import ACCOUNT, problems, shipped, suite
+
+HEAD = f"defaults:\n  account: {ACCOUNT}\ntests:\n  - name: a story\n"
+QUIET = "    expect: [{at: 5s, quiet: true}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tests: []\n", "1:8 a list: `tests` is a list of tests, at least one"),
+        (
+            "rules: rules.yaml\n",
+            "1:1 `tests`: missing in a test file; a file that tests nothing proves nothing",
+        ),
+        (
+            HEAD + "    expect: []\n",
+            "5:13 `expect`: empty, a test that expects nothing cannot fail",
+        ),
+        (HEAD, "4:5 `expect`: missing in a test; a test that expects nothing cannot fail"),
+        (
+            HEAD + "    expect: [{at: 5s}]\n",
+            "5:14 `firing` or `quiet: true`: one of them must be said",
+        ),
+        (
+            HEAD + "    expect: [{at: 5s, firing: {lose: act}}]\n",
+            "5:32 `lose`: unknown rule, did you mean `loss`?",
+        ),
+        (
+            HEAD + "    expect: [{at: 5s, firing: {loss: panic}}]\n",
+            "5:38 `panic`: no level of loss, allowed: `watch`, `act`",
+        ),
+        (
+            HEAD + "    expect: [{at: 5s, firing: {}}]\n",
+            "5:31 `firing`: a table like {RULE: LEVEL}; for nothing say `quiet: true`",
+        ),
+        (
+            HEAD + "    expect: [{at: 7s, quiet: true}]\n",
+            "5:19 `at`: not on a step of the test, which is 5s",
+        ),
+        (
+            HEAD + "    expect: [{at: 10s, quiet: true}, {at: 5s, quiet: true}]\n",
+            "5:43 `at`: times go forward, each once",
+        ),
+        (
+            HEAD + "    expect: [{at: 5s, quiet: true, plan: [{flatten: all}, {top_up: 5}]}]\n",
+            "5:60 `top_up`: parts stand in their order, cancel_orders, top_up, reduce, flatten",
+        ),
+        (
+            HEAD + "    expect: [{at: 5s, quiet: true, plan: [{reduce: {BTC: 33%}}]}]\n",
+            "5:53 `BTC`: unknown market, did you mean `BTC-USD`?",
+        ),
+        (
+            HEAD + '    expect: [{at: 5s, quiet: true, measures: {drawdwon: "== 0%"}}]\n',
+            "5:47 `drawdwon`: unknown measure, did you mean `drawdown`?",
+        ),
+        (HEAD + "    serie: {}\n" + QUIET, "5:5 `serie`: unknown key, did you mean `series`?"),
+        (
+            HEAD + "    series: {draw_down: 5%}\n" + QUIET,
+            "5:14 `draw_down`: unknown measure, did you mean `drawdown`?",
+        ),
+        (
+            HEAD + "    step: 1m\n" + QUIET,
+            "5:11 `1m`: a step of 1s to 5s is expected; a tick adds at most 5s to a `for`, and "
+            "what rests is skipped anyway",
+        ),
+        (
+            HEAD + "    account: {usdc: 5}\n" + QUIET,
+            "5:15 `usdc`: write `equity`: what the account is worth, positions included",
+        ),
+        (HEAD + "    flows: {7s: 5}\n" + QUIET, "5:13 `7s`: no step of the test after 0s"),
+        (
+            "tests:\n  - name: a story\n" + QUIET,
+            "2:5 `account`: missing here and in `defaults`, like {equity: 23_000}",
+        ),
+        (
+            HEAD + QUIET + "  - name: a story\n" + QUIET,
+            "6:11 `a story`: a second test with this name",
+        ),
+    ],
+)
+def test_a_test_file_that_proves_nothing_is_refused(text: str, said: str) -> None:
+    assert said in problems(text)
+
+
+def test_a_measure_that_a_rule_brings_to_a_target_cannot_be_said() -> None:
+    text = HEAD + "    series: {cap_use/BTC-USD: 5%}\n" + QUIET
+
+    (said,) = problems(text, shipped())
+
+    assert said == (
+        "5:14 `cap_use/BTC-USD`: is moved by `until: target` of market-cap, so a series cannot say "
+        "it; move price, size, funding or equity instead"
+    )
+
+
+def test_a_scenario_is_part_of_a_measures_name() -> None:
+    wrong = HEAD + '    expect: [{at: 5s, quiet: true, measures: {stress_headroom/0: "> $0"}}]\n'
+
+    (said,) = problems(wrong, shipped())
+
+    assert said.startswith("5:47 `stress_headroom/0`: stress_headroom names a scenario")
+
+
+def test_all_problems_are_said_at_once() -> None:
+    text = HEAD + "    serie: {}\n    expect: [{at: 7s}]\n"
+
+    assert len(problems(text)) == 3
+
+
+def test_what_a_test_does_not_say_it_takes_from_the_defaults() -> None:
+    text = suite("    series: {drawdown: 1%}\n    expect: [{at: 5s, quiet: true}]\n")
+
+    (test,) = text.tests
+
+    assert (test.step, test.account.holdings[0].equity) == (5_000, 20_000)
