@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from seawall import __version__
-from seawall.account import Seen
+from seawall.account import Blind, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
 from seawall.decide.memory import Command, Decision, Memory, Numbered
 from seawall.errors import JournalUnwritable
 from seawall.journal.codec import from_json, to_json
+from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, Millis
@@ -37,6 +38,7 @@ class Kind:
     OUTCOME = "outcome"
     MESSAGE = "message"
     COMMAND = "command"
+    FAMILY = "family"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,14 @@ class TickRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """Every subaccount of the owner seen so far, to be read even where no indexer lists them."""
+
+    owner: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRow:
     """What the venue said to an action; never what became of it."""
 
@@ -87,6 +97,7 @@ class Agent:
         mode: Mode,
         memory: Memory | None = None,
         commands_through: int = 0,
+        family: tuple[int, ...] = (),
     ) -> None:
         self.venue = venue
         self.journal = journal
@@ -95,6 +106,7 @@ class Agent:
         self.mode = mode
         self.memory = memory or Memory()
         self._commands_through = commands_through
+        self._family = family
         self._stored_at: Millis | None = None
 
     @classmethod
@@ -113,6 +125,7 @@ class Agent:
             mode=mode,
             memory=memory,
             commands_through=through,
+            family=family_of(journal, owner),
         )
 
     async def tick(self) -> Decision:
@@ -158,6 +171,7 @@ class Agent:
         """Write the tick where it matters, its outcomes and messages, and what will be sent."""
         decision = row.decision
         at = decision.at if decision.at is not None else decision.seen_at
+        self._record_family(row.seen, at)
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
         if not decision.is_eventful and not is_due:
             return
@@ -171,6 +185,16 @@ class Agent:
             is_last = numbered is decision.actions[-1]  # its commit carries those before it
             self.journal.append(Kind.SENDING, to_json(numbered), durable=is_last, at=at)
         self._stored_at = at
+
+    def _record_family(self, seen: Seen, at: Millis) -> None:
+        """Write down subaccounts that were not known before."""
+        if isinstance(seen, Blind):
+            return
+        family = tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
+        if family != self._family:
+            row = FamilyRow(owner=seen.owner, numbers=family)
+            self.journal.append(Kind.FAMILY, to_json(row), durable=True, at=at)
+            self._family = family
 
     async def _act(self, decision: Decision) -> None:
         """Send the actions in order, and write down what was said to each."""
@@ -195,7 +219,18 @@ class Agent:
             log.exception("action=%s reply not recorded", numbered.id)
 
 
-def restore(journal: Journal) -> tuple[Memory, int]:
+def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
+    """The subaccounts of an owner that a guard has ever seen."""
+    before = journal.predecessor()
+    numbers = set() if before is None else set(family_of(before, owner))
+    for row in journal.rows(Kind.FAMILY):
+        if row.body is not None:
+            said = from_json(FamilyRow, row.body)
+            numbers.update(said.numbers if said.owner == owner else ())
+    return tuple(sorted(numbers))
+
+
+def restore(journal: Reader) -> tuple[Memory, int]:
     """Memory after the last recorded tick, and the last command row it obeyed."""
     row = journal.last(Kind.TICK)
     if row is None and (predecessor := journal.predecessor()) is not None:

@@ -29,7 +29,8 @@ def settings_of(connection: Connection) -> Settings:
 
 async def test_a_look_shows_the_node_s_state_without_a_key() -> None:
     node = FakeNode()
-    async with serving(node), indexing(FakeIndexer()) as indexer:
+    newest: dict[str, object] = {"/height": {"height": str(node.height)}}
+    async with serving(node), indexing(FakeIndexer(answers=newest)) as indexer:
         seen = await observe(settings_of(connection_to(indexer, node)))
 
     assert seen.owner == OWNER

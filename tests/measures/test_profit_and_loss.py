@@ -182,4 +182,4 @@ def test_a_subaccount_without_a_series_is_no_data(name: str) -> None:
 
     value = MEASURES[name].evaluate(view(grown, book_of=kept), Instance(subaccount=128), None)
 
-    assert value == NoData(reason="128: no NAV yet")
+    assert value == NoData(reason="no NAV yet: it begins with the guard's first tick")

@@ -39,6 +39,8 @@ VERBS = (
     Verb("test", "seawall.cli.test", "Play the tests of a rule file."),
     Verb("rules", "seawall.cli.rules", "List rules with state, distance and age."),
     Verb("plan", "seawall.cli.plan", "Show what would be done now, or if prices moved."),
+    Verb("status", "seawall.cli.status", "Show margins, liquidation bands and rules; no key."),
+    Verb("stress", "seawall.cli.stress", "Show what your scenarios would leave; no key."),
     Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
     Verb("reload", "seawall.cli.reload", "Put the saved rule file in force."),
     Verb("rearm", "seawall.cli.rearm", "Release a rule that is latched until you say so."),

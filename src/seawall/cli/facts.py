@@ -90,6 +90,10 @@ def _command(body: Body) -> str:
     return f"{body['kind']} {body['key']}".rstrip()
 
 
+def _family(body: Body) -> str:
+    return f"{body['owner']} has subaccounts {', '.join(str(n) for n in _list(body, 'numbers'))}"
+
+
 def _break(body: Body) -> str:
     return f"the journal before this one is broken at {body['reason']}; kept as {body['file']}"
 
@@ -127,6 +131,7 @@ SENTENCES: Mapping[str, Callable[[Body], str]] = {
     "outcome": _outcome,
     "message": _message,
     "command": _command,
+    "family": _family,
     "break": _break,
     "armed": _armed,
     "reload": _reload,

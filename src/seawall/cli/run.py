@@ -83,7 +83,7 @@ def run(
 
 
 async def _guard(settings: Settings, starting: Starting) -> None:
-    from seawall.agent import Agent
+    from seawall.agent import Agent, family_of
     from seawall.arming import Armoury, load_or_last
     from seawall.cli.outward import outward_of
     from seawall.daemon import guard
@@ -98,7 +98,8 @@ async def _guard(settings: Settings, starting: Starting) -> None:
         for warning in loaded.warnings:
             print(f"warning: {warning}")
         keys = _keys(settings, loaded.policy, mode)
-        venue = DydxVenue(_connection(settings, loaded.policy), keys)
+        family = family_of(journal, owner)
+        venue = DydxVenue(_connection(settings, loaded.policy, family), keys)
         try:
             await venue.start()
             await venue.preflight()
@@ -166,17 +167,19 @@ def _trading_key(settings: Settings) -> Key:
     return load_key(settings.keys.trading, "keys.trading")
 
 
-def _connection(settings: Settings, policy: Policy) -> Connection:
+def _connection(settings: Settings, policy: Policy, family: tuple[int, ...]) -> Connection:
+    from seawall.account import PARENTS
     from seawall.venue.dydx.connection import Connection
 
-    source = policy.float_source
+    source, parent = policy.float_source, settings.account.parent
     return Connection(
         chain_id=settings.venue.chain_id,
         owner=settings.account.address,
         nodes=settings.venue.nodes,
         indexers=settings.venue.indexers,
         feeds=settings.venue.feeds,
-        parent=settings.account.parent,
+        parent=parent,
+        children=tuple(number for number in family if number % PARENTS == parent),
         float_address=None if source is None else source.address,
         trading_authenticator=settings.keys.trading_authenticator,
         step_url=settings.venue.step_url,

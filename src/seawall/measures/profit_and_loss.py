@@ -97,7 +97,7 @@ def _series(view: View, instance: Instance) -> Series | NoData:
             return now
     series = view.ledger.series.get(keys[0])
     if series is None:
-        return NoData(reason=f"{instance}: no NAV yet")
+        return NoData(reason="no NAV yet: it begins with the guard's first tick")
     return _doubted(view, instance) or series
 
 

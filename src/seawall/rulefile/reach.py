@@ -42,6 +42,14 @@ def _may_reduce(rule: Rule) -> bool:
 def unknown_names(policy: Policy, known: Known) -> tuple[str, ...]:
     """Names of a loaded policy that account or venue no longer have: a page, not an error."""
     said = []
+    if known.markets is not None:
+        named = {f"scenario {s.name}": tuple(s.shocks) for s in policy.scenarios.values()}
+        said += [
+            f"{what}: the venue has no market {ticker}"
+            for what, tickers in {**named, "caps": tuple(policy.caps.typed)}.items()
+            for ticker in tickers
+            if ticker != ANY_MARKET and ticker not in known.markets
+        ]
     for rule in policy.rules:
         scope = rule.scope
         if known.markets is not None:

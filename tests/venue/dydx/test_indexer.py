@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import httpx
@@ -15,7 +16,7 @@ from seawall.errors import MalformedAnswer, NoSuchSubaccount, VenueUnreachable
 from seawall.units import Millis
 from seawall.venue.dydx import indexer as indexer_module
 from seawall.venue.dydx.funding import FundingRates, p90
-from seawall.venue.dydx.indexer import Indexer
+from seawall.venue.dydx.indexer import FundingPayment, Indexer
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import OWNER
 from tests.venue.dydx.wires import refused
@@ -160,7 +161,41 @@ def test_p90_is_what_nine_hours_in_ten_do_not_exceed(rates: list[int], expected:
 
 
 def rates_of(*written: str) -> dict[str, object]:
-    return {"historicalFunding": [{"rate": rate} for rate in written]}
+    """Rates an hour apart, newest first."""
+    newest = datetime(2026, 3, 12, 12, tzinfo=UTC)
+    rows = [
+        {"rate": rate, "effectiveAt": (newest - timedelta(hours=back)).isoformat()}
+        for back, rate in enumerate(written)
+    ]
+    return {"historicalFunding": rows}
+
+
+async def test_rates_from_before_a_gap_are_not_of_the_week() -> None:
+    answer = rates_of("0.1", "0.2", "9")
+    rows = answer["historicalFunding"]
+    assert isinstance(rows, list)
+    rows[2]["effectiveAt"] = "2026-03-05T12:00:00+00:00"  # a week to the hour
+    server = FakeIndexer(answers={"/historicalFunding/BTC-USD": answer})
+    async with funding_from(server, [Millis(0)]) as funding:
+        await funding.refresh(["BTC-USD"])
+
+        told = funding.told({})
+
+    assert isinstance(told, dict)
+    assert told["BTC-USD"].p90_long == Decimal("0.2")
+
+
+async def test_payments_are_read_with_their_sign_and_moment() -> None:
+    row = {"ticker": "BTC-USD", "createdAt": "2026-03-12T12:00:00.5Z", "payment": "-1.25"}
+    server = FakeIndexer(answers={"/fundingPayments": {"fundingPayments": [row]}})
+    async with indexing(server):
+        indexer = Indexer([server.url])
+        payments = await indexer.funding_payments("dydx1", 128)
+        await indexer.close()
+
+    at = Millis(1_773_316_800_500)
+    assert payments == [FundingPayment(ticker="BTC-USD", at=at, amount=Decimal("-1.25"))]
+    assert server.requests == ["/v4/fundingPayments?address=dydx1&subaccountNumber=128&limit=1000"]
 
 
 @asynccontextmanager

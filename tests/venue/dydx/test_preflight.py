@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seawall.errors import NoSuchSubaccount, SettingsError
@@ -58,14 +60,31 @@ async def test_an_emptied_account_still_exists() -> None:
         await venue.preflight()
 
 
-async def test_a_number_never_used_is_refused_with_those_that_were() -> None:
+async def test_an_owner_with_only_a_child_has_an_account() -> None:
     entry = {"subaccountNumber": 128, "updatedAtHeight": "1", "openPerpetualPositions": {}}
+    indexer = FakeIndexer(answers={f"/addresses/{OWNER}": {"subaccounts": [entry]}})
+    node = FakeNode(usdc={}, held={})
+    async with serving(node), indexing(indexer), opened(connection_to(indexer, node)) as venue:
+        await venue.preflight()
+
+
+async def test_a_remembered_child_has_an_account_with_the_indexer_down() -> None:
+    node = FakeNode(usdc={128: 1_000_000}, held={})
+    indexer = FakeIndexer(statuses={f"/addresses/{OWNER}": [403]})
+    async with serving(node), indexing(indexer):
+        connection = replace(connection_to(indexer, node), children=(128,))
+        async with opened(connection) as venue:
+            await venue.preflight()
+
+
+async def test_a_number_never_used_is_refused_with_those_that_were() -> None:
+    entry = {"subaccountNumber": 129, "updatedAtHeight": "1", "openPerpetualPositions": {}}
     indexer = FakeIndexer(answers={f"/addresses/{OWNER}": {"subaccounts": [entry]}})
     node = FakeNode(usdc={}, held={})
     async with serving(node), indexing(indexer), opened(connection_to(indexer, node)) as venue:
         message = await refused(venue.preflight(), NoSuchSubaccount)
 
-    assert message.endswith("known for this address: 128")
+    assert message.endswith("known for this address: 129")
 
 
 async def test_what_cannot_be_asked_is_not_said_to_be_zero() -> None:

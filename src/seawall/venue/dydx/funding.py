@@ -9,13 +9,14 @@ from decimal import Decimal
 
 from seawall.account import Funding, Missing
 from seawall.errors import NoSuchSubaccount, VenueError
-from seawall.units import HOUR, MINUTE, Millis
-from seawall.venue.dydx.indexer import Indexer
+from seawall.units import DAY, HOUR, MINUTE, Millis
+from seawall.venue.dydx.indexer import FundingRate, Indexer
 
 log = logging.getLogger(__name__)
 
 AGE_MOST = HOUR  # a rate is set once an hour
 RETRY_AFTER = MINUTE
+WEEK = 7 * DAY
 
 
 class FundingRates:
@@ -24,7 +25,7 @@ class FundingRates:
     def __init__(self, indexer: Indexer, clock: Callable[[], Millis]) -> None:
         self._indexer = indexer
         self._clock = clock
-        self._rates: dict[str, Sequence[Decimal]] = {}
+        self._rates: dict[str, Sequence[FundingRate]] = {}
         self._due_at: dict[str, Millis] = {}
 
     def due(self, tickers: Iterable[str]) -> list[str]:
@@ -46,7 +47,7 @@ class FundingRates:
         found: dict[str, Funding] = {}
         for ticker, read in self._rates.items():
             now = next_rates.get(ticker)
-            rates = read or ([] if now is None else [now])
+            rates = _of_a_week(read) or ([] if now is None else [now])
             if rates:
                 found[ticker] = Funding(
                     rate=rates[0] if now is None else now,
@@ -62,6 +63,12 @@ class FundingRates:
         except (VenueError, NoSuchSubaccount) as error:
             self._due_at[ticker] = Millis(self._clock() + RETRY_AFTER)
             log.info("event=funding_not_read ticker=%s reason=%s", ticker, error)
+
+
+def _of_a_week(read: Sequence[FundingRate]) -> list[Decimal]:
+    """The rates of the week that ends with the newest: a gap must not let older ones in."""
+    since = max((one.at for one in read), default=Millis(0)) - WEEK
+    return [one.rate for one in read if one.at > since]
 
 
 def p90(values: Sequence[Decimal]) -> Decimal:

@@ -16,6 +16,7 @@ import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from seawall.errors import MalformedAnswer, NoSuchSubaccount, VenueUnreachable
+from seawall.units import Millis
 from seawall.venue.dydx import fields, records
 from seawall.venue.dydx.fields import Fields
 from seawall.venue.dydx.rpc import is_loopback
@@ -26,7 +27,25 @@ ATTEMPTS = 3
 PAUSE_S = 0.2  # before the first repetition, twice as long before the second
 PAUSE_MOST_S = 2.0
 ROWS = 100
+PAYMENTS = 1_000  # a day of hours for some forty positions
 WEEK_HOURS = 168
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPayment:
+    """Funding that one position paid (< 0) or received, in dollars, at a block's time."""
+
+    ticker: str
+    at: Millis
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingRate:
+    """One hour's funding rate of a market, > 0 where longs paid, and when it took effect."""
+
+    at: Millis
+    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,22 +128,38 @@ class Indexer:
         """The subaccount's newest transfers; none for a subaccount it does not know."""
         return await self._rows("/transfers", address, number, "transfers")
 
-    async def funding_rates(self, ticker: str) -> Sequence[Decimal]:
-        """Hourly funding rates of the trailing week, newest first, > 0 where longs paid."""
+    async def funding_payments(self, address: str, number: int) -> Sequence[FundingPayment]:
+        """The subaccount's newest funding payments, at most `PAYMENTS`, newest first."""
+        rows = await self._rows("/fundingPayments", address, number, "fundingPayments", PAYMENTS)
+        return [
+            FundingPayment(
+                ticker=fields.text(row, "ticker"),
+                at=fields.moment(row, "createdAt"),
+                amount=fields.decimal(row, "payment"),
+            )
+            for row in rows
+        ]
+
+    async def funding_rates(self, ticker: str) -> Sequence[FundingRate]:
+        """The newest week of hourly funding rates, newest first."""
         answer = await self._object(
             f"/historicalFunding/{quote(ticker, safe='')}", {"limit": str(WEEK_HOURS)}
         )
         rows = fields.sequence(answer.get("historicalFunding"), "historicalFunding")
-        return [fields.decimal(fields.mapping(row, "funding"), "rate") for row in rows]
+        named = [fields.mapping(row, "funding") for row in rows]
+        return [
+            FundingRate(at=fields.moment(row, "effectiveAt"), rate=fields.decimal(row, "rate"))
+            for row in named
+        ]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def _rows(
-        self, path: str, address: str, number: int, key: str | None
+        self, path: str, address: str, number: int, key: str | None, limit: int = ROWS
     ) -> Sequence[Fields]:
-        query = {"address": address, "subaccountNumber": str(number), "limit": str(ROWS)}
+        query = {"address": address, "subaccountNumber": str(number), "limit": str(limit)}
         try:
             answer = await self._get(path, query)
         except NoSuchSubaccount:

@@ -33,6 +33,11 @@ class Nodes:
         self.all = tuple(Node(url) for url in urls)
         self._failed_at: dict[str, float] = {}
         self._highest = 0
+        self.answered = ""  # the URL of the node that was read last
+
+    def expect(self, height: int) -> None:
+        """Treat nodes far behind this height as lagging."""
+        self._highest = max(self._highest, height)
 
     async def read(self, action: Callable[[Node, Block], Awaitable[T]], known_height: int) -> T:
         """What `action` reads at a node's newest block.
@@ -74,7 +79,9 @@ class Nodes:
             wait=wait_fixed(PAUSE_S),
             reraise=True,
         )
-        return await retrying(action, node, block)
+        found: T = await retrying(action, node, block)
+        self.answered = node.url
+        return found
 
     def _in_order(self) -> list[Node]:
         now = asyncio.get_running_loop().time()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections.abc import Iterable
 
 import grpc
 
-from seawall.account import KeyReach, Missing
+from seawall.account import PARENTS, KeyReach, Missing
 from seawall.errors import NoSuchSubaccount, SettingsError, VenueError, VenueUnreachable
 from seawall.venue.dydx.indexer import Indexer
 from seawall.venue.dydx.key_state import KeyState
@@ -48,19 +50,22 @@ async def check_chain(nodes: Nodes, chain_id: str) -> None:
         raise VenueUnreachable("; ".join(reasons))
 
 
-async def check_subaccount(nodes: Nodes, indexer: Indexer, owner: str, number: int) -> None:
+async def check_family(
+    nodes: Nodes, indexer: Indexer, owner: str, parent: int, numbers: Iterable[int]
+) -> None:
     """Refuse an account that nobody has ever seen; raises NoSuchSubaccount or VenueUnreachable.
 
     A node answers for an unknown subaccount with an empty one, so only the indexer can tell a
-    subaccount that was emptied from one that never was.
+    subaccount that was emptied from one that never was. A child alone is an account too.
     """
 
     async def read(node: Node, block: Block) -> bool:
-        return await node.is_unknown(owner, number, block.height)
+        held = (node.is_unknown(owner, number, block.height) for number in numbers)
+        return all(await asyncio.gather(*held))
 
     if not await nodes.read(read, 0):
         return
-    refusal = f"no such subaccount: {owner}/{number}: the chain holds nothing for it"
+    refusal = f"no such subaccount: {owner}/{parent}: the chain holds nothing for it"
     try:
         known = await indexer.subaccounts(owner)
     except NoSuchSubaccount:
@@ -71,9 +76,9 @@ async def check_subaccount(nodes: Nodes, indexer: Indexer, owner: str, number: i
         raise NoSuchSubaccount(
             f"{refusal}, and whether it was ever used cannot be asked: {error}"
         ) from error
-    if number not in known:
-        numbers = ", ".join(str(n) for n in sorted(known)) or "none"
-        raise NoSuchSubaccount(f"{refusal}; known for this address: {numbers}")
+    if not any(number % PARENTS == parent for number in known):
+        said = ", ".join(str(n) for n in sorted(known)) or "none"
+        raise NoSuchSubaccount(f"{refusal}; known for this address: {said}")
 
 
 def refuse_wide_key(state: KeyState) -> None:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
-
-import httpx
 
 from seawall import units
 from seawall.account import (
@@ -29,7 +26,6 @@ from seawall.errors import (
     MissingParameter,
     NoSuchSubaccount,
     VenueError,
-    VenueUnreachable,
 )
 from seawall.units import Millis
 from seawall.venue import Reply
@@ -37,20 +33,21 @@ from seawall.venue.dydx.broadcast import Broadcaster
 from seawall.venue.dydx.connection import Connection, Keys, wall_clock
 from seawall.venue.dydx.feed import SILENCE_S, Feed, Subscription
 from seawall.venue.dydx.funding import FundingRates
+from seawall.venue.dydx.grid import Grid
 from seawall.venue.dydx.indexer import Indexer
 from seawall.venue.dydx.mirror import Change, Channel, Mirror
 from seawall.venue.dydx.node import Block, Node, State, Wanted
 from seawall.venue.dydx.parameters import Parameters
 from seawall.venue.dydx.pool import Nodes
-from seawall.venue.dydx.preflight import check_chain, check_subaccount
+from seawall.venue.dydx.preflight import check_chain, check_family
 from seawall.venue.dydx.signatory import Signatory
+from seawall.venue.dydx.steps import Steps
 
 log = logging.getLogger(__name__)
 
 PARAMETERS_AGE_MOST_S = 300.0
 FEED_WAIT_S = 5.0  # in a played venue, for the advice of the node's block
 PLAYED_SILENCE_S = 120.0  # a played venue waits for the guard, so silence is no fault
-STEP_TIMEOUT_S = 30.0
 BACKFILL_PAUSE_S = 5.0
 
 
@@ -74,10 +71,10 @@ class DydxVenue:
         self._is_played = connection.step_url is not None
         self._numbers = tuple(sorted({connection.parent, *connection.children}))
         self._markets = connection.markets
-        self._nodes = Nodes(connection.nodes)
+        self.nodes = Nodes(connection.nodes)
         self._indexer = Indexer(connection.indexers)
-        self._broadcaster = Broadcaster([node.wire for node in self._nodes.all])
-        self._steps = httpx.AsyncClient(timeout=STEP_TIMEOUT_S, trust_env=False)
+        self._broadcaster = Broadcaster([node.wire for node in self.nodes.all])
+        self._steps = Steps(connection.step_url, connection.guard)
         self._mirror = Mirror(connection.owner, self._now)
         self._mirror.guard(self._numbers)
         self._feed = Feed(
@@ -104,17 +101,16 @@ class DydxVenue:
         """
         self._feed.want(self._subscriptions(frozenset()))
         self._feed.start()
-        await self._tell_venue({})
+        await self._steps.tell({})
 
     async def preflight(self) -> None:
         """Check that this is the right chain and that the guarded account exists.
 
         Raises SettingsError, NoSuchSubaccount, or VenueUnreachable.
         """
-        await check_chain(self._nodes, self._connection.chain_id)
-        await check_subaccount(
-            self._nodes, self._indexer, self._connection.owner, self._connection.parent
-        )
+        await check_chain(self.nodes, self._connection.chain_id)
+        owner, parent = self._connection.owner, self._connection.parent
+        await check_family(self.nodes, self._indexer, owner, parent, self._numbers)
 
     @property
     def subaccounts(self) -> tuple[int, ...]:
@@ -125,6 +121,12 @@ class DydxVenue:
     def block_height(self) -> int:
         """The newest block that the feed or a node has shown."""
         return max(self._mirror.height, 0 if self._state is None else self._state.block.height)
+
+    @property
+    def grids(self) -> Mapping[str, Grid]:
+        """Every market that the chain lists, by ticker; none before the first observation."""
+        listings = () if self._parameters is None else self._parameters.listings.values()
+        return {listing.grid.ticker: listing.grid for listing in listings}
 
     def watch(self, markets: Iterable[str]) -> None:
         """Read these markets even where nothing is held in them."""
@@ -147,6 +149,14 @@ class DydxVenue:
         elif self._funding_read.done() and self._funding.due(tickers):
             self._funding_read = asyncio.create_task(self._funding.refresh(tickers))
         return self._observation(state)
+
+    async def observe_with_rates(self) -> Seen:
+        """The same, once the funding rates that it lacked have been read."""
+        seen = await self.observe()
+        await asyncio.wait({self._funding_read})
+        if isinstance(seen, Blind) or self._state is None:
+            return seen
+        return self._observation(self._state)
 
     async def send(self, action: Action) -> Reply:
         """Sign an action and send it to every node; a refusal or a lost answer is a reply."""
@@ -184,7 +194,7 @@ class DydxVenue:
         `idle_until` is the next block time at which a tick could differ with every input at rest
         (None: never), so that calm blocks may be jumped over. Raises VenueUnreachable.
         """
-        await self._tell_venue({"height": height, "idle_until": idle_until})
+        await self._steps.tell({"height": height, "idle_until": idle_until})
 
     async def refresh_parameters(self) -> None:
         """Look for new children and read the slow parameters again; raises VenueError."""
@@ -210,22 +220,10 @@ class DydxVenue:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        if not self._steps.is_closed:
-            with suppress(VenueUnreachable):
-                await self._tell_venue({"detach": True})
+        await self._steps.close()
         await self._feed.close()
         await self._broadcaster.close()
-        await asyncio.gather(self._indexer.close(), self._nodes.close(), self._steps.aclose())
-
-    async def _tell_venue(self, said: Mapping[str, int | None]) -> None:
-        url = self._connection.step_url
-        if url is None:
-            return
-        try:
-            answer = await self._steps.post(url, json={"guard": self._connection.guard, **said})
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise VenueUnreachable(f"{url}: {type(error).__name__} {error}".rstrip()) from error
+        await asyncio.gather(self._indexer.close(), self.nodes.close())
 
     @property
     def _block_at(self) -> Millis:
@@ -293,7 +291,7 @@ class DydxVenue:
                 height=block.height,
             )
 
-        read_parameters = await self._nodes.read(read, self._mirror.height)
+        read_parameters = await self.nodes.read(read, self._mirror.height)
         before = self._parameters
         if before is not None and read_parameters.key.is_unread:
             # The permission that was read last is still the best guess of what signs.
@@ -331,7 +329,7 @@ class DydxVenue:
         async def read(node: Node, block: Block) -> State:
             return await node.state(block, wanted, parameters)
 
-        return await self._nodes.read(read, self._mirror.height)
+        return await self.nodes.read(read, self._mirror.height)
 
     def _tickers(self, state: State | None) -> frozenset[str]:
         subaccounts = () if state is None else state.subaccounts
