@@ -105,9 +105,10 @@ def guard_command(journal: Path, *options: str, rules: Path = RULES) -> list[str
 def guard(
     place: Venue, journal: Path, *options: str, rules: Path = RULES
 ) -> Iterator[subprocess.Popen[str]]:
-    """A guard that runs until it is stopped."""
+    """A guard that runs until it is stopped; live with the owner's own key, which must be said."""
+    wide = ["--allow-wide-key"] if "--live" in options else []
     with subprocess.Popen(
-        guard_command(journal, *options, rules=rules),
+        guard_command(journal, *options, *wide, rules=rules),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -86,7 +86,7 @@ def test_a_running_guard_takes_a_saved_file_over_when_told_to_and_no_sooner(tmp_
 
     with (
         venue(tmp_path, REST) as place,
-        guard(place, journal, "--live", "--allow-wide-key", rules=rules) as process,
+        guard(place, journal, "--live", rules=rules) as process,
     ):
         place.start()
         wait_until(lambda: count(journal, Kind.TICK) >= 1, "a tick")
