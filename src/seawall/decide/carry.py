@@ -13,7 +13,7 @@ from seawall.budget import top_up_left
 from seawall.decide import fit, interlock, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
-from seawall.decide.memory import CancelSent, Memory, Numbered, Sent, TopUpSent
+from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Sent, TopUpSent, Urgency
 from seawall.decide.waiting import Reason
 from seawall.decide.watch import Watched
 from seawall.intervention import sizes
@@ -21,6 +21,7 @@ from seawall.limits import Asked, Standing
 from seawall.measures import MEASURES
 from seawall.measures.spec import Family
 from seawall.measures.view import View
+from seawall.plan import greedy
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Mode, Policy
@@ -60,9 +61,9 @@ def carry(
     refusals = list(wants.frozen(memory, watched, mode))
     proposed = None
     if demands and _can_do_anything(demands, means):
+        proposed = _proposed(policy, view, demands, means, watched, draft=draft)
+    if proposed is not None:
         paging = _paging(policy, memory)
-        scenarios, guards = wants.scenarios_named(policy), _guards(watched)
-        proposed = plan.propose(view, demands, means, scenarios=scenarios, guards=guards)
         proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
         refusals.extend(cut_short)
         for one, who in _asked_by_plan(proposed, demands, seen, paging):
@@ -81,6 +82,29 @@ def carry(
         memory=memory, plan=proposed, numbered=numbered, refusals=(*refusals, *refused)
     )
     return replace(carried, memory=_remember(carried, view)) if live else carried
+
+
+def _proposed(
+    policy: Policy,
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    watched: Sequence[Watched],
+    *,
+    draft: Draft,
+) -> Plan | None:
+    """The plan; the simpler planner's where the planner fails, none where both do, and a page."""
+    scenarios, guards = wants.scenarios_named(policy), _guards(watched)
+    for planner, key, then in (
+        (plan.propose, "planner/first", "The simpler planner takes its place"),
+        (greedy.propose, "planner/both", "Nothing is sold, cancels still go out: close by hand"),
+    ):
+        try:
+            return planner(view, demands, means, scenarios=scenarios, guards=guards)
+        except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
+            text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
+            draft.messages.append(Message(urgency=Urgency.PAGE, key=key, text=text))
+    return None
 
 
 def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
