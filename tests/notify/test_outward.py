@@ -16,6 +16,7 @@ from seawall.agent import Agent
 from seawall.decide.memory import Decision, Memory
 from seawall.errors import SettingsError
 from seawall.journal.store import Journal
+from seawall.notify.messenger import Notice
 from seawall.notify.metrics import Metrics
 from seawall.notify.outward import Outward, Told
 from seawall.notify.pulse import judge, pulse_path, read_pulse
@@ -170,6 +171,46 @@ async def test_a_journal_that_takes_no_rows_pages_past_it(tmp_path: Path) -> Non
 
     assert len(memory.carried) == 1
     assert "no trace, no act" in memory.carried[0].body
+
+
+class Stumbling:
+    """A messenger that makes its lane fall over once, when it is told to."""
+
+    def __init__(self) -> None:
+        self.carried: list[Notice] = []
+        self.stumbles = False
+
+    @property
+    def name(self) -> str:
+        if self.stumbles:
+            self.stumbles = False
+            raise RuntimeError
+        return "stumbling#1"
+
+    def send(self, notice: Notice) -> bool:
+        self.carried.append(notice)
+        return True
+
+
+async def test_a_lane_that_falls_over_is_begun_again_at_the_next_tick(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = Stumbling()
+    async with Outward(journal, Told(messengers=(memory,)), account="a/0") as outward:
+        outward.page("first", "call me")
+        await until(lambda: len(memory.carried) == 1)
+        memory.stumbles = True
+        outward.page("second", "call me again")
+        await until(lambda: not memory.stumbles)
+
+        for tick in range(1, 100):
+            outward.note_tick(decision(tick), Memory(tick=tick))
+            await asyncio.sleep(0.005)
+            if len(memory.carried) > 1:
+                break
+
+    assert "call me again" in memory.carried[1].body
+    assert "courier_fell" in caplog.text
 
 
 class Still:

@@ -1,9 +1,10 @@
 """From the journal to the messengers: what the guard says is a row first and is carried later.
 
 Each messenger has a lane of its own, so that a dead one holds up nobody. A lane carries everything
-that waits for it as one notice, newest words per key, and writes down what became of it: a restart
-goes on where the last delivery ended. Sending happens in a thread with a deadline; nothing that
-protects the account ever waits here. A notice may arrive twice after a crash, and is never lost.
+that waits for it as one notice, newest words per key, and writes down what became of it (of
+failures in a row the 1st, 2nd, 4th, …): a restart goes on where the last delivery ended. Sending
+happens in a thread with a deadline; nothing that protects the account ever waits here. A notice may
+arrive twice after a crash, and is never lost.
 """
 
 from __future__ import annotations
@@ -159,19 +160,18 @@ class Courier:
             return True
         lane.waiting = len(batch.messages)
         reason = await self._send(lane, self._notice(batch.messages))
-        end = End.FAILED if reason else End.SENT
-        self._note(
-            DeliveryRow(
-                messenger=lane.messenger.name,
-                end=end,
-                after=lane.after,
-                through=batch.through,
-                messages=len(batch.messages),
-                reason=reason,
-            )
+        row = DeliveryRow(
+            messenger=lane.messenger.name,
+            end=End.FAILED if reason else End.SENT,
+            after=lane.after,
+            through=batch.through,
+            messages=len(batch.messages),
+            reason=reason,
         )
         if reason:
             lane.failures += 1
+            if lane.failures.bit_count() == 1:  # 1, 2, 4, 8, …: a dead messenger fills no journal
+                self._note(row)
             log.warning(
                 "messenger=%s failures=%d waiting=%d reason=%s",
                 lane.messenger.name,
@@ -180,6 +180,7 @@ class Courier:
                 reason,
             )
             return False
+        self._note(row)
         del lane.unwritten[: batch.unwritten]
         lane.after, lane.failures, lane.waiting = batch.through, 0, 0
         return True

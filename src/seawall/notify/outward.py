@@ -14,7 +14,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +78,7 @@ class Outward:
     async def __aenter__(self) -> Self:
         if self._metrics is not None and self._port is not None:
             self._metrics.serve(self._port)
-        self._carrying = asyncio.create_task(self._courier.run(), name="courier")
+        self._keep_carrying()
         return self
 
     async def __aexit__(
@@ -91,8 +90,7 @@ class Outward:
         tell_systemd("STOPPING=1")
         if self._carrying is not None:
             self._carrying.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._carrying
+            await asyncio.gather(self._carrying, return_exceptions=True)
         await self._courier.flush(FAREWELL_S)
         if self._heartbeat is not None:
             await self._heartbeat.close()
@@ -101,6 +99,7 @@ class Outward:
     def note_tick(self, decision: Decision, memory: Memory) -> None:
         """Take in a tick; `memory` is the agent's after it, which shows whether it was recorded."""
         now = self._clock()
+        self._keep_carrying()
         is_recorded = memory.tick == decision.tick
         reason = "; ".join(decision.blind) if is_recorded else "the journal takes no rows"
         self._page_for_the_journal(is_recorded=is_recorded)
@@ -146,6 +145,14 @@ class Outward:
             self._courier.say(message)
         else:
             self._courier.wake()
+
+    def _keep_carrying(self) -> None:
+        """Begin to carry messages, and begin again where a fault of ours ended it."""
+        if self._carrying is not None:
+            if not self._carrying.done():
+                return
+            log.error("event=courier_fell", exc_info=self._carrying.exception())
+        self._carrying = asyncio.create_task(self._courier.run(), name="courier")
 
     def _page_for_the_journal(self, *, is_recorded: bool) -> None:
         failure = self._journal.failure
