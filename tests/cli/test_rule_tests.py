@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_place(folder: Path) -> N
     result = played(story_in(folder, "{at: 30s, firing: {lose: watch}}"))
 
     assert isinstance(result.exception, OperatorError)
-    assert "rules.test.yaml:7:26 `lose`: unknown rule, did you mean `loss`?" in str(
+    assert "rules.test.yaml:7:28 `lose`: unknown rule, did you mean `loss`?" in str(
         result.exception
     )
     assert str(result.exception).endswith("Nothing was tested.")
@@ -119,7 +119,7 @@ def test_too_few_changes_noticed_ends_with_1_and_suggests(folder: Path) -> None:
 
     assert asked.exit_code == 1
     assert "required: 95.0% of changes noticed" in asked.stdout
-    assert "  line 5: loss/watch clear 4% -> 4.4%" in asked.stdout
+    assert "  line 6: loss/watch clear 4% -> 4.4%" in asked.stdout
     assert '  - name: "loss/watch clear 4% -> 4.4% is noticed"' in suggested.stdout
 
 
