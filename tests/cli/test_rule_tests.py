@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from seawall.agent import Kind, TickRow
+from seawall.cli.check import app as check_app
 from seawall.cli.explain import app as explain_app
 from seawall.cli.init import app as init_app
 from seawall.cli.rules import app as rules_app
@@ -262,3 +263,17 @@ def test_an_answer_that_makes_no_rules_is_refused(
     assert isinstance(result.exception, OperatorError)
     assert said in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_warns_of_a_held_market_that_no_rule_reaches(journal: Path, folder: Path) -> None:
+    rules = folder / "eth.yaml"
+    rules.write_text(
+        RULES.replace(
+            "    measure: drawdown", "    scope: {markets: [ETH-USD]}\n    measure: drawdown"
+        )
+    )
+
+    result = CliRunner().invoke(check_app, [str(rules), "--journal", str(journal)])
+
+    assert result.exit_code == 0
+    assert "warning: 0/BTC-USD is held and no rule's scope reaches it" in result.stdout
