@@ -66,9 +66,9 @@ def test_a_test_that_sees_nothing_notices_nothing() -> None:
 @pytest.mark.parametrize("text", [RULES, HEAVY, MARGIN, LIQUIDATION, FUNDING])
 def test_every_suggested_test_holds_and_kills_its_survivor(text: str) -> None:
     loaded = rules(text)
-    survived = unnoticed(loaded).survived
+    survived = unnoticed(loaded).survived[::2]
 
-    found = list(suggestions(loaded.policy, unnoticed(loaded)))
+    found = list(suggestions(loaded.policy, Score(killed=(), survived=survived)))
 
     told = [one for one in found if one.test is not None]
     assert len(told) >= len(survived) * 9 // 10, [one.mutant.name for one in found if not one.test]

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from seawall import words
+from seawall.cli.place import JournalOption, journal_path
 from seawall.errors import Problem, RuleFileError
 from seawall.measures.spec import Unit
 from seawall.policy import Policy
-from seawall.rulefile import Loaded, book_allowed, load
+from seawall.rulefile import Loaded, book_allowed, load, warnings_for
 
 DEFAULT_FILE = Path("config/rules.yaml")
 REFUSED = 2
@@ -25,9 +26,12 @@ app = typer.Typer()
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The rule file.")] = DEFAULT_FILE,
+    journal: JournalOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check a rule file: exit 0 if it would load, 2 with every problem if not.
+
+    Where a guard has run, positions of its last tick that no rule reaches are warned of too.
 
     Example: seawall check config/rules.yaml
     """
@@ -36,11 +40,25 @@ def check(
     except RuleFileError as error:
         _print_refusal(error, file, as_json=as_json)
         raise typer.Exit(REFUSED) from None
+    unreached = warnings_for(loaded.policy, _held(journal_path(journal)))
     if as_json:
-        print(json.dumps(_as_object(loaded, file), indent=2))
+        print(json.dumps(_as_object(loaded, file) | {"unreached": unreached}, indent=2))
         return
-    for line in summary(loaded, file):
+    for line in (*summary(loaded, file), *(f"warning: {said}" for said in unreached)):
         print(line)
+
+
+def _held(journal: Path) -> list[tuple[int, str]]:
+    """Subaccount and market of each position that a guard last saw; empty where none has run."""
+    from seawall.account import Observation
+    from seawall.cli.latest import last_tick
+
+    if not journal.is_file():
+        return []
+    row = last_tick(journal)
+    if row is None or not isinstance(row.seen, Observation):
+        return []
+    return [(s.number, p.ticker) for s in row.seen.subaccounts for p in s.positions]
 
 
 def summary(loaded: Loaded, file: Path) -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from seawall.rulefile import Loaded
     from seawall.rulefile.template import Answers
 
 app = typer.Typer()
@@ -44,6 +43,7 @@ def init(
     from seawall.errors import OperatorError
     from seawall.rulefile import parse
     from seawall.rulefile.template import meaning, rule_file
+    from seawall.ruletest.suggest import whole_file
 
     for name in (RULES, TESTS):
         if (folder / name).exists():
@@ -58,7 +58,7 @@ def init(
     for warning in loaded.warnings:
         print(f"warning: {warning}")
     print("playing every rule to write its tests, some seconds …", flush=True)
-    tests = _tests(loaded)
+    tests = whole_file(loaded.policy, RULES, "{coverage: levels, mutation: 80%}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in ((RULES, text), (TESTS, tests)):
         with (folder / name).open("x") as file:
@@ -134,18 +134,3 @@ def _read_equity(address: str) -> Decimal:
 
     seen = asyncio.run(observe(load_settings(None), address))
     return usd(sum(margin.risk(one, seen.markets).nc for one in seen.subaccounts))
-
-
-def _tests(loaded: Loaded) -> str:
-    """Tests of the rules as they behave today; more of them where too little is noticed."""
-    from seawall.ruletest import parse_suite
-    from seawall.ruletest.score import run_suite, score
-    from seawall.ruletest.suggest import suggestions, whole_file
-
-    text = whole_file(loaded.policy, RULES, "{coverage: levels, mutation: 80%}")
-    suite = parse_suite(text, loaded.policy, file=TESTS)
-    scored = score(loaded, run_suite(loaded.policy, suite))
-    assert suite.mutation_least is not None
-    if scored.share < suite.mutation_least:
-        text += "".join(one.test or "" for one in suggestions(loaded.policy, scored))
-    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seawall.policy import Policy
@@ -11,6 +11,7 @@ from seawall.ruletest.score import Score
 from seawall.ruletest.script import RuleTest
 from seawall.ruletest.stories import (
     BREATH,
+    Said,
     Story,
     listen,
     played,
@@ -35,19 +36,17 @@ def suggestions(policy: Policy, score: Score) -> Iterator[Suggestion]:
     for mutant in score.survived:
         if mutant.rule not in known:
             known[mutant.rule] = tuple(_play_all(policy, mutant.rule))
-        test = next(
-            (t for one in known[mutant.rule] if (t := _boundary(policy, mutant, one))), None
-        )
-        yield Suggestion(mutant=mutant, test=test)
+        tests = (_boundary(policy, mutant, one) for one in known[mutant.rule])
+        yield Suggestion(mutant=mutant, test=next((one for one in tests if one), None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Played:
-    """A story with the ticks that the rules themselves make of it."""
+    """A story with what the rules themselves make of it, tick by tick."""
 
     story: Story
     test: RuleTest
-    ticks: frozenset[Millis]
+    heard: Mapping[Millis, Said]
 
     @property
     def end(self) -> Millis:
@@ -58,19 +57,28 @@ def _play_all(policy: Policy, name: str) -> Iterator[_Played]:
     rule = next(rule for rule in policy.rules if rule.id == name)
     for story in stories_of(policy, rule):
         test = played(policy, story)
-        ticks = listen(policy, test, [Millis(story.ends + BREATH)])
-        yield _Played(story=story, test=test, ticks=frozenset(ticks))
+        heard = listen(policy, test, [Millis(story.ends + BREATH)])
+        yield _Played(story=story, test=test, heard=heard)
 
 
 def _boundary(policy: Policy, mutant: Mutant, one: _Played) -> str | None:
     """The first moment of a story at which the mutant fails what is true of the rules."""
-    stops = sorted(one.ticks | listen(mutant.policy, one.test, [one.end]).keys())
-    right, wrong = listen(policy, one.test, stops), listen(mutant.policy, one.test, stops)
-    at = next((at for at in stops if right[at].differs_from(wrong[at])), None)
+    right: Mapping[Millis, Said] = one.heard
+    wrong: Mapping[Millis, Said] = listen(mutant.policy, one.test, [one.end])
+    at = _first_difference(right, wrong)
+    if at is None and right.keys() != wrong.keys():
+        stops = sorted(right.keys() | wrong.keys())
+        right, wrong = listen(policy, one.test, stops), listen(mutant.policy, one.test, stops)
+        at = _first_difference(right, wrong)
     if at is None:
         return None
     named = Story(name=f"{mutant.name} is noticed", body=one.story.body, ends=one.story.ends)
     return test_of(_quoted(named), [right[at].at(at)])
+
+
+def _first_difference(right: Mapping[Millis, Said], wrong: Mapping[Millis, Said]) -> Millis | None:
+    both = sorted(right.keys() & wrong.keys())
+    return next((at for at in both if right[at].differs_from(wrong[at])), None)
 
 
 def _quoted(story: Story) -> Story:
