@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seawall.venue.dydx.desk import Desk, Given
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     help="Make, permit, prove and revoke the guard's keys.\n\nExample: seawall keys check",
 )
