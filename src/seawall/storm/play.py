@@ -225,8 +225,9 @@ def play(
         guard.journal.verify()
         for words in unfinished(guard.agent, chain, case, guard.ends, guard.values):
             referee.complain("unfinished", f"{guard.name}: {words}")
-        for words in unresolved(guard.journal):
-            referee.complain("unresolved", f"{guard.name}: {words}")
+        if guard.agent is not None:
+            for words in unresolved(guard.journal, guard.agent.memory):
+                referee.complain("unresolved", f"{guard.name}: {words}")
     return Result(
         seed=case.seed,
         broken=tuple(referee.broken),
