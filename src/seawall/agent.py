@@ -175,15 +175,14 @@ class Agent:
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
         if not decision.is_eventful and not is_due:
             return
-        self.journal.append(Kind.TICK, to_json(row), at=at)
-        for outcome in decision.outcomes:
-            self.journal.append(Kind.OUTCOME, to_json(outcome), at=at)
+        rows = [(Kind.TICK, to_json(row))]
+        rows += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
+        rows += [(Kind.MESSAGE, to_json(message)) for message in decision.messages]
+        rows += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
+        # All or none: a tick that is remembered has left no outcome, page or action unwritten.
+        self.journal.append_all(rows, durable=bool(decision.actions), at=at)
         for message in decision.messages:
-            self.journal.append(Kind.MESSAGE, to_json(message), at=at)
             log.warning("tick=%d %s %s", decision.tick, message.urgency, message.text)
-        for numbered in decision.actions:
-            is_last = numbered is decision.actions[-1]  # its commit carries those before it
-            self.journal.append(Kind.SENDING, to_json(numbered), durable=is_last, at=at)
         self._stored_at = at
 
     def _record_family(self, seen: Seen, at: Millis) -> None:

@@ -85,7 +85,8 @@ def step(
             return _fired(state, at) if at >= state.cooled_at else state
         case Phase.FIRING | Phase.CLEARING:
             if not is_clear:
-                return replace(state, phase=Phase.FIRING, held=Millis(0))
+                is_same = state.phase is Phase.FIRING and state.held == 0
+                return state if is_same else replace(state, phase=Phase.FIRING, held=Millis(0))
             return _towards_clear(level, state, credited, at)
         case _:
             assert_never(state.phase)

@@ -17,6 +17,7 @@ from seawall.policy import Flatten, Level, Mode, ReduceAmount, ReduceUntil, Rule
 from seawall.units import PPM_ONE, BaseQuantums, Millis, QuoteQuantums
 
 WIDEN_AFTER = Millis(30_000)  # a flatten without progress widens its bound once
+STALLED_AFTER = units.MINUTE  # without progress, a person hears what an intervention waits for
 SLOW_RETRY = Millis(30_000)  # pace of a flatten past `give_up_after`
 
 
@@ -53,10 +54,11 @@ class Intervention:
     fixed_at: Millis  # when `keeps` were: at firing, or when `or_else` took over
     keeps: tuple[Keep, ...] = ()  # of `amount` and `flatten`
     topped_up: QuoteQuantums = QuoteQuantums(0)
-    progress_at: Millis  # when a position in scope last shrank
+    progress_at: Millis  # when it last got further: a position shrank, an order filled, cash came
     left: BaseQuantums = BaseQuantums(0)  # sum of sizes beyond the goal, to notice progress
     tried_at: Millis | None = None  # last window in which a flatten was tried
     is_widened: bool = False
+    is_stalled: bool = False  # no progress for a minute of block time
     fallback: ReduceAmount | Flatten | None = None  # `or_else`, once the target was unreachable
     has_given_up: bool = False  # a flatten past `give_up_after` goes on, slowly
     is_stopped: bool = False  # the operator ended it; the next tick with state says so
@@ -70,6 +72,11 @@ class Intervention:
 def not_flat_key(running: Intervention) -> str:
     """What the page is about that says a flatten is past its `give_up_after`."""
     return f"{running.key}/{running.level}/not-flat"
+
+
+def stalled_key(running: Intervention) -> str:
+    """What the page is about that says that an intervention gets no further, and why."""
+    return f"{running.key}/{running.level}/stalled"
 
 
 def key_of(rule: str, instance: Instance) -> str:
@@ -190,7 +197,13 @@ def sizes(seen: Observation) -> Mapping[tuple[int, str], BaseQuantums]:
 
 
 def follow(running: Intervention, level: Level, seen: Observation) -> Intervention:
-    """The intervention with its progress noted, and a flatten's patience spent."""
+    """The intervention with its progress noted, and its patience spent."""
+    running = _follow_goals(running, level, seen)
+    is_stalled = seen.at - running.progress_at >= STALLED_AFTER
+    return running if is_stalled is running.is_stalled else replace(running, is_stalled=is_stalled)
+
+
+def _follow_goals(running: Intervention, level: Level, seen: Observation) -> Intervention:
     if not running.keeps:
         return running
     left = _left(running.keeps, seen)

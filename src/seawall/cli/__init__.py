@@ -50,6 +50,7 @@ VERBS = (
     Verb("keys", "seawall.cli.keys", "Make, permit, prove and revoke the guard's keys."),
     Verb("audit", "seawall.cli.audit", "Read the journal, and prove that nobody changed it."),
     Verb("venue", "seawall.cli.venue", "Run a small dYdX of your own on this machine."),
+    Verb("simulate", "seawall.cli.simulate", "Play bad days from seeds and judge the guard."),
 )
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ already contains whatever it filled. A broadcast reply says nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from seawall import margin, units
@@ -32,6 +32,8 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
             continue
         outcomes.append(outcome)
         spent = _spend(spent, sent, outcome)
+        if outcome.filled > 0:
+            memory = _got_further(memory, sent.interventions, seen.at)
     cancels = _open_cancels(memory, seen, outcomes)
     memory = replace(memory, sent=tuple(open_sent), cancels=cancels, spent=spent)
     top_up = memory.top_up
@@ -157,16 +159,22 @@ def _has_landed(sent: TopUpSent, seen: Observation) -> bool:
 
 def _after_top_up(memory: Memory, sent: TopUpSent, ending: Ending, seen: Observation) -> Memory:
     if ending is Ending.LANDED:
-        return replace(
-            memory,
-            top_up=None,
-            running=tuple(_credit(one, sent) for one in memory.running),
-        )
+        memory = _got_further(memory, sent.interventions, seen.at)
+        running = tuple(_credit(one, sent) for one in memory.running)
+        return replace(memory, top_up=None, running=running)
     spent = replace(
         memory.spent, day_top_up=QuoteQuantums(max(0, memory.spent.day_top_up - sent.amount))
     )
     closed = Millis(seen.at + TOP_UP_CLOSED)
     return replace(memory, top_up=None, spent=spent, top_up_closed_until=closed)
+
+
+def _got_further(memory: Memory, names: Collection[str], at: Millis) -> Memory:
+    """Memory in which these interventions have made progress now."""
+    running = tuple(
+        replace(one, progress_at=at) if one.name in names else one for one in memory.running
+    )
+    return replace(memory, running=running)
 
 
 def _credit(running: Intervention, sent: TopUpSent) -> Intervention:

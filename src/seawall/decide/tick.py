@@ -14,7 +14,7 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, interlock, outcome, standing, telling, watch
+from seawall.decide import blind, interlock, outcome, stalled, standing, telling, watch
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
@@ -25,7 +25,7 @@ from seawall.decide.pages import repeat_pages
 from seawall.decide.waiting import PACING
 from seawall.decide.wants import UNREACHABLE
 from seawall.decide.watch import Credits, Watched
-from seawall.intervention import End, has_work, not_flat_key
+from seawall.intervention import End, has_work, not_flat_key, stalled_key
 from seawall.measures import ledger
 from seawall.measures.spec import NoData
 from seawall.measures.view import NO_OVERRIDES, Overrides, View
@@ -72,6 +72,7 @@ def decide(
     live = Carried(memory=memory)
     if mode is Mode.LIVE:
         live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
+        draft.messages.extend(stalled.pages(live.memory, live.refusals, seen))
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
     draft.messages.extend(standing.conditions(policy, seen, mode))
@@ -238,6 +239,7 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
         true.update(f"{key}/{name}" for name in names[-1:])
         true.update(f"{key}/{name}/{UNREACHABLE}" for name in names)
     true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
+    true.update(stalled_key(each) for each in stalled.standing(memory))
     return frozenset(true | {message.key for message in draft.messages})
 
 

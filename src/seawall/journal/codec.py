@@ -1,7 +1,7 @@
 """Our values as JSON and back, exact: Decimals as strings, integers of any size, unions by `kind`.
 
 pydantic reads and writes. Three things it does not do: a mapping that works its values out when
-asked is made a dict first; keys that are tuples are written as JSON arrays: {"[0,\\"BTC-USD\\"]": 5};
+asked is made a dict first; keys that are tuples are JSON arrays, {"[0,\\"BTC-USD\\"]": 5}; and
 an infinite Decimal is read back: a usage without equity is one, on the worst of days.
 """
 

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -154,12 +154,26 @@ class Journal(Reader):
 
         Raises JournalUnwritable where neither database nor spill file takes it.
         """
+        return self.append_all([(kind, body)], durable=durable, at=at)
+
+    def append_all(
+        self,
+        entries: Sequence[tuple[str, str]],
+        *,
+        durable: bool = False,
+        at: Millis | None = None,
+    ) -> int:
+        """Add rows of (kind, body), all or none, and return the last one's sequence number.
+
+        Whoever dies in between leaves nothing behind. Raises JournalUnwritable as `append` does;
+        a spill file whose disk fills up in the middle keeps the rows before that.
+        """
         at = self.now() if at is None else at
         with self._turn:
             try:
-                return self._append(kind, body, at, durable=durable)
+                return self._append(entries, at, durable=durable)
             except sqlite3.DatabaseError as error:
-                return self._append_to_spill(kind, body, at, error)
+                return self._append_to_spill(entries, at, error)
 
     def prune(self, *, before: Millis, kinds: Collection[str]) -> int:
         """Drop the bodies of rows of these kinds written before a moment; returns how many.
@@ -232,14 +246,17 @@ class Journal(Reader):
             (row.seq, row.kind, row.at, row.prev_hash, row.body_hash, row.row_hash, row.body),
         )
 
-    def _append(self, kind: str, body: str, at: Millis, *, durable: bool) -> int:
+    def _append(self, entries: Sequence[tuple[str, str]], at: Millis, *, durable: bool) -> int:
         if self.failure is not None:
             with suppress(OSError):  # a lost spill disk must not keep new rows out
                 self._merge()
         with self._transaction(durable=durable):
-            row = follow(self._last(), kind, at, body)
-            self._insert(row)
-        return row.seq
+            head = self._last()
+            for kind, body in entries:
+                row = follow(head, kind, at, body)
+                self._insert(row)
+                head = row.head
+        return head.seq
 
     @contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[Database]:
@@ -256,20 +273,24 @@ class Journal(Reader):
             self._database.rollback()
             raise
 
-    def _append_to_spill(self, kind: str, body: str, at: Millis, error: Exception) -> int:
+    def _append_to_spill(
+        self, entries: Sequence[tuple[str, str]], at: Millis, error: Exception
+    ) -> int:
         where = f"{self.path}: {error}"
         if self._spill is None:
             raise JournalUnwritable(
                 f"{where}; no spill file is set: name one on another disk as journal.spill"
             ) from error
+        sequence, head = 0, self._known_head()
         try:
-            row = self._spill.append(self._known_head(), kind, at, body)
+            for kind, body in entries:
+                sequence = self._spill.append(head, kind, at, body).seq
         except OSError as spill_error:
             raise JournalUnwritable(
                 f"{where}; and the spill file {self._spill.path}: {spill_error}"
             ) from spill_error
         self._begin_failure(str(error))
-        return row.seq
+        return sequence
 
     def _known_head(self) -> Head:
         try:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from seawall.policy import Policy
 from seawall.simulator.exchange import ReduceOnly
-from seawall.simulator.faults.schedule import Faults, random_faults
+from seawall.simulator.faults.schedule import Fault, Faults, random_faults
 from seawall.simulator.markets import TICKERS
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.wallets import Gate
@@ -16,7 +16,7 @@ from seawall.storm.rulebook import rules_for
 from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, QuoteQuantums
 
 CHAOS_BLOCKS = 420  # prices move, faults begin, guards die and the trader trades within these
-CALM_BLOCKS = 180  # then everything rests, and the guard has this long to finish
+CALM = Millis(180 * SECOND)  # then everything rests, and the guard has this long to finish
 FAULTS_WITHIN = 360
 ROOM = Millis(40 * HOUR)  # time on the path for halts of hours
 EPOCH = Millis(1_700_000_000_000 // DAY * DAY)
@@ -66,6 +66,22 @@ class Case:
     guards: tuple[GuardCase, ...]
     trades: float  # chance that the trader does something in a block
     trader_seed: int
+
+    @property
+    def words(self) -> str:
+        """The case for a person who replays it."""
+        faults = "".join(f"  {_fault_words(one)}\n" for one in self.faults.faults)
+        guards = "".join(f"  {one}\n" for one in self.guards)
+        book = ", ".join(f"${dollars:,.0f} of {ticker}" for ticker, dollars in self.parts)
+        return (
+            f"seed {self.seed}: ${self.equity:,} holds {book}; ${self.float_dollars:,} in the float"
+            f" wallet; reduce-only {self.reduce_only}, gate {self.gate}, trader {self.trades}\n"
+            f"faults:\n{faults}guards:\n{guards}{self.rules}"
+        )
+
+
+def _fault_words(fault: Fault) -> str:
+    return f"{fault.kind} {fault.when} {fault.first}-{fault.last} {fault.ticker or ''}".rstrip()
 
 
 def case_of(seed: int) -> Case:

@@ -9,7 +9,7 @@ from seawall.decide.memory import Alarm, Memory, Numbered
 from seawall.intervention import End, has_work, runs_once
 from seawall.journal.codec import from_json
 from seawall.journal.store import Journal
-from seawall.measures.spec import Value
+from seawall.measures.spec import NoData, Value
 from seawall.policy import Level, Rule
 from seawall.simulator.chain import Chain
 from seawall.storm.case import OWNER, Case
@@ -55,18 +55,21 @@ def _is_done(level: Level, name: str, ends: Ends, value: Value | None) -> bool:
         return False
     if runs_once(level):
         return True
-    return not hasattr(value, "reason") and value is not None and not level.trigger.holds(value)
+    return not isinstance(value, NoData | None) and not level.trigger.holds(value)
 
 
 def _is_told(memory: Memory, key: str, name: str) -> bool:
-    """Whether a page stands about the level, its intervention, or what blinds or stops the guard."""
+    """Whether a page stands: about the level, about a flatten, or about what blinds the guard."""
     about = (name, f"{key}/", "state/", "limits/", "ledger/", "interlock/")
-    return any(page.startswith(about) for page in memory.pages)
+    return any(page.startswith(about) or page.endswith("/not-flat") for page in memory.pages)
 
 
-def unresolved(journal: Journal) -> Iterator[str]:
-    """Actions that were written down to be sent and whose end nobody wrote down."""
-    sending = {}
+def unresolved(journal: Journal, memory: Memory) -> Iterator[str]:
+    """Actions that were written down to be sent, are over, and whose end nobody wrote down."""
+    waiting = {one.action_id for one in memory.sent} | {one.action_id for one in memory.cancels}
+    if memory.top_up is not None:
+        waiting.add(memory.top_up.action_id)
+    sending: dict[str, int] = {}
     for row in journal.rows(Kind.SENDING):
         assert row.body is not None
         sending[from_json(Numbered, row.body).id] = row.seq
@@ -76,4 +79,5 @@ def unresolved(journal: Journal) -> Iterator[str]:
             if row.seq > sending[name]:
                 del sending[name]
     for name, sequence in sending.items():
-        yield f"action {name} of row {sequence} has no outcome"
+        if name not in waiting:
+            yield f"action {name} of row {sequence} has no outcome"

@@ -125,9 +125,11 @@ def _step(rule: Rule, level: Level, old: Life, value: Value, *, credited: int, a
         is_met = level.trigger.holds(value)
         may_clear = not is_met if level.clear is None else level.clear.holds(value)
     if old.phase in ("firing", "clearing"):
-        return _leave(level, old, credited, at) if may_clear else replace(old, phase="firing")
+        if may_clear:
+            return _leave(level, old, credited, at)
+        return old if old.phase == "firing" else replace(old, phase="firing")
     if not is_met:
-        return replace(old, phase="clear", held=0)
+        return old if old.phase == "clear" else replace(old, phase="clear", held=0)
     held = 0 if old.phase == "clear" else old.held + (credited if old.phase == "pending" else 0)
     if old.phase != "cooling" and held < level.hold:
         return replace(old, phase="pending", held=held)
@@ -138,7 +140,7 @@ def _step(rule: Rule, level: Level, old: Life, value: Value, *, credited: int, a
 
 def _leave(level: Level, old: Life, credited: int, at: int) -> Life:
     acts = any(do.kind not in ("notify", "page") for do in level.do)
-    wanted = level.clear_hold
+    wanted: int = level.clear_hold
     if level.clear is None and not acts:
         wanted = max(wanted, QUIET_MS)
     held = 0 if old.phase == "firing" else old.held + credited

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 from seawall.agent import Agent, Kind, TickRow
@@ -20,7 +21,7 @@ from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.setup import chain_on, fund, fund_wallet, open_book
-from seawall.storm.case import CALM_BLOCKS, CHAOS_BLOCKS, FLOAT, OWNER, Case, GuardCase
+from seawall.storm.case import CALM, CHAOS_BLOCKS, FLOAT, OWNER, Case, GuardCase
 from seawall.storm.ending import unfinished, unresolved
 from seawall.storm.fuse import Crashed, Fuse, FusedJournal
 from seawall.storm.lookout import Lookout
@@ -30,7 +31,7 @@ from seawall.storm.trader import Trader
 from seawall.units import HOUR, Millis
 
 BLOCKS_MOST = 1_500  # faults that wait for a send may begin late, but not for ever
-AccountMade = Callable[..., Agent]
+VICTIM = SubaccountId(owner=OWNER, number=0)
 T = TypeVar("T")
 
 
@@ -68,6 +69,7 @@ class Guard:
         own: GuardCase,
         player: FaultyPlayer,
         referee: Referee,
+        *,
         make: type[Agent],
     ) -> None:
         self.name = name
@@ -101,8 +103,11 @@ class Guard:
         until = self.agent.idle_until()
         return NEVER if until is None else until
 
-    def look(self, block: int) -> Decision | None:
-        """One tick, if it is alive and due; what kills it is part of the day."""
+    def look(self, block: int, step: int) -> Decision | None:
+        """One tick, if it is alive and due; what kills it is part of the day.
+
+        `block` stands still while the chain halts, `step` does not.
+        """
         self.journal.is_full = block in self.own.disk_full
         if self._restarts and block >= self._restarts[-1].block:
             restart = self._restarts.pop()
@@ -112,9 +117,9 @@ class Guard:
                 self._die(block, "between ticks")
         if self.agent is None and not self._start(block):
             return None
-        if block - self._looked < self.own.every:
+        if step - self._looked < self.own.every:
             return None
-        self._looked = block
+        self._looked = step
         assert self.agent is not None
         self.ticks += 1
         try:
@@ -142,6 +147,17 @@ class Guard:
         self.values.update({one.key: one.value for one in decision.readings})
         for each in decision.ended:
             self.ends[each.name.rpartition("#")[0]] = each.end
+
+    def close(self) -> None:
+        """Judge what it left behind: its journal, and what it has not finished."""
+        self.journal.verify()
+        case, chain = self._case, self._player.chain
+        for words in unfinished(self.agent, chain, case, self.ends, self.values):
+            self._referee.complain("unfinished", f"{self.name}: {words}")
+        if self.agent is not None:
+            for words in unresolved(self.journal, self.agent.memory):
+                self._referee.complain("unresolved", f"{self.name}: {words}")
+        self.journal.close()
 
     def _start(self, block: int) -> bool:
         """Come back, where it is time and the journal takes a row."""
@@ -190,43 +206,15 @@ def play(
 ) -> Result:
     """Play a case to its end and judge it; `told` hears what happens, line by line."""
     player = stage(case)
-    chain = player.chain
-    referee = Referee(chain, case, told)
-    victim = SubaccountId(owner=OWNER, number=0)
-    trader = Trader(chain, victim, case.trader_seed, case.trades)
+    referee = Referee(player.chain, case, told)
     guards = [
-        Guard(f"guard {number}", case, own, player, referee, make)
+        Guard(f"guard {number}", case, own, player, referee, make=make)
         for number, own in enumerate(case.guards, start=1)
     ]
-    faults: Counter[str] = Counter()
-    calm_since = CHAOS_BLOCKS
-    step = 0
     started = player.clock
-    idle = AWAKE
-    while step < BLOCKS_MOST:
-        step += 1
-        block = player.step(idle)
-        if block is None:
-            break
-        for kind, fault in player.trouble.in_force.items():
-            if player.trouble.begins(fault) and not player.is_halted:
-                faults[kind.value] += 1
-        referee.saw(block)
-        if player.trouble.block <= CHAOS_BLOCKS and not player.is_halted:
-            trader.act()
-        for guard in guards:
-            guard.look(player.trouble.block)
-        if not player.trouble.is_calm or player.is_halted:
-            calm_since = max(calm_since, player.trouble.block)
-        if player.trouble.block >= calm_since + CALM_BLOCKS:
-            break
-        idle = min(guard.idle_until for guard in guards)
+    faults = _play(case, player, referee, guards)
     for guard in guards:
-        guard.journal.verify()
-        for words in unfinished(guard.agent, chain, case, guard.ends, guard.values):
-            referee.complain("unfinished", f"{guard.name}: {words}")
-        for words in unresolved(guard.journal):
-            referee.complain("unresolved", f"{guard.name}: {words}")
+        guard.close()
     return Result(
         seed=case.seed,
         broken=tuple(referee.broken),
@@ -239,6 +227,33 @@ def play(
     )
 
 
+def _play(
+    case: Case, player: FaultyPlayer, referee: Referee, guards: Sequence[Guard]
+) -> Counter[str]:
+    """Make blocks until all is calm for long enough; which faults began."""
+    trader = Trader(player.chain, VICTIM, case.trader_seed, case.trades)
+    trouble, end, idle = player.trouble, player.clock, AWAKE
+    faults: Counter[str] = Counter()
+    for step in count(1):
+        was_halted = player.is_halted
+        block = player.step(idle)
+        assert block is not None, "the path has room for every halt"
+        if not was_halted or not player.is_halted:
+            faults.update(k.value for k, fault in trouble.in_force.items() if trouble.begins(fault))
+            referee.saw(block)
+        if trouble.block <= CHAOS_BLOCKS and not player.is_halted:
+            trader.act()
+        for guard in guards:
+            guard.look(trouble.block, step)
+        if trouble.block <= CHAOS_BLOCKS or not trouble.is_calm or player.is_halted:
+            end, idle = Millis(player.clock + CALM), AWAKE
+        else:
+            idle = min(end, *(guard.idle_until for guard in guards))
+        if player.clock >= end or trouble.block >= BLOCKS_MOST:
+            break
+    return faults
+
+
 def stage(case: Case) -> FaultyPlayer:
     """The chain of a case before its first block: an account with a book, and a float wallet."""
     chain = chain_on(
@@ -247,5 +262,4 @@ def stage(case: Case) -> FaultyPlayer:
     fund(chain, OWNER, 0, case.equity)
     fund_wallet(chain, FLOAT, case.float_dollars)
     open_book(chain, OWNER, 0, dict(case.parts))
-    victim = SubaccountId(owner=OWNER, number=0)
-    return FaultyPlayer(chain, case.path, case.faults, victim=victim)
+    return FaultyPlayer(chain, case.path, case.faults, victim=VICTIM)

@@ -1,0 +1,140 @@
+"""One layer of safety is broken at a time, with the others in place: the referee notices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from seawall import alarm, limits, plan
+from seawall.action import Action, Leg, Plan
+from seawall.agent import Agent, TickRow
+from seawall.decide import carry as carrying
+from seawall.decide import fit, stalled, watch
+from seawall.decide.carry import Carried
+from seawall.decide.memory import Memory
+from seawall.measures.view import View
+from seawall.simulator.exchange import ReduceOnly
+from seawall.simulator.faults.kinds import FaultKind
+from seawall.storm.case import Case
+from seawall.storm.play import play
+from seawall.units import MINUTE, BaseQuantums, Millis
+from tests.storm.days import RULES, falling, with_fault
+
+TIGHT = RULES.replace("notional: 2000%", "notional: 5%")
+
+
+def kinds(case: Case, make: type[Agent] = Agent) -> set[str]:
+    return {one.what for one in play(case, make=make).broken}
+
+
+def pass_all(asked: Sequence[Asked], *_: object) -> tuple[tuple[Action, ...], tuple[()]]:
+    return tuple(one.action for one in asked), ()
+
+
+def test_a_falling_market_breaks_nothing() -> None:
+    result = play(falling())
+
+    assert result.broken == ()
+    assert result.sent > 2
+
+
+def grown(*arguments: object, **words: object) -> Plan:
+    """A planner gone mad: whatever is wanted, sell twice what is held."""
+    proposed = PROPOSE(*arguments, **words)  # type: ignore[arg-type]
+    view = arguments[0]
+    assert isinstance(view, View)
+    legs = tuple(_doubled(leg, view) for leg in proposed.legs)
+    return replace(proposed, legs=legs)
+
+
+PROPOSE = plan.propose
+
+
+def _doubled(leg: Leg, view: View) -> Leg:
+    held = view.observation.subaccount(leg.subaccount).position(leg.ticker)
+    assert held is not None
+    return replace(leg, quantums=BaseQuantums(2 * abs(held.quantums)))
+
+
+def test_a_mad_planner_is_stopped_by_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "propose", grown)
+
+    result = play(falling())
+
+    assert {one.what for one in result.broken} <= {"unfinished"}
+    assert result.sent == 0
+
+
+@pytest.mark.parametrize("honours", list(ReduceOnly))
+def test_a_mad_planner_without_the_gate_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, honours: ReduceOnly
+) -> None:
+    monkeypatch.setattr(plan, "propose", grown)
+    monkeypatch.setattr(limits, "judge", pass_all)
+
+    assert "grows" in kinds(replace(falling(), reduce_only=honours))
+
+
+def test_a_gate_without_budgets_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_judge_budget", lambda *_, **__: None)
+    monkeypatch.setattr(fit, "to_budget", lambda proposed, *_: (proposed, ()))
+
+    assert "budget" in kinds(falling(rules=TIGHT))
+
+
+class SendsFirst(Agent):
+    """A guard that sends before it writes."""
+
+    def _record(self, row: TickRow) -> None:
+        for numbered in row.decision.actions:
+            work = self.venue.send(numbered.action)
+            with pytest.raises(StopIteration):
+                work.send(None)  # type: ignore[attr-defined]
+        super()._record(row)
+
+
+def test_sending_before_writing_is_noticed() -> None:
+    assert "no trace" in kinds(falling(), SendsFirst)
+
+
+def forgetful(carried: Carried, view: View) -> Memory:
+    return replace(REMEMBER(carried, view), sent=())
+
+
+REMEMBER = carrying._remember
+
+
+def test_a_memory_that_forgets_what_it_sent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "_remember", forgetful)
+
+    assert kinds(falling()) & {"two bodies", "unresolved"}
+
+
+def test_acting_on_stale_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STATE_AGE_MOST", Millis(10 * MINUTE))
+    behind = with_fault(falling(), FaultKind.NODE_BEHIND, 40, 300)  # by 15 blocks
+
+    assert "stale" in kinds(behind)
+
+
+def test_acting_at_once_after_a_halt_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "resuming", lambda *_: frozenset())
+    empty = with_fault(falling(), FaultKind.BOOK_EMPTY, 150, 200)
+    halted = with_fault(empty, FaultKind.CHAIN_HALT, 168, 168, seconds=200)  # a window opens next
+
+    assert "halt" in kinds(halted)
+
+
+def test_a_hold_that_is_skipped_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch.alarm, "credit", lambda *_: Millis(9_999))
+    monkeypatch.setattr(alarm, "credit", lambda *_: Millis(9_999))
+
+    assert "alarm" in kinds(falling())
+
+
+def test_silence_about_a_goal_out_of_reach_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalled, "pages", lambda *_: ())
+
+    assert "unfinished" in kinds(falling(rules=TIGHT))
