@@ -342,6 +342,8 @@ def test_rebase_sets_the_peak_to_now() -> None:
     world.tick()
     assert world.phases() == ["firing"]
 
+    world.move("BTC-USD", 59_000)
     world.tick(Rebase())
 
+    # The peak is the NAV of this very tick, not of the one before it.
     assert world.last.readings[0].value == 0

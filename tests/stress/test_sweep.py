@@ -73,7 +73,7 @@ def test_rows_are_scenarios_and_signs_over_the_markets_held() -> None:
         ("one-way", 1),
     ]
     assert np.array_equal(over.moves, [[-0.1, -0.15], [0.1, 0.15], [-1.0, -1.0]])
-    assert over.hours.tolist() == [2, 2, 0]
+    assert over.terms[:, -1].tolist() == [2, 2, 0]
 
 
 def test_a_sweep_over_other_markets_is_refused() -> None:

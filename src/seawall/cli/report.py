@@ -172,7 +172,11 @@ def _position(
         market=ticker,
         size=market.coins(position.quantums),
         notional=units.usd(margin.notional(market, position.quantums)),
-        band=risk if isinstance(risk, NoData) else margin.band(subaccount, ticker, seen.markets),
+        band=(
+            risk
+            if isinstance(risk, NoData)
+            else margin.band(subaccount, ticker, seen.markets, risk)
+        ),
         funding_24h=_funding(view, market, position),
         funding_worst=_a_day(market, position, stress.hourly_clamp_ppt(market)),
         funding_paid=received,

@@ -10,10 +10,11 @@ from seawall import alarm
 from seawall.alarm import Phase
 from seawall.decide.memory import Acknowledge, Command, Memory, Rearm, Rebase
 from seawall.measures import ledger
+from seawall.measures.ledger import Ledger
 
 
 def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
-    """Memory after the commands, in order."""
+    """Memory after the commands, in order; a rebase waits for `obey_rebase`."""
     for command in commands:
         match command:
             case Rearm(key=key):
@@ -23,11 +24,20 @@ def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
                 if stops_flatten:
                     memory = _stop_flattens(memory, key)
             case Rebase():
-                if memory.ledger is not None:
-                    memory = replace(memory, ledger=ledger.rebase(memory.ledger))
+                pass  # `obey_rebase`, once the NAV of this tick is known
             case _:
                 assert_never(command)
     return memory
+
+
+def obey_rebase(kept: Ledger | None, commands: Sequence[Command]) -> Ledger | None:
+    """The ledger after a rebase, where one was commanded: its peak is the NAV that it holds now.
+
+    To be called after the ledger has seen this tick; a blind tick has nothing newer than the last.
+    """
+    if kept is None or not any(isinstance(command, Rebase) for command in commands):
+        return kept
+    return ledger.rebase(kept)
 
 
 def is_about(key: str, wanted: str) -> bool:

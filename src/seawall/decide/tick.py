@@ -16,7 +16,7 @@ from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
 from seawall.decide import blind, interlock, outcome, stalled, standing, telling, watch
 from seawall.decide.carry import Carried, carry
-from seawall.decide.commands import apply_commands
+from seawall.decide.commands import apply_commands, obey_rebase
 from seawall.decide.draft import Draft
 from seawall.decide.halt import notice_halt
 from seawall.decide.locks import keep_locks
@@ -63,12 +63,15 @@ def decide(
     memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
     if isinstance(seen, Blind):
         passed = _credits(memory, seen)
+        memory = replace(memory, ledger=obey_rebase(memory.ledger, commands))
         memory = blind.tick(policy, memory, seen, passed, draft, mode=mode)
         nothing = Carried(memory=memory)
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
         )
-    memory, view, watched = evaluate(policy, memory, seen, draft, mode=mode, overrides=overrides)
+    memory, view, watched = evaluate(
+        policy, memory, seen, draft, mode=mode, overrides=overrides, commands=commands
+    )
     live = Carried(memory=memory)
     if mode is Mode.LIVE:
         live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
@@ -96,6 +99,7 @@ def evaluate(
     *,
     mode: Mode,
     overrides: Overrides,
+    commands: Sequence[Command] = (),
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
     passed = _credits(memory, seen)
@@ -110,6 +114,7 @@ def evaluate(
         )
         for event in events
     )
+    book = obey_rebase(book, commands) or book
     memory = replace(memory, ledger=book, blind_since=None, halt=notice_halt(memory, seen))
     view = View.of(
         seen,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from seawall import alarm, intervention
 from seawall.account import Observation
@@ -45,16 +45,16 @@ class Credits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One instance of one rule with its value now."""
+    """One instance of one rule with its value now; `key` is RULE[/INSTANCE]."""
 
     rule: Rule
     instance: Instance
     value: Value
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """RULE[/INSTANCE]."""
-        return key_of(self.rule.id, self.instance)
+    def __post_init__(self) -> None:
+        # Made once: a tick asks for it some ten times.
+        object.__setattr__(self, "key", key_of(self.rule.id, self.instance))
 
 
 def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Watched, ...]:

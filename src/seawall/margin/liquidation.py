@@ -10,6 +10,7 @@ from seawall import units
 from seawall.account import Market, Subaccount
 from seawall.margin.requirements import (
     Markets,
+    Risk,
     held,
     maintenance_fraction_ppt,
     maintenance_requirement,
@@ -29,15 +30,19 @@ class NoPrice(StrEnum):
     ALWAYS = "always"
 
 
-def liquidation_price(subaccount: Subaccount, ticker: str, markets: Markets) -> int | NoPrice:
+def liquidation_price(
+    subaccount: Subaccount, ticker: str, markets: Markets, now: Risk | None = None
+) -> int | NoPrice:
     """The last safe oracle price of a held market while all others stand still.
 
     The lowest safe integer for a long, the highest for a short: exact, by bisection from the
-    closed form (MARGIN.md section 7). Raises MissingParameter, and KeyError where nothing is held.
+    closed form (MARGIN.md section 7). `now` is the subaccount's risk, where it is known already.
+    Raises MissingParameter, and KeyError where nothing is held.
     """
     market = market_of(markets, ticker)
     position = held(subaccount, ticker)
-    now = risk(subaccount, markets)
+    if now is None:
+        now = risk(subaccount, markets)
     signed = notional(market, position.quantums)
     rest = now.nc - signed - now.mmr + maintenance_requirement(market, abs(signed))
     return _last_safe_price(market, position.quantums, rest)
@@ -105,10 +110,13 @@ class Band:
     loss: Decimal
 
 
-def band(subaccount: Subaccount, ticker: str, markets: Markets) -> Band:
-    """Distance of the oracle price of a held market to the last safe one, against the position."""
+def band(subaccount: Subaccount, ticker: str, markets: Markets, now: Risk | None = None) -> Band:
+    """Distance of the oracle price of a held market to the last safe one, against the position.
+
+    `now` is the subaccount's risk, where it is known already.
+    """
     market = market_of(markets, ticker)
-    price = liquidation_price(subaccount, ticker, markets)
+    price = liquidation_price(subaccount, ticker, markets, now)
     if isinstance(price, NoPrice):
         endless = Decimal("Infinity") if price is NoPrice.NEVER else Decimal("-Infinity")
         return Band(price=price, price_dollars=None, move=endless, band=endless, loss=endless)

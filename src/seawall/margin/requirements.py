@@ -104,8 +104,10 @@ def open_interest_imf_ppm(market: Market) -> Ppm:
     """Initial margin fraction after scaling with open interest at the current oracle price."""
     tier = market.tier
     lower, upper = tier.open_interest_lower_cap, tier.open_interest_upper_cap
+    if upper == 0:
+        return tier.initial_margin_ppm
     open_interest = notional(market, market.open_interest)
-    if upper == 0 or open_interest <= lower:
+    if open_interest <= lower:
         return tier.initial_margin_ppm
     if open_interest >= upper:
         return Ppm(PPM_ONE)

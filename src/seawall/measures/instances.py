@@ -85,9 +85,16 @@ def _has_market(scope: ScopeLike, ticker: str) -> bool:
 
 def _known(scope: ScopeLike, observation: Observation) -> tuple[str, ...]:
     """Markets in scope that were read or are held: one that is held but unread must not vanish."""
-    tickers = dict.fromkeys(observation.markets)
-    for subaccount in observation.subaccounts:
-        tickers.update(dict.fromkeys(p.ticker for p in subaccount.positions))
+    read = observation.markets
+    unread = [
+        position.ticker
+        for subaccount in observation.subaccounts
+        for position in subaccount.positions
+        if position.ticker not in read
+    ]
+    tickers = (*read, *dict.fromkeys(unread))
+    if scope.markets is None and not scope.excluded:
+        return tickers
     return tuple(ticker for ticker in tickers if _has_market(scope, ticker))
 
 

@@ -62,8 +62,9 @@ class Nearest:
 def nearest_fatal_market(subaccount: Subaccount, markets: Markets) -> Nearest | None:
     """The held market with the smallest move to liquidation; None where no single one is fatal."""
     nearest: Nearest | None = None
+    now = margin.risk(subaccount, markets)
     for position in subaccount.positions:
-        room = margin.band(subaccount, position.ticker, markets)
+        room = margin.band(subaccount, position.ticker, markets, now)
         if room.move == Decimal("Infinity"):
             continue
         if nearest is None or room.move < nearest.band.move:

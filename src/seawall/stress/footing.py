@@ -21,6 +21,8 @@ class Footing:
 
     `signed` are oracle notionals in quote quantums (long > 0), `maintenance` exact base fractions
     in 10^-12, `funding` what an hour costs in 10^-12 quote quantums, >= 0, and `hourly` its sum.
+    `sizes` are notionals without sign, `required` is what maintenance asks of all of them in 10^-12
+    quote quantums, and `pulls` what a rise of each price by all of itself takes, likewise.
     `rounding` is how far the chain's integers may be from a rational result, in quote quantums.
     """
 
@@ -29,13 +31,16 @@ class Footing:
     signed: tuple[int, ...]
     maintenance: tuple[int, ...]
     funding: tuple[int, ...]
+    sizes: tuple[int, ...]
+    pulls: tuple[int, ...]
+    required: int
     hourly: int
     rounding: int
 
     @property
     def gross(self) -> QuoteQuantums:
         """Sum of absolute notionals."""
-        return QuoteQuantums(sum(map(abs, self.signed)))
+        return QuoteQuantums(sum(self.sizes))
 
 
 def footing(
@@ -46,13 +51,16 @@ def footing(
     Raises MissingParameter where a held market has no parameters or a price of zero.
     """
     tickers, signed, maintenance, hourly = [], [], [], []
+    required: list[int] = []
     rounding = 4
     for position in subaccount.positions:
         market = margin.market_of(markets, position.ticker)
         size = margin.notional(market, position.quantums)
         tickers.append(position.ticker)
         signed.append(size)
-        maintenance.append(margin.maintenance_fraction_ppt(market))
+        fraction = margin.maintenance_fraction_ppt(market)
+        maintenance.append(fraction)
+        required.append(fraction * abs(size))
         sign = 1 if position.quantums > 0 else -1
         hourly.append(abs(size) * hourly_rate_ppt(market, sign, funding))
         # One price unit, one quantum of notional and two ceilings of MMR; generously.
@@ -63,6 +71,9 @@ def footing(
         signed=tuple(signed),
         maintenance=tuple(maintenance),
         funding=tuple(hourly),
+        sizes=tuple(map(abs, signed)),
+        pulls=tuple(asked - PPT_ONE * size for asked, size in zip(required, signed, strict=True)),
+        required=sum(required),
         hourly=sum(hourly),
         rounding=rounding,
     )

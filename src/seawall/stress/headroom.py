@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import mul
 
 from seawall import margin, units
 from seawall.account import Subaccount
 from seawall.margin import Markets
-from seawall.scenario import Scenario
+from seawall.scenario import ANY_MARKET, Scenario
 from seawall.stress.footing import PPT_ONE, Footing
 from seawall.units import HOUR, PPM_ONE, QuoteQuantums
 
@@ -16,7 +17,11 @@ FINE = PPM_ONE**3  # 10^18
 
 def moves(stand: Footing, scenario: Scenario, sign: int) -> tuple[int, ...]:
     """Price moves of the held markets in ppm under one sign of a scenario, never below -100%."""
-    return tuple(max(sign * scenario.shock(ticker), -PPM_ONE) for ticker in stand.tickers)
+    named, other = scenario.shocks, scenario.shocks.get(ANY_MARKET, 0)
+    shocks = [sign * named.get(ticker, other) for ticker in stand.tickers]
+    if shocks and min(shocks) < -PPM_ONE:
+        return tuple(max(shock, -PPM_ONE) for shock in shocks)
+    return tuple(shocks)
 
 
 def headroom(
@@ -63,11 +68,13 @@ def worse_sign(stand: Footing, scenario: Scenario) -> int:
 
 def _loss(stand: Footing, scenario: Scenario, shocks: Sequence[int]) -> int:
     """What a scenario takes of NC, and asks as MMR afterwards, in 10^-18 quote quantums."""
+    # Sum of (1+e)(m+p)n - sigma*e*n, multiplied out so that each shock meets one integer.
     slippage = scenario.slippage * PPM_ONE
-    loss = funding(stand.hourly, scenario)
-    for signed, maintenance, shock in zip(stand.signed, stand.maintenance, shocks, strict=True):
-        kept = (PPM_ONE + shock) * (maintenance + slippage)
-        loss += kept * abs(signed) - shock * PPT_ONE * signed
+    loss: int = funding(stand.hourly, scenario)
+    loss += PPM_ONE * (stand.required + slippage * stand.gross)
+    loss += sum(map(mul, shocks, stand.pulls))
+    if slippage:
+        loss += slippage * sum(map(mul, shocks, stand.sizes))
     return loss
 
 

@@ -29,40 +29,39 @@ FLOAT_ERROR = 1e-12  # of the largest sum; a product of 50 terms loses far less
 class Sweep:
     """Scenarios over fixed markets, one row per scenario and sign, ready to be multiplied.
 
-    `moves` are fractions of a price, along `tickers`; `slippage` a fraction, `hours` of funding.
+    `moves` are fractions of a price, along `tickers`. `terms` are everything that a row multiplies,
+    so that one product gives all rows: its moves, its moves times slippage, slippage, and hours.
     """
 
     tickers: tuple[str, ...]
     rows: tuple[tuple[Scenario, int], ...]
     moves: Floats
-    slippage: Floats
-    hours: Floats
+    terms: Floats
 
 
 def sweep(scenarios: Sequence[Scenario], tickers: tuple[str, ...]) -> Sweep:
     """The sweep of some scenarios over the markets of a footing."""
     rows = tuple((scenario, sign) for scenario in scenarios for sign in scenario.signs)
-    moves = [[max(sign * s.shock(ticker), -PPM_ONE) for ticker in tickers] for s, sign in rows]
-    return Sweep(
-        tickers=tickers,
-        rows=rows,
-        moves=np.array(moves, dtype=np.float64).reshape(len(rows), len(tickers)) / PPM_ONE,
-        slippage=np.array([s.slippage for s, _ in rows], dtype=np.float64) / PPM_ONE,
-        hours=np.array([s.over for s, _ in rows], dtype=np.float64) / HOUR,
-    )
+    written = [[max(sign * s.shock(ticker), -PPM_ONE) for ticker in tickers] for s, sign in rows]
+    moves = np.array(written, dtype=np.float64).reshape(len(rows), len(tickers)) / PPM_ONE
+    slippage = np.array([s.slippage for s, _ in rows], dtype=np.float64)[:, None] / PPM_ONE
+    hours = np.array([s.over for s, _ in rows], dtype=np.float64)[:, None] / HOUR
+    terms = np.hstack((moves, moves * slippage, slippage, hours))
+    return Sweep(tickers=tickers, rows=rows, moves=moves, terms=terms)
 
 
 def headrooms(stand: Footing, over: Sweep, buffer: QuoteQuantums) -> Floats:
     """Equity - buffer - MMR after each row, in quote quantums: to draw, not to decide."""
     assert over.tickers == stand.tickers
-    signed = np.array(stand.signed, dtype=np.float64)
-    sizes = np.abs(signed)
-    required = np.array(stand.maintenance, dtype=np.float64) / PPT_ONE * sizes
-    weights = np.column_stack((signed - required, sizes))
-    moved = over.moves @ weights
-    fixed = stand.nc - buffer - required.sum()
-    lost = over.slippage * (sizes.sum() + moved[:, 1]) + over.hours * (stand.hourly / PPT_ONE)
-    rooms: Floats = fixed + moved[:, 0] - lost
+    count = len(stand.tickers)
+    weights = np.empty(2 * count + 2)
+    weights[:count] = stand.signed
+    np.abs(weights[:count], out=weights[count:-2])
+    weights[:count] -= weights[count:-2] * stand.maintenance / PPT_ONE
+    weights[count:-2] *= -1
+    weights[-2:] = -stand.gross, -stand.hourly / PPT_ONE
+    rooms: Floats = over.terms @ weights
+    rooms += stand.nc - buffer - stand.required / PPT_ONE
     return rooms
 
 
@@ -73,7 +72,8 @@ def survives(
     rooms = headrooms(stand, over, buffer)
     scale = abs(stand.nc) + abs(buffer) + 3 * stand.gross
     verdicts: Flags = rooms >= 0
-    for row in np.flatnonzero(np.abs(rooms) <= stand.rounding + scale * FLOAT_ERROR):
+    near = np.abs(rooms) <= stand.rounding + scale * FLOAT_ERROR
+    for row in np.flatnonzero(near) if near.any() else ():
         scenario, sign = over.rows[row]
         exact = headroom_of(subaccount, markets, stand, scenario, sign=sign, buffer=buffer)
         verdicts[row] = exact >= 0
