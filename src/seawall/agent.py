@@ -6,6 +6,7 @@ if it had been sent, so that a crash in between costs a window and never doubles
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from typing import Self
@@ -14,11 +15,11 @@ from seawall import __version__
 from seawall.account import Blind, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
-from seawall.decide.memory import Command, Decision, Memory, Numbered
-from seawall.errors import JournalUnwritable
+from seawall.decide.memory import Command, Decision, Memory, Message, Numbered, Urgency
+from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.codec import from_json, to_json
-from seawall.journal.queries import Reader
-from seawall.journal.store import Journal
+from seawall.journal.queries import BREAK, Reader
+from seawall.journal.store import Entry, Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, Millis
 from seawall.venue import Reply, Venue
@@ -116,7 +117,8 @@ class Agent:
         """A guard that goes on where the journal stops, and says in it that it began."""
         memory, through = restore(journal)
         start = StartRow(version=__version__, digest=digest, mode=mode, owner=owner, policy=policy)
-        journal.append(Kind.START, to_json(start), durable=True)
+        entries = [*_taken_over(journal), (Kind.START, to_json(start))]
+        journal.append_all(entries, durable=True)
         return cls(
             venue,
             journal,
@@ -159,12 +161,16 @@ class Agent:
         return idle_until(self.policy, self.memory)
 
     def _commands(self) -> tuple[tuple[Command, ...], int]:
-        rows = self.journal.rows(Kind.COMMAND, after=self._commands_through)
+        """Commands not obeyed yet; none where the journal cannot be read, the guard goes on."""
         commands, through = [], self._commands_through
-        for row in rows:
-            assert row.body is not None
-            commands.append(from_json(Command, row.body))
-            through = row.seq
+        try:
+            for row in self.journal.rows(Kind.COMMAND, after=self._commands_through):
+                assert row.body is not None
+                commands.append(from_json(Command, row.body))
+                through = row.seq
+        except JournalUnreadable:
+            log.exception("commands not read")
+            return (), self._commands_through
         return tuple(commands), through
 
     def _record(self, row: TickRow) -> None:
@@ -175,15 +181,15 @@ class Agent:
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
         if not decision.is_eventful and not is_due:
             return
-        self.journal.append(Kind.TICK, to_json(row), at=at)
-        for outcome in decision.outcomes:
-            self.journal.append(Kind.OUTCOME, to_json(outcome), at=at)
+        entries = [(Kind.TICK, to_json(row))]
+        entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
         for message in decision.messages:
-            self.journal.append(Kind.MESSAGE, to_json(message), at=at)
+            entries.append((Kind.MESSAGE, to_json(message)))
             log.warning("tick=%d %s %s", decision.tick, message.urgency, message.text)
-        for numbered in decision.actions:
-            is_last = numbered is decision.actions[-1]  # its commit carries those before it
-            self.journal.append(Kind.SENDING, to_json(numbered), durable=is_last, at=at)
+        entries += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
+        # All or none: a memory of what was sent without its rows, or rows of what was never
+        # remembered, would each send twice or not at all after a crash.
+        self.journal.append_all(entries, durable=bool(decision.actions), at=at)
         self._stored_at = at
 
     def _record_family(self, seen: Seen, at: Millis) -> None:
@@ -231,11 +237,45 @@ def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
 
 
 def restore(journal: Reader) -> tuple[Memory, int]:
-    """Memory after the last recorded tick, and the last command row it obeyed."""
+    """Memory after the last recorded tick, and the last command row it obeyed.
+
+    Where the journal replaced a broken one, memory is that one's, and every command here is new.
+    """
     row = journal.last(Kind.TICK)
-    if row is None and (predecessor := journal.predecessor()) is not None:
-        row = predecessor.last(Kind.TICK)
-    if row is None or row.body is None:
+    if row is None:
+        tick = _last_tick(journal.predecessor())
+        return (Memory(), 0) if tick is None else (tick.after, 0)
+    if row.body is None:
         return Memory(), 0
     tick = from_json(TickRow, row.body)
     return tick.after, tick.commands_through
+
+
+def _last_tick(journal: Reader | None) -> TickRow | None:
+    row = None if journal is None else journal.last(Kind.TICK)
+    return None if row is None or row.body is None else from_json(TickRow, row.body)
+
+
+def _taken_over(journal: Journal) -> list[Entry]:
+    """What the first start after a broken journal says: commands nobody obeyed, and a page."""
+    first = journal.get(1)
+    if first is None or first.kind != BREAK or journal.last(Kind.START) is not None:
+        return []
+    broken, obeyed = journal.predecessor(), 0
+    entries: list[Entry] = []
+    if broken is not None:
+        tick = _last_tick(broken)
+        obeyed = 0 if tick is None else tick.commands_through
+        waiting = broken.rows(Kind.COMMAND, after=obeyed)
+        entries = [(Kind.COMMAND, row.body) for row in waiting if row.body is not None]
+    cited = json.loads(first.body or "{}")
+    page = Message(
+        urgency=Urgency.PAGE,
+        key="journal/broken",
+        text=(
+            f"The journal did not verify ({cited['reason']}). It is kept as {cited['file']}; the "
+            f"guard goes on from what still verifies, in a new journal. Find out who or what "
+            f"changed the file, and look at positions, latches and budgets yourself."
+        ),
+    )
+    return [*entries, (Kind.MESSAGE, to_json(page))]

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Self
 
 from sqlite_utils import Database
 
-from seawall.errors import JournalBroken, JournalUnwritable, OperatorError
+from seawall.errors import JournalBroken, JournalUnreadable, JournalUnwritable, OperatorError
 from seawall.journal.chain import GENESIS, Head, Row, Verified, follow
 from seawall.journal.files import (
     PATIENCE_MS,
@@ -39,6 +39,7 @@ SPILLED = "spilled"  # body: {"rows": n, "first": seq, "was": seq, "fault": word
 PATIENCE_SPILLING_MS = 20  # once the database has failed, a tick must not wait for it
 SMALL = 20_000  # rows that are verified whole at start
 TAIL = 10_000  # rows that are verified at start of a larger one
+Entry = tuple[str, str]  # kind and body of a row to be written
 INSERT = f"insert into rows ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -154,12 +155,22 @@ class Journal(Reader):
 
         Raises JournalUnwritable where neither database nor spill file takes it.
         """
+        return self.append_all(((kind, body),), durable=durable, at=at)
+
+    def append_all(
+        self, entries: Sequence[Entry], *, durable: bool = False, at: Millis | None = None
+    ) -> int:
+        """Add rows that belong together, all or none, and return the number of the last.
+
+        Raises JournalUnwritable where neither database nor spill file takes them.
+        """
+        assert entries
         at = self.now() if at is None else at
         with self._turn:
             try:
-                return self._append(kind, body, at, durable=durable)
+                return self._append(entries, at, durable=durable)
             except sqlite3.DatabaseError as error:
-                return self._append_to_spill(kind, body, at, error)
+                return self._append_to_spill(entries, at, error)
 
     def prune(self, *, before: Millis, kinds: Collection[str]) -> int:
         """Drop the bodies of rows of these kinds written before a moment; returns how many.
@@ -200,9 +211,15 @@ class Journal(Reader):
     def rows(
         self, kind: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Iterator[Row]:
-        """Rows after a sequence number, those that still wait in the spill file at the end."""
-        waiting = (row for row in self._waiting() if row.seq > after and kind in (None, row.kind))
-        return islice(chain(super().rows(kind, after=after), waiting), limit)
+        """Rows after a sequence number, those that still wait in the spill file at the end.
+
+        Raises JournalUnreadable where either cannot be read now.
+        """
+        try:
+            waiting = (r for r in self._waiting() if r.seq > after and kind in (None, r.kind))
+            yield from islice(chain(super().rows(kind, after=after), waiting), limit)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def last(self, kind: str) -> Row | None:
         """The newest row of a kind, rows that still wait in the spill file included."""
@@ -232,14 +249,17 @@ class Journal(Reader):
             (row.seq, row.kind, row.at, row.prev_hash, row.body_hash, row.row_hash, row.body),
         )
 
-    def _append(self, kind: str, body: str, at: Millis, *, durable: bool) -> int:
+    def _append(self, entries: Sequence[Entry], at: Millis, *, durable: bool) -> int:
         if self.failure is not None:
             with suppress(OSError):  # a lost spill disk must not keep new rows out
                 self._merge()
         with self._transaction(durable=durable):
-            row = follow(self._last(), kind, at, body)
-            self._insert(row)
-        return row.seq
+            head = self._last()
+            for kind, body in entries:
+                row = follow(head, kind, at, body)
+                self._insert(row)
+                head = row.head
+        return head.seq
 
     @contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[Database]:
@@ -256,20 +276,20 @@ class Journal(Reader):
             self._database.rollback()
             raise
 
-    def _append_to_spill(self, kind: str, body: str, at: Millis, error: Exception) -> int:
+    def _append_to_spill(self, entries: Sequence[Entry], at: Millis, error: Exception) -> int:
         where = f"{self.path}: {error}"
         if self._spill is None:
             raise JournalUnwritable(
                 f"{where}; no spill file is set: name one on another disk as journal.spill"
             ) from error
         try:
-            row = self._spill.append(self._known_head(), kind, at, body)
+            head = self._spill.append(self._known_head(), entries, at)
         except OSError as spill_error:
             raise JournalUnwritable(
                 f"{where}; and the spill file {self._spill.path}: {spill_error}"
             ) from spill_error
         self._begin_failure(str(error))
-        return row.seq
+        return head.seq
 
     def _known_head(self) -> Head:
         try:

@@ -6,6 +6,8 @@ after; a killed process is a `Crashed` that nothing catches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seawall.errors import JournalUnwritable
 from seawall.journal.store import Journal
 from seawall.units import Millis
@@ -52,13 +54,18 @@ class FusedJournal(Journal):
     fuse: Fuse
     is_full = False
 
-    def append(
-        self, kind: str, body: str, *, durable: bool = False, at: Millis | None = None
+    def append_all(
+        self,
+        entries: Sequence[tuple[str, str]],
+        *,
+        durable: bool = False,
+        at: Millis | None = None,
     ) -> int:
-        """Add a row as a journal does; raises JournalUnwritable while the disk is full."""
-        self.fuse.burn(f"before {kind} row")
+        """Add rows as a journal does; raises JournalUnwritable while the disk is full."""
+        kinds = ", ".join(kind for kind, _ in entries)
+        self.fuse.burn(f"before {kinds}")
         if self.is_full:
             raise JournalUnwritable("the disk is full, and so is the spill file's")
-        sequence = super().append(kind, body, durable=durable, at=at)
-        self.fuse.burn(f"after {kind} row")
+        sequence = super().append_all(entries, durable=durable, at=at)
+        self.fuse.burn(f"after {kinds}")
         return sequence
