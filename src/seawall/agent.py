@@ -15,8 +15,17 @@ from seawall import __version__
 from seawall.account import Blind, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
-from seawall.decide.memory import Command, Decision, Memory, Message, Numbered, Urgency
+from seawall.decide.memory import (
+    Command,
+    Decision,
+    Memory,
+    Message,
+    Numbered,
+    Pause,
+    Urgency,
+)
 from seawall.errors import JournalUnreadable, JournalUnwritable
+from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK, Reader
 from seawall.journal.store import Entry, Journal
@@ -40,6 +49,7 @@ class Kind:
     MESSAGE = "message"
     COMMAND = "command"
     FAMILY = "family"
+    PANIC = "panic"  # a tick of `seawall panic`, which remembers nothing beyond its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +109,7 @@ class Agent:
         memory: Memory | None = None,
         commands_through: int = 0,
         family: tuple[int, ...] = (),
+        ticks_as: str = Kind.TICK,
     ) -> None:
         self.venue = venue
         self.journal = journal
@@ -108,6 +119,8 @@ class Agent:
         self.memory = memory or Memory()
         self._commands_through = commands_through
         self._family = family
+        self.seen: Seen | None = None  # what the last tick was decided on
+        self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
 
     @classmethod
@@ -133,7 +146,7 @@ class Agent:
     async def tick(self) -> Decision:
         """One tick; what cannot be recorded is not done."""
         commands, through = self._commands()
-        seen = await self.venue.observe()
+        seen = self.seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
         row = TickRow(
             digest=self.digest,
@@ -166,12 +179,19 @@ class Agent:
         try:
             for row in self.journal.rows(Kind.COMMAND, after=self._commands_through):
                 assert row.body is not None
-                commands.append(from_json(Command, row.body))
+                commands.append(self._aged(from_json(Command, row.body), row))
                 through = row.seq
         except JournalUnreadable:
             log.exception("commands not read")
             return (), self._commands_through
         return tuple(commands), through
+
+    def _aged(self, command: Command, row: Row) -> Command:
+        """A command as it still holds: a pause that waited for the guard is shorter by that."""
+        if not isinstance(command, Pause):
+            return command
+        waited = max(0, self.journal.now() - row.at)
+        return Pause(duration=Millis(command.duration - waited))
 
     def _record(self, row: TickRow) -> None:
         """Write the tick where it matters, its outcomes and messages, and what will be sent."""
@@ -181,7 +201,7 @@ class Agent:
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
         if not decision.is_eventful and not is_due:
             return
-        entries = [(Kind.TICK, to_json(row))]
+        entries = [(self._ticks_as, to_json(row))]
         entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
         for message in decision.messages:
             entries.append((Kind.MESSAGE, to_json(message)))

@@ -8,12 +8,14 @@ from typing import assert_never
 
 from seawall import alarm
 from seawall.alarm import Phase
-from seawall.decide.memory import Acknowledge, Command, Memory, Rearm, Rebase
+from seawall.decide import panic, pausing
+from seawall.decide.memory import Acknowledge, Command, Memory, Panic, Pause, Rearm, Rebase
 from seawall.measures import ledger
+from seawall.units import Millis
 
 
-def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
-    """Memory after the commands, in order."""
+def apply_commands(memory: Memory, commands: Sequence[Command], seen_at: Millis) -> Memory:
+    """Memory after the commands, in order, at a moment of the agent's clock."""
     for command in commands:
         match command:
             case Rearm(key=key):
@@ -25,6 +27,10 @@ def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
             case Rebase():
                 if memory.ledger is not None:
                     memory = replace(memory, ledger=ledger.rebase(memory.ledger))
+            case Panic():
+                memory = panic.asked(memory)
+            case Pause(duration=duration):
+                memory = pausing.asked(memory, duration, seen_at)
             case _:
                 assert_never(command)
     return memory
@@ -36,6 +42,8 @@ def is_about(key: str, wanted: str) -> bool:
 
 
 def _rearm(memory: Memory, wanted: str) -> Memory:
+    if is_about(panic.KEY, wanted):
+        memory = panic.rearmed(memory)
     alarms = {
         key: replace(
             held,

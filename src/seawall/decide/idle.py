@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seawall import intervention
 from seawall.alarm import Phase, latch_release
+from seawall.decide import panic
 from seawall.decide.memory import Alarm, Memory
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.policy import Policy, Rule
@@ -20,7 +21,7 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
     now = memory.at if memory.at is not None else Millis(0)
     if _is_busy(memory):
         return now
-    rules = {rule.id: rule for rule in policy.rules}
+    rules = {rule.id: rule for rule in panic.with_rule(policy, memory).rules}
     moments = [
         moment
         for held in memory.alarms.values()

@@ -72,6 +72,14 @@ class PageState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A pause by the operator; agent's clock."""
+
+    until: Millis
+    told_at: Millis | None = None  # None before the first page about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """The chain resumed after a gap: markets that have not yet shown a price of their own."""
 
@@ -119,6 +127,7 @@ class Memory:
     pages: Mapping[str, PageState] = field(default_factory=dict)
     halt: Halt | None = None
     blind_since: Millis | None = None
+    pause: Paused | None = None
 
 
 class Urgency(StrEnum):
@@ -213,7 +222,22 @@ class Rebase:
     kind: Literal["rebase"] = "rebase"
 
 
-Command = Rearm | Acknowledge | Rebase
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panic:
+    """Cancel every order, close every position, and stay latched until `rearm panic`."""
+
+    kind: Literal["panic"] = "panic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Send nothing for a while, at most a day; a later one takes the place of an earlier one."""
+
+    kind: Literal["pause"] = "pause"
+    duration: Millis
+
+
+Command = Rearm | Acknowledge | Rebase | Panic | Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

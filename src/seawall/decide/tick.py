@@ -14,7 +14,7 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, interlock, outcome, standing, telling, watch
+from seawall.decide import blind, interlock, outcome, panic, pausing, standing, telling, watch
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
@@ -60,7 +60,9 @@ def decide(
     `overrides` are values that a rule test says instead of what is seen.
     """
     draft = Draft()
-    memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
+    memory = replace(apply_commands(memory, commands, seen.seen_at), tick=memory.tick + 1)
+    memory = pausing.follow(memory, seen.seen_at, draft)
+    policy = panic.with_rule(policy, memory)
     if isinstance(seen, Blind):
         passed = _credits(memory, seen)
         memory = blind.tick(policy, memory, seen, passed, draft, mode=mode)
@@ -125,6 +127,7 @@ def evaluate(
         spent=_rolled(memory, view),
         touched=interlock.forget(memory.touched, long_ago),
     )
+    memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
     memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at, mode=mode)
     memory = watch.follow_interventions(policy, memory, watched, seen, draft, mode=mode)

@@ -103,14 +103,20 @@ class Journal(Reader):
         return journal
 
     @classmethod
-    def join(cls, path: Path | str, *, clock: Callable[[], Millis] = wall_clock) -> Self:
+    def join(
+        cls,
+        path: Path | str,
+        *,
+        spill: Path | None = None,
+        clock: Callable[[], Millis] = wall_clock,
+    ) -> Self:
         """An existing journal for a command that adds a row beside a running guard.
 
         Nothing is verified, made or renamed. Raises OperatorError where there is no journal.
         """
         place = Path(path)
         Reader.open(place).close()
-        return cls(connect_to_write(place), place, clock=clock)
+        return cls(connect_to_write(place), place, spill=spill, clock=clock)
 
     @classmethod
     def _begin_after(
