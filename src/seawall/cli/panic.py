@@ -162,10 +162,12 @@ def _hands_off(journal: Reader) -> HandsOff:
     Read by itself, because a panic must work on a journal of another version too.
     """
     from seawall.agent import Kind
+    from seawall.arming import RULES
     from seawall.journal.codec import from_json
     from seawall.policy import HandsOff
 
-    row = journal.last(Kind.START)
+    rows = [row for kind in (Kind.START, RULES) if (row := journal.last(kind)) is not None]
+    row = max(rows, key=lambda one: one.seq, default=None)
     if row is None or row.body is None:
         return HandsOff()
     return from_json(HandsOff, json.dumps(json.loads(row.body)["policy"]["hands_off"]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seawall import intervention
 from seawall.alarm import Phase, latch_release
-from seawall.decide import panic
+from seawall.decide import panic, pausing
 from seawall.decide.memory import Alarm, Memory
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.policy import Policy, Rule
@@ -38,6 +38,9 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
         for page in memory.pages.values()
         if not page.is_acknowledged
     ]
+    if (pause := memory.pause) is not None:
+        told_at = now if pause.told_at is None else pause.told_at
+        moments += [pause.until, Millis(told_at + pausing.TELL_EVERY)]
     return min(moments, default=None)
 
 
