@@ -50,6 +50,7 @@ def _is_busy(memory: Memory) -> bool:
         memory.sent
         or memory.cancels
         or memory.running
+        or memory.unexplained
         or memory.top_up is not None
         or memory.halt is not None
         or is_unexplained

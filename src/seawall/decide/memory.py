@@ -79,6 +79,40 @@ class Paused:
     told_at: Millis | None = None  # None before the first page about it
 
 
+class Cause(StrEnum):
+    """Who changed a position."""
+
+    GUARD = "guard"
+    TRADER = "trader"
+    LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A part of a position's change from `before` to `after`, signed, and who made it."""
+
+    subaccount: int
+    ticker: str
+    before: BaseQuantums
+    after: BaseQuantums
+    quantums: BaseQuantums
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexplained:
+    """A position that changed since a height, while records of its fills are waited for."""
+
+    subaccount: int
+    ticker: str
+    before: BaseQuantums
+    since: int
+    asked_at: int  # height at which it was first seen
+    ours: BaseQuantums  # signed size of our orders that were open then
+    told: tuple[tuple[Cause, int], ...] = ()  # signed quantums, already said
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """The chain resumed after a gap: markets that have not yet shown a price of their own."""
@@ -128,6 +162,8 @@ class Memory:
     halt: Halt | None = None
     blind_since: Millis | None = None
     pause: Paused | None = None
+    sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
+    unexplained: tuple[Unexplained, ...] = ()
 
 
 class Urgency(StrEnum):
@@ -260,6 +296,7 @@ class Decision:
     refusals: tuple[Refusal, ...] = ()
     has_new_refusal: bool = False
     outcomes: tuple[Outcome, ...] = ()
+    changes: tuple[Change, ...] = ()  # of positions
     messages: tuple[Message, ...] = ()
     commands: tuple[Command, ...] = ()
 
@@ -273,6 +310,7 @@ class Decision:
             or self.actions
             or self.has_new_refusal
             or self.outcomes
+            or self.changes
             or self.messages
             or self.commands
         )

@@ -14,7 +14,17 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, interlock, outcome, panic, pausing, standing, telling, watch
+from seawall.decide import (
+    attribution,
+    blind,
+    interlock,
+    outcome,
+    panic,
+    pausing,
+    standing,
+    telling,
+    watch,
+)
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
@@ -76,6 +86,16 @@ def decide(
         live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
+    draft.messages.extend(
+        attribution.messages(
+            draft.changes,
+            memory,
+            watched,
+            seen,
+            interlock=policy.interlock,
+            mode=mode,
+        )
+    )
     draft.messages.extend(standing.conditions(policy, seen, mode))
     return _close(
         paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
@@ -100,6 +120,8 @@ def evaluate(
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
     passed = _credits(memory, seen)
+    memory, changes = attribution.attribute(memory, seen)
+    draft.changes.extend(changes)
     memory, outcomes = outcome.resolve(memory, seen)
     draft.outcomes.extend(outcomes)
     book, events = ledger.advance(memory.ledger, seen, price_band=policy.price_band)
@@ -222,6 +244,7 @@ def _close(
         refusals=refusals,
         has_new_refusal=bool(new),
         outcomes=tuple(draft.outcomes),
+        changes=tuple(draft.changes),
         messages=messages,
         commands=tuple(commands),
     )
