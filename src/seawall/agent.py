@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from seawall import __version__
-from seawall.account import Blind, Seen
+from seawall.account import Blind, Observation, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
 from seawall.decide.memory import (
@@ -197,9 +197,9 @@ class Agent:
         """Write the tick where it matters, its outcomes and messages, and what will be sent."""
         decision = row.decision
         at = decision.at if decision.at is not None else decision.seen_at
-        self._record_family(row.seen, at)
+        family = self._family_with(row.seen)
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
-        if not decision.is_eventful and not is_due:
+        if not (decision.is_eventful or is_due or family != self._family):
             return
         entries = [(self._ticks_as, to_json(row))]
         entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
@@ -207,20 +207,20 @@ class Agent:
             entries.append((Kind.MESSAGE, to_json(message)))
             log.warning("tick=%d %s %s", decision.tick, message.urgency, message.text)
         entries += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
+        if family != self._family:
+            assert isinstance(row.seen, Observation)
+            said = FamilyRow(owner=row.seen.owner, numbers=family)
+            entries.append((Kind.FAMILY, to_json(said)))
         # All or none: a memory of what was sent without its rows, or rows of what was never
         # remembered, would each send twice or not at all after a crash.
         self.journal.append_all(entries, durable=bool(decision.actions), at=at)
-        self._stored_at = at
+        self._stored_at, self._family = at, family
 
-    def _record_family(self, seen: Seen, at: Millis) -> None:
-        """Write down subaccounts that were not known before."""
+    def _family_with(self, seen: Seen) -> tuple[int, ...]:
+        """The subaccounts known so far, with those of an observation."""
         if isinstance(seen, Blind):
-            return
-        family = tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
-        if family != self._family:
-            row = FamilyRow(owner=seen.owner, numbers=family)
-            self.journal.append(Kind.FAMILY, to_json(row), durable=True, at=at)
-            self._family = family
+            return self._family
+        return tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
 
     async def _act(self, decision: Decision) -> None:
         """Send the actions in order, and write down what was said to each."""

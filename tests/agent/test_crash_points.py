@@ -78,7 +78,7 @@ def test_the_points_are_before_and_after_each_write_and_call(tmp_path: Path) -> 
 
     assert {name.partition(" ")[2] for name in names} == {
         "writing start",
-        "writing tick, message, sending",
+        "writing tick, message, sending, family",
         "writing reply",
         "writing tick, outcome",
         "writing tick, outcome, message",
