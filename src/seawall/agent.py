@@ -6,19 +6,29 @@ if it had been sent, so that a crash in between costs a window and never doubles
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from typing import Self
 
 from seawall import __version__
-from seawall.account import Blind, Seen
+from seawall.account import Blind, Observation, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
-from seawall.decide.memory import Command, Decision, Memory, Numbered
-from seawall.errors import JournalUnwritable
+from seawall.decide.memory import (
+    Command,
+    Decision,
+    Memory,
+    Message,
+    Numbered,
+    Pause,
+    Urgency,
+)
+from seawall.errors import JournalUnreadable, JournalUnwritable
+from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
-from seawall.journal.queries import Reader
-from seawall.journal.store import Journal
+from seawall.journal.queries import BREAK, Reader
+from seawall.journal.store import Entry, Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, Millis
 from seawall.venue import Reply, Venue
@@ -39,6 +49,7 @@ class Kind:
     MESSAGE = "message"
     COMMAND = "command"
     FAMILY = "family"
+    PANIC = "panic"  # a tick of `seawall panic`, which remembers nothing beyond its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,7 @@ class Agent:
         memory: Memory | None = None,
         commands_through: int = 0,
         family: tuple[int, ...] = (),
+        ticks_as: str = Kind.TICK,
     ) -> None:
         self.venue = venue
         self.journal = journal
@@ -107,6 +119,8 @@ class Agent:
         self.memory = memory or Memory()
         self._commands_through = commands_through
         self._family = family
+        self.seen: Seen | None = None  # what the last tick was decided on
+        self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
 
     @classmethod
@@ -116,7 +130,8 @@ class Agent:
         """A guard that goes on where the journal stops, and says in it that it began."""
         memory, through = restore(journal)
         start = StartRow(version=__version__, digest=digest, mode=mode, owner=owner, policy=policy)
-        journal.append(Kind.START, to_json(start), durable=True)
+        entries = [*_taken_over(journal), (Kind.START, to_json(start))]
+        journal.append_all(entries, durable=True)
         return cls(
             venue,
             journal,
@@ -131,7 +146,7 @@ class Agent:
     async def tick(self) -> Decision:
         """One tick; what cannot be recorded is not done."""
         commands, through = self._commands()
-        seen = await self.venue.observe()
+        seen = self.seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
         row = TickRow(
             digest=self.digest,
@@ -159,41 +174,53 @@ class Agent:
         return idle_until(self.policy, self.memory)
 
     def _commands(self) -> tuple[tuple[Command, ...], int]:
-        rows = self.journal.rows(Kind.COMMAND, after=self._commands_through)
+        """Commands not obeyed yet; none where the journal cannot be read, the guard goes on."""
         commands, through = [], self._commands_through
-        for row in rows:
-            assert row.body is not None
-            commands.append(from_json(Command, row.body))
-            through = row.seq
+        try:
+            for row in self.journal.rows(Kind.COMMAND, after=self._commands_through):
+                assert row.body is not None
+                commands.append(self._aged(from_json(Command, row.body), row))
+                through = row.seq
+        except JournalUnreadable:
+            log.exception("commands not read")
+            return (), self._commands_through
         return tuple(commands), through
+
+    def _aged(self, command: Command, row: Row) -> Command:
+        """A command as it still holds: a pause that waited for the guard is shorter by that."""
+        if not isinstance(command, Pause):
+            return command
+        waited = max(0, self.journal.now() - row.at)
+        return Pause(duration=Millis(command.duration - waited))
 
     def _record(self, row: TickRow) -> None:
         """Write the tick where it matters, its outcomes and messages, and what will be sent."""
         decision = row.decision
         at = decision.at if decision.at is not None else decision.seen_at
-        self._record_family(row.seen, at)
+        family = self._family_with(row.seen)
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
-        if not decision.is_eventful and not is_due:
+        if not (decision.is_eventful or is_due or family != self._family):
             return
-        rows = [(Kind.TICK, to_json(row))]
-        rows += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
-        rows += [(Kind.MESSAGE, to_json(message)) for message in decision.messages]
-        rows += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
-        # All or none: a tick that is remembered has left no outcome, page or action unwritten.
-        self.journal.append_all(rows, durable=bool(decision.actions), at=at)
+        entries = [(self._ticks_as, to_json(row))]
+        entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
         for message in decision.messages:
+            entries.append((Kind.MESSAGE, to_json(message)))
             log.warning("tick=%d %s %s", decision.tick, message.urgency, message.text)
-        self._stored_at = at
-
-    def _record_family(self, seen: Seen, at: Millis) -> None:
-        """Write down subaccounts that were not known before."""
-        if isinstance(seen, Blind):
-            return
-        family = tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
+        entries += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
         if family != self._family:
-            row = FamilyRow(owner=seen.owner, numbers=family)
-            self.journal.append(Kind.FAMILY, to_json(row), durable=True, at=at)
-            self._family = family
+            assert isinstance(row.seen, Observation)
+            said = FamilyRow(owner=row.seen.owner, numbers=family)
+            entries.append((Kind.FAMILY, to_json(said)))
+        # All or none: a memory of what was sent without its rows, or rows of what was never
+        # remembered, would each send twice or not at all after a crash.
+        self.journal.append_all(entries, durable=bool(decision.actions), at=at)
+        self._stored_at, self._family = at, family
+
+    def _family_with(self, seen: Seen) -> tuple[int, ...]:
+        """The subaccounts known so far, with those of an observation."""
+        if isinstance(seen, Blind):
+            return self._family
+        return tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
 
     async def _act(self, decision: Decision) -> None:
         """Send the actions in order, and write down what was said to each."""
@@ -230,11 +257,45 @@ def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
 
 
 def restore(journal: Reader) -> tuple[Memory, int]:
-    """Memory after the last recorded tick, and the last command row it obeyed."""
+    """Memory after the last recorded tick, and the last command row it obeyed.
+
+    Where the journal replaced a broken one, memory is that one's, and every command here is new.
+    """
     row = journal.last(Kind.TICK)
-    if row is None and (predecessor := journal.predecessor()) is not None:
-        row = predecessor.last(Kind.TICK)
-    if row is None or row.body is None:
+    if row is None:
+        tick = _last_tick(journal.predecessor())
+        return (Memory(), 0) if tick is None else (tick.after, 0)
+    if row.body is None:
         return Memory(), 0
     tick = from_json(TickRow, row.body)
     return tick.after, tick.commands_through
+
+
+def _last_tick(journal: Reader | None) -> TickRow | None:
+    row = None if journal is None else journal.last(Kind.TICK)
+    return None if row is None or row.body is None else from_json(TickRow, row.body)
+
+
+def _taken_over(journal: Journal) -> list[Entry]:
+    """What the first start after a broken journal says: commands nobody obeyed, and a page."""
+    first = journal.get(1)
+    if first is None or first.kind != BREAK or journal.last(Kind.START) is not None:
+        return []
+    broken, obeyed = journal.predecessor(), 0
+    entries: list[Entry] = []
+    if broken is not None:
+        tick = _last_tick(broken)
+        obeyed = 0 if tick is None else tick.commands_through
+        waiting = broken.rows(Kind.COMMAND, after=obeyed)
+        entries = [(Kind.COMMAND, row.body) for row in waiting if row.body is not None]
+    cited = json.loads(first.body or "{}")
+    page = Message(
+        urgency=Urgency.PAGE,
+        key="journal/broken",
+        text=(
+            f"The journal did not verify ({cited['reason']}). It is kept as {cited['file']}; the "
+            f"guard goes on from what still verifies, in a new journal. Find out who or what "
+            f"changed the file, and look at positions, latches and budgets yourself."
+        ),
+    )
+    return [*entries, (Kind.MESSAGE, to_json(page))]

@@ -20,7 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from seawall.agent import Agent
 from seawall.arming import Armoury
 from seawall.decide.memory import Decision
-from seawall.errors import VenueError
+from seawall.errors import JournalError, VenueError
 from seawall.journal.store import Journal
 from seawall.notify.outward import HEARTBEAT_EVERY
 from seawall.units import DAY, MINUTE, SECOND, Millis
@@ -90,7 +90,7 @@ async def _tick_until(
     try:
         while not stop.is_set():
             if armoury is not None:
-                await armoury.obey()
+                await _obey(armoury)
             heard(await agent.tick())
             due = asyncio.create_task(venue.wait_for_change(TICK_AT_LATEST))
             await asyncio.wait({due, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,11 +128,19 @@ def _add(
 
 
 async def _told(name: str, job: Callable[[], Awaitable[None]]) -> None:
-    """Run a job; a venue that fails it is told and asked again next time."""
+    """Run a job; a venue or journal that fails it is told and asked again next time."""
     try:
         await job()
-    except VenueError as error:
+    except (VenueError, JournalError) as error:
         log.warning("job=%s failed: %s", name, error)
+
+
+async def _obey(armoury: Armoury) -> None:
+    """Carry out reloads; a journal that fails must cost a reload, never the next tick."""
+    try:
+        await armoury.obey()
+    except JournalError as error:
+        log.warning("event=reload_failed reason=%s", error)
 
 
 async def _look_at_file(armoury: Armoury) -> None:

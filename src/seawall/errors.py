@@ -15,6 +15,7 @@ SeawallError
 │   └── Rejected           the chain answered with a code
 └── JournalError           the journal cannot be trusted or written              exit 1
     ├── JournalBroken      a row does not verify
+    ├── JournalUnreadable  rows cannot be read now
     └── JournalUnwritable  neither journal nor spill file takes a row
 
 Refusals of `limits` are not here: they are values (see action.Refusal).
@@ -121,6 +122,10 @@ class JournalBroken(JournalError):
         self.sequence = sequence
         self.reason = reason
         super().__init__(f"row {sequence}: {reason}")
+
+
+class JournalUnreadable(JournalError):
+    """Rows cannot be read now: the file is held, damaged or gone."""
 
 
 class JournalUnwritable(JournalError):

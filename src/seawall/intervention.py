@@ -30,6 +30,9 @@ class End(StrEnum):
     WOULD = "would"
 
 
+Slot = tuple[int, str]  # subaccount number and ticker
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
     """A fixed goal: at most this much of a position stays."""

@@ -56,6 +56,7 @@ class Standing:
     top_up_in_flight: bool = False
     resuming: frozenset[str] = frozenset()  # markets that wait after a halt
     by_panic: bool = False  # the operator's own command: acts on the last known state
+    paused: str | None = None  # why the operator lets nothing be sent; None while he does
 
 
 @dataclass(slots=True)
@@ -77,6 +78,9 @@ def judge(
     passed: list[Action] = []
     refused: list[Refusal] = []
     for one in asked:
+        if standing.paused is not None:
+            refused.append(_refuse(one.action, RefusalCode.PAUSED, standing.paused))
+            continue
         match one.action:
             case Cancel() as cancel:
                 refusal = _judge_cancel(cancel, seen)

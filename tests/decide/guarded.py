@@ -109,12 +109,12 @@ class Guarded:
     def ticks(self, count: int, *, seconds: Number = 1) -> list[Decision]:
         return [self.tick(seconds=seconds) for _ in range(count)]
 
-    def blind(self, *, seconds: Number = 1) -> Decision:
+    def blind(self, *commands: Command, seconds: Number = 1) -> Decision:
         """A tick without state; the chain goes on."""
         self._pass(seconds, 1)
         self._settle()
         seen = Blind(seen_at=Millis(self.at + self.late), reasons=("node does not answer",))
-        return self._decide(seen, ())
+        return self._decide(seen, commands)
 
     def rearm(self, key: str) -> Decision:
         return self.tick(Rearm(key=key))

@@ -43,6 +43,8 @@ VERBS = (
     Verb("stress", "seawall.cli.stress", "Show what your scenarios would leave; no key."),
     Verb("run", "seawall.cli.run", "Guard an account; on paper unless told --live."),
     Verb("reload", "seawall.cli.reload", "Put the saved rule file in force."),
+    Verb("panic", "seawall.cli.panic", "Cancel every order and close every position, now."),
+    Verb("pause", "seawall.cli.pause", "Let the guard send nothing for a while."),
     Verb("rearm", "seawall.cli.rearm", "Release a rule that is latched until you say so."),
     Verb("ack", "seawall.cli.ack", "Stop repeating a page that you have read."),
     Verb("health", "seawall.cli.health", "Say whether the guard is well."),

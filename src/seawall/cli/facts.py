@@ -54,6 +54,10 @@ def _tick(body: Body) -> str:
     ]
     parts += [f"started {started['name']}" for started in _parts(decision, "started")]
     parts += [f"{ended['name']} {ended['end']}" for ended in _parts(decision, "ended")]
+    parts += [
+        f"{change['subaccount']}/{change['ticker']} changed by {change['cause']}"
+        for change in (_parts(decision, "changes") if "changes" in decision else ())
+    ]
     for name, said in (("actions", "to send"), ("on_paper", "on paper"), ("refusals", "refused")):
         if count := len(_list(decision, name)):
             parts.append(f"{count} {said}")

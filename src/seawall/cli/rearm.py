@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seawall.cli.place import JournalOption, journal_path
+
+if TYPE_CHECKING:
+    from seawall.journal.store import Journal
 
 app = typer.Typer()
 
@@ -24,6 +27,7 @@ def rearm(
     """
     from seawall.agent import Kind, restore
     from seawall.alarm import Phase
+    from seawall.decide import panic
     from seawall.decide.commands import is_about
     from seawall.decide.memory import Rearm
     from seawall.errors import OperatorError
@@ -31,15 +35,37 @@ def rearm(
     from seawall.journal.store import Journal
 
     with Journal.join(journal_path(journal)) as opened:
-        memory, _ = restore(opened)
+        memory, through = restore(opened)
         latched = [
             key
             for key, held in memory.alarms.items()
             if any(state.phase is Phase.LATCHED for state in held.levels)
+            or (key == panic.KEY and not panic.is_running(memory))
         ]
+        if panic.KEY not in latched and _waits_for_panic(opened, through):
+            latched.append(panic.KEY)
         chosen = [key for key in latched if is_about(key, rule)]
         if not chosen:
             known = ", ".join(latched) if latched else "nothing is latched"
             raise OperatorError(f"{rule} is not latched; latched now: {known}")
         seq = opened.append(Kind.COMMAND, to_json(Rearm(key=rule)), durable=True)
     print(f"row {seq}: rearm {', '.join(chosen)}; the guard obeys at its next tick")
+
+
+def _waits_for_panic(journal: Journal, through: int) -> bool:
+    """Whether a panic was asked for that no guard has taken up yet, since none runs."""
+    from seawall.agent import Kind
+    from seawall.decide.memory import Command, Panic, Rearm
+    from seawall.journal.codec import from_json
+
+    waits = False
+    for row in journal.rows(Kind.COMMAND, after=through):
+        command: Command = from_json(Command, row.body or "")
+        match command:
+            case Panic():
+                waits = True
+            case Rearm(key=key) if key == "panic":
+                waits = False
+            case _:
+                pass
+    return waits

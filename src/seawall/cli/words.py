@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from seawall import words
 from seawall.action import Outcome
-from seawall.decide.memory import Decision
+from seawall.decide.memory import Cause, Decision
 from seawall.units import Millis, usd
 
 
@@ -29,6 +29,10 @@ def lines_of(decision: Decision) -> Iterator[str]:
         yield f"{at}  would    {numbered.what}"
     for outcome in decision.outcomes:
         yield f"{at}  outcome  {outcome_words(outcome)}"
+    for change in decision.changes:
+        if change.cause is not Cause.GUARD:
+            name = f"{change.subaccount}/{change.ticker}"
+            yield f"{at}  changed  {name} by {change.cause}"
     for ended in decision.ended:
         yield f"{at}  end      {ended.name}: {ended.end}"
     if decision.has_new_refusal:

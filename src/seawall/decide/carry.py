@@ -10,7 +10,7 @@ from seawall import action, limits, plan, units
 from seawall.account import Observation
 from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import fit, interlock, telling, waiting, wants
+from seawall.decide import fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Sent, TopUpSent, Urgency
@@ -51,9 +51,11 @@ def carry(
     """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
     seen = view.observation
     live = mode is Mode.LIVE
+    watched = panic.alone(memory, watched)
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
     means = _means(policy, memory, seen, closed)
-    memory = wants.without_unreachable(memory, watched, view, draft, cash=means.cash, mode=mode)
+    cash = _cash_in_the_end(policy, memory, seen)
+    memory = wants.without_unreachable(memory, watched, view, draft, cash=cash, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     asked = [Asked(action=cancel) for cancel, _ in cancels]
@@ -129,12 +131,13 @@ def means_of(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -
 
 def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> dict[Slot, Reason]:
     """Positions that may not be traded in this tick, and why."""
-    halted = resuming(memory.halt, seen)
+    by_panic = live and panic.is_running(memory)
+    halted = frozenset() if by_panic else resuming(memory.halt, seen)
     closed = {}
     for slot in sizes(seen):
         reason = waiting.why_closed(policy, seen, slot, halted)
         if reason is None and live:
-            reason = waiting.why_not_now(memory, seen, slot[0])
+            reason = waiting.why_not_now(memory, seen, slot[0], at_any_age=by_panic)
         if reason is not None:
             closed[slot] = reason
     return closed
@@ -155,13 +158,22 @@ def _means(
 
 
 def _cash(policy: Policy, memory: Memory, seen: Observation) -> int:
+    if waiting.why_no_cash(policy, memory, seen) is not None:
+        return 0
+    return _cash_in_the_end(policy, memory, seen)
+
+
+def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:
+    """What the float wallet may give once nothing transient (a pause, stale state) holds it.
+
+    A target that only has to wait for its cash is not unreachable: `or_else` may be a flatten.
+    """
     source, wallet = policy.float_source, seen.float_wallet
     if source is None or wallet is None:
         return 0
-    if waiting.why_no_cash(policy, memory, seen) is not None:
-        return 0
+    in_flight = 0 if memory.top_up is None else memory.top_up.amount
     above_floor = wallet.balance - units.quote_up(source.floor)
-    return max(0, min(above_floor, top_up_left(memory.spent, policy)))
+    return max(0, min(above_floor, top_up_left(memory.spent, policy) + in_flight))
 
 
 def _guards(watched: Sequence[Watched]) -> tuple[Guard, ...]:
@@ -247,6 +259,8 @@ def _standing(memory: Memory, seen: Observation, *, live: bool) -> Standing:
         spent=memory.spent,
         top_up_in_flight=memory.top_up is not None,
         resuming=resuming(memory.halt, seen),
+        by_panic=panic.is_running(memory),
+        paused=None if (paused := pausing.why(memory)) is None else paused[1],
     )
 
 

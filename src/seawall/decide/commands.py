@@ -8,13 +8,18 @@ from typing import assert_never
 
 from seawall import alarm
 from seawall.alarm import Phase
-from seawall.decide.memory import Acknowledge, Command, Memory, Rearm, Rebase
+from seawall.decide import panic, pausing
+from seawall.decide.memory import Acknowledge, Command, Memory, Panic, Pause, Rearm, Rebase
 from seawall.measures import ledger
 from seawall.measures.ledger import Ledger
+from seawall.units import Millis
 
 
-def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
-    """Memory after the commands, in order; a rebase waits for `obey_rebase`."""
+def apply_commands(memory: Memory, commands: Sequence[Command], seen_at: Millis) -> Memory:
+    """Memory after the commands, in order, at a moment of the agent's clock.
+
+    A rebase waits for `obey_rebase`.
+    """
     for command in commands:
         match command:
             case Rearm(key=key):
@@ -25,6 +30,10 @@ def apply_commands(memory: Memory, commands: Sequence[Command]) -> Memory:
                     memory = _stop_flattens(memory, key)
             case Rebase():
                 pass  # `obey_rebase`, once the NAV of this tick is known
+            case Panic():
+                memory = panic.asked(memory)
+            case Pause(duration=duration):
+                memory = pausing.asked(memory, duration, seen_at)
             case _:
                 assert_never(command)
     return memory
@@ -46,6 +55,8 @@ def is_about(key: str, wanted: str) -> bool:
 
 
 def _rearm(memory: Memory, wanted: str) -> Memory:
+    if is_about(panic.KEY, wanted):
+        memory = panic.rearmed(memory)
     alarms = {
         key: replace(
             held,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from seawall.action import Outcome, Refusal
-from seawall.decide.memory import Ended, Message, Reading, Started, Transition
+from seawall.decide.memory import Change, Ended, Message, Reading, Started, Transition
 
 
 @dataclass(slots=True)
@@ -20,3 +20,4 @@ class Draft:
     messages: list[Message] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)

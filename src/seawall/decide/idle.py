@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seawall import intervention
 from seawall.alarm import Phase, latch_release
+from seawall.decide import panic, pausing
 from seawall.decide.memory import Alarm, Memory
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.policy import Policy, Rule
@@ -20,7 +21,7 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
     now = memory.at if memory.at is not None else Millis(0)
     if _is_busy(memory):
         return now
-    rules = {rule.id: rule for rule in policy.rules}
+    rules = {rule.id: rule for rule in panic.with_rule(policy, memory).rules}
     moments = [
         moment
         for held in memory.alarms.values()
@@ -37,6 +38,9 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
         for page in memory.pages.values()
         if not page.is_acknowledged
     ]
+    if (pause := memory.pause) is not None:
+        told_at = now if pause.told_at is None else pause.told_at
+        moments += [pause.until, Millis(told_at + pausing.TELL_EVERY)]
     return min(moments, default=None)
 
 
@@ -46,6 +50,7 @@ def _is_busy(memory: Memory) -> bool:
         memory.sent
         or memory.cancels
         or memory.running
+        or memory.unexplained
         or memory.top_up is not None
         or memory.halt is not None
         or is_unexplained

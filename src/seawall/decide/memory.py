@@ -72,6 +72,48 @@ class PageState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """A pause by the operator; agent's clock."""
+
+    until: Millis
+    told_at: Millis | None = None  # None before the first page about it
+
+
+class Cause(StrEnum):
+    """Who changed a position."""
+
+    GUARD = "guard"
+    TRADER = "trader"
+    LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A part of a position's change from `before` to `after`, signed, and who made it."""
+
+    subaccount: int
+    ticker: str
+    before: BaseQuantums
+    after: BaseQuantums
+    quantums: BaseQuantums
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexplained:
+    """A position that changed since a height, while records of its fills are waited for."""
+
+    subaccount: int
+    ticker: str
+    before: BaseQuantums
+    since: int
+    asked_at: int  # height at which it was first seen
+    ours: BaseQuantums  # signed size of our orders that were open then
+    told: tuple[tuple[Cause, int], ...] = ()  # signed quantums, already said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """The chain resumed after a gap: markets that have not yet shown a price of their own."""
 
@@ -119,6 +161,9 @@ class Memory:
     pages: Mapping[str, PageState] = field(default_factory=dict)
     halt: Halt | None = None
     blind_since: Millis | None = None
+    pause: Paused | None = None
+    sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
+    unexplained: tuple[Unexplained, ...] = ()
 
 
 class Urgency(StrEnum):
@@ -213,7 +258,22 @@ class Rebase:
     kind: Literal["rebase"] = "rebase"
 
 
-Command = Rearm | Acknowledge | Rebase
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panic:
+    """Cancel every order, close every position, and stay latched until `rearm panic`."""
+
+    kind: Literal["panic"] = "panic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Send nothing for a while, at most a day; a later one takes the place of an earlier one."""
+
+    kind: Literal["pause"] = "pause"
+    duration: Millis
+
+
+Command = Rearm | Acknowledge | Rebase | Panic | Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +296,7 @@ class Decision:
     refusals: tuple[Refusal, ...] = ()
     has_new_refusal: bool = False
     outcomes: tuple[Outcome, ...] = ()
+    changes: tuple[Change, ...] = ()  # of positions
     messages: tuple[Message, ...] = ()
     commands: tuple[Command, ...] = ()
 
@@ -249,6 +310,7 @@ class Decision:
             or self.actions
             or self.has_new_refusal
             or self.outcomes
+            or self.changes
             or self.messages
             or self.commands
         )

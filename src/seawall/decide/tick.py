@@ -14,7 +14,18 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, interlock, outcome, stalled, standing, telling, watch
+from seawall.decide import (
+    attribution,
+    blind,
+    interlock,
+    outcome,
+    panic,
+    pausing,
+    stalled,
+    standing,
+    telling,
+    watch,
+)
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands, obey_rebase
 from seawall.decide.draft import Draft
@@ -60,7 +71,9 @@ def decide(
     `overrides` are values that a rule test says instead of what is seen.
     """
     draft = Draft()
-    memory = replace(apply_commands(memory, commands), tick=memory.tick + 1)
+    memory = replace(apply_commands(memory, commands, seen.seen_at), tick=memory.tick + 1)
+    memory = pausing.follow(memory, seen.seen_at, draft)
+    policy = panic.with_rule(policy, memory)
     if isinstance(seen, Blind):
         passed = _credits(memory, seen)
         memory = replace(memory, ledger=obey_rebase(memory.ledger, commands))
@@ -78,6 +91,16 @@ def decide(
         draft.messages.extend(stalled.pages(live.memory, live.refusals, seen))
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
+    draft.messages.extend(
+        attribution.messages(
+            draft.changes,
+            memory,
+            watched,
+            seen,
+            interlock=policy.interlock,
+            mode=mode,
+        )
+    )
     draft.messages.extend(standing.conditions(policy, seen, mode))
     return _close(
         paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
@@ -103,6 +126,8 @@ def evaluate(
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
     passed = _credits(memory, seen)
+    memory, changes = attribution.attribute(memory, seen)
+    draft.changes.extend(changes)
     memory, outcomes = outcome.resolve(memory, seen)
     draft.outcomes.extend(outcomes)
     book, events = ledger.advance(memory.ledger, seen, price_band=policy.price_band)
@@ -131,6 +156,7 @@ def evaluate(
         spent=_rolled(memory, view),
         touched=interlock.forget(memory.touched, long_ago),
     )
+    memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
     memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at, mode=mode)
     memory = watch.follow_interventions(policy, memory, watched, seen, draft, mode=mode)
@@ -225,6 +251,7 @@ def _close(
         refusals=refusals,
         has_new_refusal=bool(new),
         outcomes=tuple(draft.outcomes),
+        changes=tuple(draft.changes),
         messages=messages,
         commands=tuple(commands),
     )

@@ -8,6 +8,7 @@ from seawall import action, limits, units
 from seawall.account import MarketStatus, Missing, Observation
 from seawall.action import Claim, Refusal, RefusalCode
 from seawall.budget import top_up_left
+from seawall.decide import pausing
 from seawall.decide.memory import Memory
 from seawall.intervention import beyond_goal
 from seawall.plan.demand import CutDemand, Demand, Slot, UntilDemand
@@ -35,9 +36,13 @@ def why_closed(
     return None
 
 
-def why_not_now(memory: Memory, seen: Observation, number: int) -> Reason | None:
+def why_not_now(
+    memory: Memory, seen: Observation, number: int, *, at_any_age: bool
+) -> Reason | None:
     """Why nothing live may be sent for a subaccount in this tick; None where it may."""
-    age = seen.seen_at - seen.at
+    age = 0 if at_any_age else seen.seen_at - seen.at
+    if (paused := pausing.why(memory)) is not None:
+        return paused
     if age > limits.STATE_AGE_MOST:
         return RefusalCode.STALE_STATE, f"state is {age // SECOND} s old, at most 10 s"
     if any(sent.action.subaccount == number for sent in memory.sent):
@@ -50,6 +55,8 @@ def why_not_now(memory: Memory, seen: Observation, number: int) -> Reason | None
 def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | None:
     """Why the float wallet gives nothing now; None where it may."""
     source, wallet = policy.float_source, seen.float_wallet
+    if (paused := pausing.why(memory)) is not None:
+        return paused
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
         return RefusalCode.STALE_STATE, "state is older than 10 s"
     if source is None or wallet is None:

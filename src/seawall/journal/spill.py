@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,21 +40,29 @@ class Spill:
         self._known = Head()  # the last line of the file, while it has the length below
         self._length = 0
 
-    def append(self, head: Head, kind: str, at: Millis, body: str) -> Row:
-        """Put a row on disk after what waits, or after `head` where none does; raises OSError."""
+    def append(self, head: Head, entries: Iterable[tuple[str, str]], at: Millis) -> Head:
+        """Put rows (kind, body) on disk after what waits, or after `head` where nothing does.
+
+        All or none, as far as this process lives; the head after them. Raises OSError.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked() as file:
             if self._length == 0 or os.fstat(file.fileno()).st_size != self._length:
                 lines = self._read(file)
                 self._known = lines.rows[-1].head if lines.rows else head
                 self._length = lines.length
-            row = follow(self._known, kind, at, body)
-            file.seek(self._length)
-            file.write(json.dumps(asdict(row)).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            self._known, self._length = row.head, file.tell()
-        return row
+            known, text = self._known, b""
+            for kind, body in entries:
+                row = follow(known, kind, at, body)
+                text += json.dumps(asdict(row)).encode() + b"\n"
+                known = row.head
+            try:
+                _write_at(file, self._length, text)
+            except OSError:
+                os.ftruncate(file.fileno(), self._length)  # no row of an unfinished batch stays
+                raise
+            self._known, self._length = known, self._length + len(text)
+        return known
 
     def lines(self) -> Lines:
         """What waits; nothing where there is no file. Raises OSError."""
@@ -85,6 +93,14 @@ class Spill:
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield file
+
+
+def _write_at(file: BinaryIO, offset: int, lines: bytes) -> None:
+    """Write past the buffer, so that a failed write leaves nothing to be written on closing."""
+    written = 0
+    while written < len(lines):
+        written += os.pwrite(file.fileno(), lines[written:], offset + written)
+    os.fsync(file.fileno())
 
 
 def read_lines(content: bytes) -> Lines:

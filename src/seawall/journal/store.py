@@ -19,7 +19,7 @@ from typing import Self
 
 from sqlite_utils import Database
 
-from seawall.errors import JournalBroken, JournalUnwritable, OperatorError
+from seawall.errors import JournalBroken, JournalUnreadable, JournalUnwritable, OperatorError
 from seawall.journal.chain import GENESIS, Head, Row, Verified, follow
 from seawall.journal.files import (
     PATIENCE_MS,
@@ -39,6 +39,7 @@ SPILLED = "spilled"  # body: {"rows": n, "first": seq, "was": seq, "fault": word
 PATIENCE_SPILLING_MS = 20  # once the database has failed, a tick must not wait for it
 SMALL = 20_000  # rows that are verified whole at start
 TAIL = 10_000  # rows that are verified at start of a larger one
+Entry = tuple[str, str]  # kind and body of a row to be written
 INSERT = f"insert into rows ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -102,14 +103,20 @@ class Journal(Reader):
         return journal
 
     @classmethod
-    def join(cls, path: Path | str, *, clock: Callable[[], Millis] = wall_clock) -> Self:
+    def join(
+        cls,
+        path: Path | str,
+        *,
+        spill: Path | None = None,
+        clock: Callable[[], Millis] = wall_clock,
+    ) -> Self:
         """An existing journal for a command that adds a row beside a running guard.
 
         Nothing is verified, made or renamed. Raises OperatorError where there is no journal.
         """
         place = Path(path)
         Reader.open(place).close()
-        return cls(connect_to_write(place), place, clock=clock)
+        return cls(connect_to_write(place), place, spill=spill, clock=clock)
 
     @classmethod
     def _begin_after(
@@ -154,20 +161,16 @@ class Journal(Reader):
 
         Raises JournalUnwritable where neither database nor spill file takes it.
         """
-        return self.append_all([(kind, body)], durable=durable, at=at)
+        return self.append_all(((kind, body),), durable=durable, at=at)
 
     def append_all(
-        self,
-        entries: Sequence[tuple[str, str]],
-        *,
-        durable: bool = False,
-        at: Millis | None = None,
+        self, entries: Sequence[Entry], *, durable: bool = False, at: Millis | None = None
     ) -> int:
-        """Add rows of (kind, body), all or none, and return the last one's sequence number.
+        """Add rows that belong together, all or none, and return the number of the last.
 
-        Whoever dies in between leaves nothing behind. Raises JournalUnwritable as `append` does;
-        a spill file whose disk fills up in the middle keeps the rows before that.
+        Raises JournalUnwritable where neither database nor spill file takes them.
         """
+        assert entries
         at = self.now() if at is None else at
         with self._turn:
             try:
@@ -214,9 +217,15 @@ class Journal(Reader):
     def rows(
         self, kind: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Iterator[Row]:
-        """Rows after a sequence number, those that still wait in the spill file at the end."""
-        waiting = (row for row in self._waiting() if row.seq > after and kind in (None, row.kind))
-        return islice(chain(super().rows(kind, after=after), waiting), limit)
+        """Rows after a sequence number, those that still wait in the spill file at the end.
+
+        Raises JournalUnreadable where either cannot be read now.
+        """
+        try:
+            waiting = (r for r in self._waiting() if r.seq > after and kind in (None, r.kind))
+            yield from islice(chain(super().rows(kind, after=after), waiting), limit)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def last(self, kind: str) -> Row | None:
         """The newest row of a kind, rows that still wait in the spill file included."""
@@ -246,7 +255,7 @@ class Journal(Reader):
             (row.seq, row.kind, row.at, row.prev_hash, row.body_hash, row.row_hash, row.body),
         )
 
-    def _append(self, entries: Sequence[tuple[str, str]], at: Millis, *, durable: bool) -> int:
+    def _append(self, entries: Sequence[Entry], at: Millis, *, durable: bool) -> int:
         if self.failure is not None:
             with suppress(OSError):  # a lost spill disk must not keep new rows out
                 self._merge()
@@ -273,24 +282,20 @@ class Journal(Reader):
             self._database.rollback()
             raise
 
-    def _append_to_spill(
-        self, entries: Sequence[tuple[str, str]], at: Millis, error: Exception
-    ) -> int:
+    def _append_to_spill(self, entries: Sequence[Entry], at: Millis, error: Exception) -> int:
         where = f"{self.path}: {error}"
         if self._spill is None:
             raise JournalUnwritable(
                 f"{where}; no spill file is set: name one on another disk as journal.spill"
             ) from error
-        sequence, head = 0, self._known_head()
         try:
-            for kind, body in entries:
-                sequence = self._spill.append(head, kind, at, body).seq
+            head = self._spill.append(self._known_head(), entries, at)
         except OSError as spill_error:
             raise JournalUnwritable(
                 f"{where}; and the spill file {self._spill.path}: {spill_error}"
             ) from spill_error
         self._begin_failure(str(error))
-        return sequence
+        return head.seq
 
     def _known_head(self) -> Head:
         try:

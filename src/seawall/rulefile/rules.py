@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from seawall.decide import panic
 from seawall.measures import MEASURES
 from seawall.measures.spec import Measure, Per
 from seawall.policy import Bound, MeasureRef, Mode, NoDataMode, Scope
@@ -71,6 +72,10 @@ def read_rules(node: Node, ground: Ground, report: Report) -> tuple[RuleDraft, .
             report.refuse(
                 draft.place,
                 f"`{draft.id}`: a second rule with this id, first in line {first[draft.id]}",
+            )
+        if draft.id == panic.KEY:
+            report.refuse(
+                draft.place, f"`{panic.KEY}`: the name of `seawall panic`, give the rule another"
             )
         first.setdefault(draft.id, draft.place.line)
         drafts.append(draft)

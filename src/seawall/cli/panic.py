@@ -1,0 +1,173 @@
+"""`seawall panic`: cancel every order and close every position, with or without a guard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seawall.cli.place import JournalOption
+
+if TYPE_CHECKING:
+    from seawall.decide.memory import Decision
+    from seawall.journal.queries import Reader
+    from seawall.journal.store import Journal
+    from seawall.policy import HandsOff
+    from seawall.settings import Settings
+    from seawall.units import Millis
+    from seawall.venue.dydx.connection import Keys
+    from seawall.venue.dydx.venue import DydxVenue
+
+app = typer.Typer()
+
+
+@app.command()
+def panic(
+    settings: Annotated[
+        Path | None, typer.Option(help="The settings file; default config/seawall.toml.")
+    ] = None,
+    journal: JournalOption = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; no key is needed.")
+    ] = False,
+    give_up_after: Annotated[str, typer.Option(help="How long to try: 90s, 5m.")] = "5m",
+) -> None:
+    """Cancel every order, close every position, check both on the chain, and stay latched.
+
+    It needs no running guard and is safe beside one: both use the same order ids, so nothing is
+    closed twice. Markets and subaccounts under hands_off of the last rule set stay as they are.
+    Until `seawall rearm panic` the guard lets no position open. Ends with 1 where something is
+    left: run it again, or close by hand.
+
+    Example: seawall panic --dry-run
+    """
+    from seawall.errors import OperatorError
+    from seawall.rulefile.literals import LiteralError, duration
+    from seawall.settings import load_settings
+
+    if journal is not None:
+        os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
+    try:
+        patience = duration(give_up_after)
+    except LiteralError as error:
+        raise OperatorError(f"--give-up-after {error}") from None
+    chosen = load_settings(settings)
+    is_done = asyncio.run(_rehearse(chosen) if dry_run else _carry_out(chosen, patience))
+    if not is_done:
+        raise typer.Exit(1)
+
+
+async def _carry_out(settings: Settings, patience: Millis) -> bool:
+    from seawall.cli.closing import close_everything, words_of
+    from seawall.cli.words import lines_of
+    from seawall.errors import SettingsError
+    from seawall.venue.dydx.connection import Keys
+    from seawall.venue.dydx.keys import load_key
+
+    def heard(decision: Decision) -> None:
+        for line in lines_of(decision):
+            print(line, flush=True)
+
+    if settings.keys.trading is None:
+        raise SettingsError(
+            "keys.trading is missing: `seawall panic` needs the key that the guard trades with; "
+            "set SEAWALL_KEYS__TRADING to a file (chmod 600), or close by hand"
+        )
+    keys = Keys(trading=load_key(settings.keys.trading, "keys.trading"))
+    venue = _venue(settings, keys)
+    try:
+        with _journal(settings) as journal:
+            await venue.start()
+            left = await close_everything(
+                venue, journal, _hands_off(journal), patience=patience, heard=heard
+            )
+    finally:
+        await venue.close()
+    for line in words_of(left):
+        print(line)
+    if left.is_done:
+        print("flat: the chain shows no position and no order; release with: seawall rearm panic")
+    else:
+        print("not done: run seawall panic again, or close by hand; a running guard goes on")
+    return left.is_done
+
+
+async def _rehearse(settings: Settings) -> bool:
+    from seawall.cli.closing import left_of, rehearse, words_of
+    from seawall.errors import OperatorError
+    from seawall.journal.queries import Reader
+    from seawall.policy import HandsOff
+    from seawall.venue.dydx.connection import Keys
+
+    try:
+        with Reader.open(settings.journal.path) as journal:
+            hands_off = _hands_off(journal)
+    except OperatorError:
+        hands_off = HandsOff()
+    venue = _venue(settings, Keys())
+    try:
+        await venue.start()
+        seen, decision = await rehearse(venue, hands_off)
+    finally:
+        await venue.close()
+    for one in decision.on_paper:
+        print(f"would {one.what}")
+    left = left_of(seen, hands_off)
+    if left.unverified:
+        print(*words_of(left), sep="\n")
+        return False
+    if left.is_done:
+        print("nothing to do: no position and no order")
+    return True
+
+
+def _venue(settings: Settings, keys: Keys) -> DydxVenue:
+    from seawall.venue.dydx.connection import Connection
+    from seawall.venue.dydx.venue import DydxVenue
+
+    return DydxVenue(
+        Connection(
+            chain_id=settings.venue.chain_id,
+            owner=settings.account.address,
+            nodes=settings.venue.nodes,
+            indexers=settings.venue.indexers,
+            feeds=settings.venue.feeds,
+            parent=settings.account.parent,
+            trading_authenticator=settings.keys.trading_authenticator,
+            step_url=settings.venue.step_url,
+            guard="panic",
+        ),
+        keys,
+    )
+
+
+def _journal(settings: Settings) -> Journal:
+    """The guard's journal, joined beside it; a new one where there is none."""
+    from seawall.journal.store import Journal
+
+    place, spill = settings.journal.path, settings.journal.spill
+    if place.exists():
+        return Journal.join(place, spill=spill)
+    return Journal.open(place, spill=spill)
+
+
+def _hands_off(journal: Reader) -> HandsOff:
+    """What the last rule set keeps its hands off; nothing where no guard has ever started.
+
+    Read by itself, because a panic must work on a journal of another version too.
+    """
+    from seawall.agent import Kind
+    from seawall.arming import RULES
+    from seawall.journal.codec import from_json
+    from seawall.policy import HandsOff
+
+    rows = [row for kind in (Kind.START, RULES) if (row := journal.last(kind)) is not None]
+    row = max(rows, key=lambda one: one.seq, default=None)
+    if row is None or row.body is None:
+        return HandsOff()
+    return from_json(HandsOff, json.dumps(json.loads(row.body)["policy"]["hands_off"]))

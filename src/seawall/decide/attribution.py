@@ -1,0 +1,224 @@
+"""Who changed a position: the guard, the trader, a liquidation, or deleveraging.
+
+The guard's orders are known by their ids alone, which follow from account, market and window: so
+those of a second guard or of `seawall panic` count as the guard's. What no record of a fill
+explains is the guard's up to what it had sent. Growth beyond that is the trader's at once, who
+alone can add; a shrinking waits a few blocks for its record, since a liquidation looks like a sale
+until then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from seawall import action, words
+from seawall.account import Fill, Missing, Observation
+from seawall.decide.memory import Cause, Change, Memory, Message, Unexplained, Urgency
+from seawall.decide.watch import Watched
+from seawall.intervention import Slot, has_work, in_scope, sizes
+from seawall.policy import Interlock, Level, Lock, Mode
+from seawall.units import BaseQuantums
+
+WAIT_BLOCKS = 5  # for the record of a shrinking
+BY_VENUE: Mapping[str, Cause] = {
+    "LIQUIDATED": Cause.LIQUIDATION,
+    "DELEVERAGED": Cause.DELEVERAGING,
+    "OFFSETTING": Cause.DELEVERAGING,
+}
+
+
+def attribute(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Change, ...]]:
+    """Memory with the sizes of now, and what changed since the last observation, by cause.
+
+    To be asked before outcomes are settled: orders still open explain what no record does yet.
+    """
+    now = sizes(seen)
+    kept = replace(memory, sizes=tuple((*slot, held) for slot, held in now.items()))
+    if memory.sizes is None:
+        return kept, ()
+    before = {(number, ticker): held for number, ticker, held in memory.sizes}
+    open_since = {(one.subaccount, one.ticker): one for one in memory.unexplained}
+    changes: list[Change] = []
+    waiting: list[Unexplained] = []
+    for slot in sorted({*before, *now, *open_since}):
+        held = now.get(slot, BaseQuantums(0))
+        asked = open_since.get(slot)
+        if asked is None:
+            was = before.get(slot, BaseQuantums(0))
+            if was == held:
+                continue
+            asked = _asked(memory, seen, slot, was)
+        told, left = _explain(asked, seen, held)
+        changes.extend(_new(asked, told, held))
+        if left is not None:
+            waiting.append(replace(asked, told=tuple(sorted(told.items()))))
+    return replace(kept, unexplained=tuple(waiting)), tuple(changes)
+
+
+def _asked(memory: Memory, seen: Observation, slot: Slot, was: BaseQuantums) -> Unexplained:
+    ours = sum(
+        one.action.side.sign * one.action.quantums
+        for one in memory.sent
+        if (one.action.subaccount, one.action.ticker) == slot
+    )
+    return Unexplained(
+        subaccount=slot[0],
+        ticker=slot[1],
+        before=was,
+        since=memory.height,
+        asked_at=seen.height,
+        ours=BaseQuantums(ours),
+    )
+
+
+def _explain(asked: Unexplained, seen: Observation, held: int) -> tuple[Counter[Cause], int | None]:
+    """Signed quantums by cause, and what still waits for a record; None where nothing does."""
+    told: Counter[Cause] = Counter()
+    for fill in _fills(asked, seen):
+        told[_cause(fill, seen)] += fill.side.sign * fill.quantums
+    left = held - asked.before - sum(told.values())
+    if left == 0:
+        return told, None
+    grows = abs(held) > abs(asked.before) or held * asked.before < 0
+    is_late = seen.height - asked.asked_at >= WAIT_BLOCKS
+    if not (grows or is_late or isinstance(seen.advice.fills, Missing)):
+        return told, left
+    by_us = 0
+    if left * asked.ours > 0:
+        ours = asked.ours - told[Cause.GUARD]
+        by_us = max(ours, left) if left < 0 else min(ours, left)
+    told[Cause.GUARD] += by_us
+    told[Cause.TRADER] += left - by_us
+    return told, None
+
+
+def _fills(asked: Unexplained, seen: Observation) -> Iterator[Fill]:
+    if isinstance(seen.advice.fills, Missing):
+        return
+    for fill in seen.advice.fills:
+        if (fill.subaccount, fill.ticker) != (asked.subaccount, asked.ticker):
+            continue
+        if asked.since < fill.height <= seen.height:
+            yield fill
+
+
+def _cause(fill: Fill, seen: Observation) -> Cause:
+    if fill.kind in BY_VENUE:
+        return BY_VENUE[fill.kind]
+    market = seen.markets.get(fill.ticker)
+    if market is None or fill.client_id is None:
+        return Cause.TRADER
+    # An order of ours that fills at this height was decided before it, in this one window.
+    window = action.window_of(fill.height - 1)
+    ours = action.client_id(seen.chain_id, seen.owner, fill.subaccount, market.clob_pair_id, window)
+    return Cause.GUARD if fill.client_id == ours else Cause.TRADER
+
+
+def _new(asked: Unexplained, told: Mapping[Cause, int], held: BaseQuantums) -> Iterator[Change]:
+    """What is explained now and was not said before."""
+    said = dict(asked.told)
+    for cause in Cause:
+        quantums = told.get(cause, 0) - said.get(cause, 0)
+        if quantums:
+            yield Change(
+                subaccount=asked.subaccount,
+                ticker=asked.ticker,
+                before=asked.before,
+                after=held,
+                quantums=BaseQuantums(quantums),
+                cause=cause,
+            )
+
+
+def messages(
+    changes: Sequence[Change],
+    memory: Memory,
+    watched: Sequence[Watched],
+    seen: Observation,
+    *,
+    interlock: Interlock,
+    mode: Mode,
+) -> Iterator[Message]:
+    """What a person must hear of: the venue took size, or somebody trades against a rule."""
+    for change in changes:
+        match change.cause:
+            case Cause.GUARD:
+                pass
+            case Cause.LIQUIDATION | Cause.DELEVERAGING:
+                yield _by_venue(change, seen)
+            case Cause.TRADER:
+                levels = _levels_against(change, memory, watched, mode)
+                if levels and change.quantums * change.after > 0:
+                    yield _against(change, levels, seen, interlock)
+            case _:
+                assert_never(change.cause)
+
+
+def _levels_against(
+    change: Change, memory: Memory, watched: Sequence[Watched], mode: Mode
+) -> tuple[tuple[str, Level], ...]:
+    """Levels that stand, shrink or lock, and have the change in their scope."""
+    found = []
+    for one in watched:
+        held = memory.alarms.get(one.key)
+        if held is None or one.rule.mode_in(mode) is not mode:
+            continue
+        if not in_scope(one.rule, one.instance, change.subaccount, change.ticker):
+            continue
+        found += [
+            (f"{one.key}/{level.name}", level)
+            for level, state in zip(one.rule.levels, held.levels, strict=True)
+            if state.phase.is_standing and (has_work(level) or _locks(level))
+        ]
+    return tuple(found)
+
+
+def _locks(level: Level) -> bool:
+    return any(isinstance(do, Lock) for do in level.do)
+
+
+def _against(
+    change: Change,
+    levels: Sequence[tuple[str, Level]],
+    seen: Observation,
+    interlock: Interlock,
+) -> Message:
+    if any(_locks(level) for _, level in levels):
+        then = "It is locked: what was added is cut back."
+    else:
+        then = (
+            f"Rules act again once their cooldown is over, and beyond {interlock.count} times in "
+            f"{words.duration(interlock.over)} they slow down; they never loosen."
+        )
+    pages = any(level.pages for _, level in levels)
+    return Message(
+        urgency=Urgency.PAGE if pages else Urgency.NOTIFY,
+        key=f"trader/{change.subaccount}/{change.ticker}",
+        text=(
+            f"Somebody trades against {', '.join(name for name, _ in levels)}: "
+            f"{_size_words(change, seen)}, not by the guard. {then}"
+        ),
+    )
+
+
+def _by_venue(change: Change, seen: Observation) -> Message:
+    return Message(
+        urgency=Urgency.PAGE,
+        key=f"venue/{change.subaccount}/{change.ticker}",
+        text=(
+            f"{change.cause.capitalize()} by the venue: {_size_words(change, seen)}. Look at the "
+            f"account: what the guard could do was not enough, or came too late."
+        ),
+    )
+
+
+def _size_words(change: Change, seen: Observation) -> str:
+    market = seen.markets.get(change.ticker)
+    name = f"{change.subaccount}/{change.ticker}"
+    if market is None:
+        return f"{name} changed"
+    before, after = (words.coins(market.coins(size)) for size in (change.before, change.after))
+    return f"{name} went from {before} to {after}"

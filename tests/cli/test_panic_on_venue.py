@@ -1,0 +1,60 @@
+"""`seawall panic` over sockets, beside a live guard that it neither doubles nor disturbs."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from seawall.action import Ending, Reduce
+from tests.cli.played import ROOT, SEAWALL, guard, read, venue, wait_until
+
+FALLING = """\
+name: falling
+why: "Prices move all the time, too little for any rule."
+start: 2026-03-12T12:00:00Z
+prices: {BTC-USD: 100_000, ETH-USD: 4_000, SOL-USD: 200}
+legs:
+  - {name: drift, over: 1h, move: {BTC-USD: -0.5%, ETH-USD: -0.5%, SOL-USD: -0.5%}}
+"""
+
+
+def test_beside_a_live_guard_the_account_is_flat_and_nothing_is_closed_twice(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal.db"
+    options = ("--leverage", "2x", "--equity", "30_000", "--speed", "20")
+
+    with venue(tmp_path, FALLING, *options) as place:
+        with guard(place, journal, "--live", "--allow-wide-key") as running:
+            place.start()
+            wait_until(lambda: place.state()["height"] > 3, "the guard to be at work")
+            shell = subprocess.run(
+                [*SEAWALL, "panic", "--journal", str(journal), "--give-up-after", "20m"],
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
+                env=place.environment(),
+                timeout=60,
+                check=False,
+            )
+            wait_until(lambda: read_outcomes(journal), "the guard's own outcomes")
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=20)
+        account = place.guarded
+
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert "flat: the chain shows no position and no order" in shell.stdout
+    assert account["positions"] == {}
+    record = read(journal)
+    ids = [one.id for one in record.sending]
+    assert len(ids) == len(set(ids))
+    assert {one.action_id for one in record.outcomes} == set(ids)
+    assert {type(one.action) for one in record.sending} == {Reduce}
+    assert all(one.ending in (Ending.FILLED, Ending.NOTHING) for one in record.outcomes)
+
+
+def read_outcomes(journal: Path) -> bool:
+    """Whether every action of shell and guard has its end."""
+    record = read(journal)
+    return {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
