@@ -10,7 +10,7 @@ from seawall import action, limits, plan, units
 from seawall.account import Observation
 from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import fit, interlock, telling, waiting, wants
+from seawall.decide import depth, fit, interlock, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.memory import CancelSent, Memory, Numbered, Sent, TopUpSent
@@ -61,7 +61,8 @@ def carry(
     proposed = None
     if demands and _can_do_anything(demands, means):
         scenarios, guards = wants.scenarios_named(policy), _guards(watched)
-        proposed = plan.propose(view, demands, means, scenarios=scenarios, guards=guards)
+        thin = replace(view, observation=depth.believed(memory, seen))
+        proposed = plan.propose(thin, demands, means, scenarios=scenarios, guards=guards)
         proposed, cut_short = fit.to_budget(
             proposed, policy.budget, seen, standing, means.overdrawing
         )
@@ -270,7 +271,7 @@ def _remember(carried: Carried, view: View) -> Memory:
     legs: dict[Slot, Leg] = {}
     if carried.plan is not None:
         legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}
-    held = sizes(seen)
+    held, thin = sizes(seen), depth.believed(memory, seen)
     for one in carried.numbered:
         match one.action:
             case Reduce() as reduce:
@@ -285,6 +286,7 @@ def _remember(carried: Carried, view: View) -> Memory:
                     oracle_quote=quotes.oracle,
                     mid_quote=quotes.mid,
                     interventions=legs[slot].asked_by,
+                    levels=depth.met(reduce, thin),
                 )
                 memory = replace(memory, sent=(*memory.sent, sent))
             case TopUp() as top_up:

@@ -14,7 +14,7 @@ from seawall import alarm
 from seawall.account import Blind, Observation, Seen
 from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
-from seawall.decide import blind, interlock, outcome, standing, telling, watch
+from seawall.decide import blind, depth, interlock, outcome, standing, telling, watch
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands
 from seawall.decide.draft import Draft
@@ -110,6 +110,7 @@ def evaluate(
         for event in events
     )
     memory = replace(memory, ledger=book, blind_since=None, halt=notice_halt(memory, seen))
+    memory = depth.note_mids(memory, seen)
     view = View.of(
         seen,
         buffer=policy.buffer,
