@@ -60,3 +60,33 @@ def test_a_day_of_rest_is_as_long_skipped_as_played() -> None:
 
     cleared = next(one.at for one in moments if one.at > MINUTE and not one.memory.alarms)
     assert cleared == 7 * MINUTE  # five minutes after the fall was over
+
+
+def test_a_peak_that_forms_while_prices_rest_is_not_left_out() -> None:
+    body = (
+        "    prices: {BTC-USD: [100_000, {hold: 10s}, 120_000, {hold: 3m}, 108_000]}\n"
+        "    expect: [{at: 4m, quiet: true}]\n"
+    )
+    loaded = rules()
+    test = story(body, loaded)
+    stops = [Millis(4 * MINUTE)]
+
+    (*_, quick) = play(loaded.policy, test, stops)
+    (*_, every) = play(loaded.policy, test, stops, every=True)
+
+    assert quick.memory.ledger is not None
+    assert every.memory.ledger is not None
+    account = quick.memory.ledger.series[""]
+    assert account.peak == every.memory.ledger.series[""].peak
+    assert account.peak == account.nav * 22_000 / 20_800  # 20% on half of the equity
+
+
+def test_a_cut_costs_its_slippage_and_the_fee() -> None:
+    body = "    series: {drawdown: 10%}\n    expect: [{at: 2m, quiet: true}]\n"
+    loaded = rules()
+
+    (*_, last) = play(loaded.policy, story(body, loaded), [Millis(2 * MINUTE)])
+
+    slippage, fee = 30_000_000, 2_485_000  # 60bps of $5,000, 5bps of what was exchanged
+    assert last.memory.spent.day_cost == slippage + fee
+    assert last.seen.subaccounts[0].position("BTC-USD") is not None
