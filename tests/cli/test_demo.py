@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import signal
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from seawall.cli.screen import COLUMNS, ROWS, Frame, Standing, render
 from seawall.units import Millis
-from tests.cli.played import GAP, ROOT, SEAWALL
+from tests.cli.played import GAP, ROOT, SEAWALL, wait_until
 
 KEYS = {
     "liquidated",
@@ -94,6 +96,42 @@ def test_for_people_it_ends_with_both_outcomes_and_where_to_look_deeper(tmp_path
     for screen in screens:
         text = screen.read_text().replace("&#160;", " ")
         assert all(name in text for name in (*COLUMNS, *ROWS))
+
+
+def children(process: int) -> list[int]:
+    told = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(one) for one in told.split()]
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_however_it_is_stopped_its_venue_ends_too(
+    tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
+    journal = tmp_path / "journal.db"
+    with subprocess.Popen(
+        [*SEAWALL, "demo", "--json", "--journal", str(journal)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        wait_until(lambda: journal.exists() and children(process.pid) != [], "the demo to play")
+        (venue,) = children(process.pid)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out, err) == (code, b"", b"")
+    wait_until(lambda: not runs(venue), "the venue to end")
 
 
 def standing(**changes: object) -> Standing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,7 +104,10 @@ def demo(
         journal=_fresh_journal(journal),
     )
     console = Console(quiet=as_json)
-    result = asyncio.run(_play(run, console, screenshots))
+    try:
+        result = asyncio.run(_play(run, console, screenshots))
+    except asyncio.CancelledError:  # told to terminate: as good as Ctrl-C, the venue is stopped
+        raise KeyboardInterrupt from None
     if as_json:
         print(json.dumps(result))
 
@@ -129,6 +133,9 @@ async def _play(run: Run, console: Console, screenshots: Path | None) -> dict[st
     from seawall.journal.store import Journal
     from seawall.rulefile.load import load
 
+    playing = asyncio.current_task()
+    assert playing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     loaded = load(run.rules)
     tale = Tale()
     async with raise_curtain(run.venue_options()) as stage:

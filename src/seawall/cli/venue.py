@@ -83,6 +83,7 @@ GuardTimeout = Annotated[
     str, typer.Option(help="Go on without a guard that is silent for so long.")
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
+Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when stdin, a pipe, ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
 
@@ -107,6 +108,7 @@ def venue(
     http_port: HttpPort = 0,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
+    tied: Tied = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a small dYdX on loopback, for any dYdX client; how to connect is printed at the start.
@@ -135,10 +137,18 @@ def venue(
             is_started=not hold,
         ),
         Output.JSON if as_json else Output.TEXT,
+        ends_with_stdin=tied,
     )
 
 
-def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Output) -> None:
+def run_venue(
+    prices: Prices,
+    cast: Cast,
+    settings: ServeSettings,
+    output: Output,
+    *,
+    ends_with_stdin: bool = False,
+) -> None:
     """Serve a venue until it is interrupted; raises OperatorError for what it cannot play or bind.
 
     Once it listens it prints how to connect: one line of JSON, or text for people.
@@ -160,7 +170,8 @@ def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Outpu
         else:
             print(launch.as_text(production, endpoints, notes), flush=True)
 
-    asyncio.run(launch.serve(production, settings, announce))
+    serving = launch.serve(production, settings, announce, ends_with_stdin=ends_with_stdin)
+    asyncio.run(serving)
 
 
 def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
