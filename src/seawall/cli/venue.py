@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
+BAR = "30m"  # length of candles, where none is asked for
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 app = typer.Typer()
@@ -52,7 +53,7 @@ class Prices:
     folder: Path | None = None
     start: str | None = None
     end: str | None = None
-    bar: str = "30m"
+    bar: str | None = None
     faults: str | None = None
 
 
@@ -62,7 +63,9 @@ Folder = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", help="Start of the candles, UTC.")]
 To = Annotated[str | None, typer.Option("--to", help="End of the candles, UTC.")]
-Bar = Annotated[str, typer.Option(help="Merge finer candles to this length.")]
+Bar = Annotated[
+    str | None, typer.Option(help=f"Merge finer candles to this length; default {BAR}.")
+]
 Faults = Annotated[
     str | None, typer.Option("--faults", help="A fault file, or seed:7 for drawn ones.")
 ]
@@ -94,7 +97,7 @@ def venue(
     prices: Folder = None,
     start: From = None,
     end: To = None,
-    bar: Bar = "30m",
+    bar: Bar = None,
     faults: Faults = None,
     speed: Speed = 1.0,
     accounts: Accounts = 2,
@@ -184,12 +187,13 @@ def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
     if prices.scenario is not None and prices.folder is not None:
         raise OperatorError("--scenario and --prices are two price paths: give one of them")
     if prices.folder is not None:
-        candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar))
+        candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar or BAR))
         whole = candles.path()
         window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
         return window, candles.notes
-    if prices.start is not None or prices.end is not None:
-        raise OperatorError("--from and --to choose a part of --prices: give a folder of candles")
+    for option, value in (("--from", prices.start), ("--to", prices.end), ("--bar", prices.bar)):
+        if value is not None:
+            raise OperatorError(f"{option} is for candles: give a folder of them with --prices")
     if prices.scenario is not None:
         return load_script(prices.scenario).path(), ()
     return calm_path(seed, Millis(int(time.time()) * 1_000)), ()
