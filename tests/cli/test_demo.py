@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import signal
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from seawall.cli import main
+from seawall.cli.demo import fresh_journal
 from seawall.cli.screen import COLUMNS, ROWS, Frame, Standing, render
 from seawall.units import Millis
-from tests.cli.played import GAP, ROOT, SEAWALL
+from tests.cli.played import GAP, ROOT, SEAWALL, wait_until
 
 KEYS = {
     "liquidated",
@@ -94,6 +98,42 @@ def test_for_people_it_ends_with_both_outcomes_and_where_to_look_deeper(tmp_path
     for screen in screens:
         text = screen.read_text().replace("&#160;", " ")
         assert all(name in text for name in (*COLUMNS, *ROWS))
+
+
+def children(process: int) -> list[int]:
+    told = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(one) for one in told.split()]
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGTERM, 130), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_however_it_is_stopped_its_venue_ends_too(
+    tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
+    journal = tmp_path / "journal.db"
+    with subprocess.Popen(
+        [*SEAWALL, "demo", "--json", "--journal", str(journal)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        wait_until(lambda: journal.exists() and children(process.pid) != [], "the demo to play")
+        (venue,) = children(process.pid)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out, err) == (code, b"", b"")
+    wait_until(lambda: not runs(venue), "the venue to end")
 
 
 def standing(**changes: object) -> Standing:
@@ -184,6 +224,10 @@ def test_bad_bars_are_refused_with_file_line_and_remedy(
         (("--scenario", "nowhere.yaml"), "nowhere.yaml"),
         (("--rules", "nowhere.yaml"), "nowhere.yaml"),
         (("--leverage", "lots"), "--leverage 'lots'"),
+        (("--from", "2020-03-12"), "--from is for candles"),
+        (("--bar", "5m"), "--bar is for candles"),
+        (("--prices", "a", "--scenario", "b"), "give one of them"),
+        (("--screenshots", "/proc/x"), "--screenshots /proc/x: "),
     ],
 )
 def test_what_cannot_be_played_is_refused_in_one_line(
@@ -195,6 +239,30 @@ def test_what_cannot_be_played_is_refused_in_one_line(
     assert words in done.stderr.splitlines()[0]
     assert len(done.stderr.splitlines()) <= 2  # a rule file adds what follows from its refusal
     assert not (tmp_path / "journal.db").exists()
+
+
+def test_only_the_files_of_the_last_demo_are_made_anew_and_only_once_all_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seawall.cli.demo.JOURNAL", tmp_path / "demo.db")
+    names = ("demo.db", "demo.db-wal", "demo.db-shm", "demo.db.kept", "demo.db-mine")
+    for name in names:
+        (tmp_path / name).write_text("")
+
+    refused = run_main("demo", "--rules", "nowhere.yaml")
+    after_refusal = sorted(one.name for one in tmp_path.iterdir())
+    place = fresh_journal(None)
+
+    assert refused == 2
+    assert after_refusal == sorted(names)
+    assert place == tmp_path / "demo.db"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["demo.db-mine", "demo.db.kept"]
+
+
+def run_main(*arguments: str) -> object:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code
 
 
 def test_a_journal_that_is_there_is_never_overwritten(tmp_path: Path) -> None:

@@ -98,9 +98,17 @@ def test_two_price_paths_are_one_too_many() -> None:
         choose_path(Prices(scenario=Path("a.yaml"), folder=Path("b")), 1)
 
 
-def test_a_part_of_nothing_is_refused() -> None:
-    with pytest.raises(OperatorError, match="--from and --to choose a part of --prices"):
-        choose_path(Prices(start="2020-03-12"), 1)
+@pytest.mark.parametrize(
+    ("prices", "option"),
+    [
+        (Prices(start="2020-03-12"), "--from"),
+        (Prices(end="2020-03-12"), "--to"),
+        (Prices(scenario=Path("a.yaml"), bar="5m"), "--bar"),
+    ],
+)
+def test_what_is_for_candles_is_refused_without_them(prices: Prices, option: str) -> None:
+    with pytest.raises(OperatorError, match=f"{option} is for candles: .* --prices"):
+        choose_path(prices, 1)
 
 
 def test_a_missing_folder_is_named() -> None:

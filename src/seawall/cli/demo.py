@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 SCENARIO = Path("config/scenarios/double-gap.yaml")
 RULES = Path("config/demo-rules.yaml")
 JOURNAL = Path("var/demo.db")  # the demo's own, made anew each time
+JOURNAL_FILES = ("", "-wal", "-shm")  # what SQLite makes of it
 EQUITY = "30_000"
 
 app = typer.Typer()
@@ -29,44 +32,55 @@ app = typer.Typer()
 class Run:
     """What to play, as given on the command line."""
 
-    scenario: Path
+    scenario: Path | None
     prices: Path | None
     start: str | None
     end: str | None
-    bar: str
+    bar: str | None
     leverage: str
     side: Direction
     seed: int
     rules: Path
-    journal: Path
+    journal: Path | None
+    screenshots: Path | None
 
     @property
     def played(self) -> str:
         """The name of the prices."""
-        return str(self.prices if self.prices is not None else self.scenario)
+        return str(self.prices or self.scenario or SCENARIO)
 
     def venue_options(self) -> list[str]:
-        """The options of `seawall venue` for this run."""
+        """The options of `seawall venue` for this run, which refuses what does not fit together."""
+        scenario = SCENARIO if self.scenario is None and self.prices is None else self.scenario
+        chosen = {
+            "--scenario": scenario,
+            "--prices": self.prices,
+            "--from": self.start,
+            "--to": self.end,
+            "--bar": self.bar,
+        }
         options = ["--accounts", "2", "--equity", EQUITY, "--leverage", self.leverage]
-        options += ["--side", self.side.value, "--seed", str(self.seed), "--bar", self.bar]
-        if self.prices is None:
-            return [*options, "--scenario", str(self.scenario)]
-        options += ["--prices", str(self.prices)]
-        options += [] if self.start is None else ["--from", self.start]
-        return options + ([] if self.end is None else ["--to", self.end])
+        options += ["--side", self.side.value, "--seed", str(self.seed)]
+        for option, value in chosen.items():
+            options += [] if value is None else [option, str(value)]
+        return options
 
 
 @app.command()
 def demo(
     *,
-    scenario: Annotated[Path, typer.Option(help="Play this scenario file.")] = SCENARIO,
+    scenario: Annotated[
+        Path | None, typer.Option(help=f"Play this scenario file; default {SCENARIO}.")
+    ] = None,
     prices: Annotated[
         Path | None,
         typer.Option(help="Play real candles instead: one <MARKET>__*.csv.gz a market."),
     ] = None,
     start: Annotated[str | None, typer.Option("--from", help="Start of the candles, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End of the candles, UTC.")] = None,
-    bar: Annotated[str, typer.Option(help="Merge finer candles to this length.")] = "30m",
+    bar: Annotated[
+        str | None, typer.Option(help="Merge finer candles to this length; default 30m.")
+    ] = None,
     leverage: Annotated[str, typer.Option(help="Both books, in equal parts.")] = "8x",
     side: Annotated[Direction, typer.Option(help="Their side.")] = Direction.LONG,
     seed: Annotated[int, typer.Option(help="Same seed and prices, same result.")] = 1,
@@ -100,48 +114,84 @@ def demo(
         side=side,
         seed=seed,
         rules=rules,
-        journal=_fresh_journal(journal),
+        journal=journal,
+        screenshots=screenshots,
     )
+    check_places(run)
     console = Console(quiet=as_json)
-    result = asyncio.run(_play(run, console, screenshots))
+    try:
+        result = asyncio.run(_play(run, console))
+    except asyncio.CancelledError:  # told to terminate: as good as Ctrl-C, the venue is stopped
+        raise KeyboardInterrupt from None
     if as_json:
         print(json.dumps(result))
 
 
-def _fresh_journal(given: Path | None) -> Path:
-    """Where to write: a new file. Raises OperatorError where the one named exists."""
-    if given is None:
-        JOURNAL.parent.mkdir(exist_ok=True)
-        for stale in JOURNAL.parent.glob(f"{JOURNAL.name}*"):
-            stale.unlink()
-        return JOURNAL
-    if given.exists():
+def check_places(run: Run) -> None:
+    """Raise OperatorError for a journal that is there, or screens that cannot be written."""
+    if run.journal is not None and run.journal.exists():
         raise OperatorError(
-            f"{given} exists: the demo begins a journal of its own; name another file or move it"
+            f"{run.journal} exists: the demo begins a journal of its own; name another file or "
+            "move it"
         )
-    return given
+    if run.screenshots is None:
+        return
+    try:
+        run.screenshots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OperatorError(
+            f"--screenshots {run.screenshots}: {reason}; name a folder that can be written to"
+        ) from None
+    if not os.access(run.screenshots, os.W_OK):
+        raise OperatorError(
+            f"--screenshots {run.screenshots}: not writable; name a folder that can be written to"
+        )
 
 
-async def _play(run: Run, console: Console, screenshots: Path | None) -> dict[str, object]:
+def fresh_journal(given: Path | None) -> Path:
+    """Where to write; the demo's own file of last time goes, and nothing beside it.
+
+    Called once all that was asked for can be played. Raises OperatorError where it cannot go.
+    """
+    if given is not None:
+        return given
+    try:
+        JOURNAL.parent.mkdir(exist_ok=True)
+        for ending in JOURNAL_FILES:
+            JOURNAL.with_name(f"{JOURNAL.name}{ending}").unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OperatorError(
+            f"{JOURNAL} cannot be made anew: {reason}; name another file with --journal"
+        ) from None
+    return JOURNAL
+
+
+async def _play(run: Run, console: Console) -> dict[str, object]:
     from seawall.cli.show import Show
     from seawall.cli.tale import Tale
     from seawall.cli.theatre import guarded, raise_curtain
     from seawall.journal.store import Journal
     from seawall.rulefile.load import load
 
+    playing = asyncio.current_task()
+    assert playing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     loaded = load(run.rules)
     tale = Tale()
     async with raise_curtain(run.venue_options()) as stage:
         for note in stage.notes:
             console.print(f"note: {note}", style="dim")
-        with Journal.open(run.journal) as journal:
+        place = fresh_journal(run.journal)
+        with Journal.open(place) as journal:
             async with guarded(stage, stage.traders[0], loaded, journal) as play:
                 show = Show(play, tale, console)
                 last = await show.run()
                 blocks = play.venue.block_height
-    show.tell_end(run.journal)
-    if screenshots is not None:
-        show.write_screens(screenshots)
+    show.tell_end(place)
+    if run.screenshots is not None:
+        show.write_screens(run.screenshots)
     alive, twin = last.standings
     return {
         "guarded": alive.as_object(),

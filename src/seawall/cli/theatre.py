@@ -100,7 +100,8 @@ async def raise_curtain(arguments: Sequence[str]) -> AsyncIterator[Stage]:
     """A venue that waits to be started, stopped at the end; raises VenueEnded."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "seawall.cli", "venue", "--json", "--hold", "--speed", "0", *arguments),
+        *("-m", "seawall.cli", "venue", "--json", "--hold", "--speed", "0", "--tied", *arguments),
+        stdin=asyncio.subprocess.PIPE,  # never written to: it ends with us, and the venue with it
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,  # an interrupt is ours to handle, and then we stop the venue

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
+BAR = "30m"  # length of candles, where none is asked for
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 app = typer.Typer()
@@ -52,7 +53,7 @@ class Prices:
     folder: Path | None = None
     start: str | None = None
     end: str | None = None
-    bar: str = "30m"
+    bar: str | None = None
     faults: str | None = None
 
 
@@ -62,7 +63,9 @@ Folder = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", help="Start of the candles, UTC.")]
 To = Annotated[str | None, typer.Option("--to", help="End of the candles, UTC.")]
-Bar = Annotated[str, typer.Option(help="Merge finer candles to this length.")]
+Bar = Annotated[
+    str | None, typer.Option(help=f"Merge finer candles to this length; default {BAR}.")
+]
 Faults = Annotated[
     str | None, typer.Option("--faults", help="A fault file, or seed:7 for drawn ones.")
 ]
@@ -83,6 +86,7 @@ GuardTimeout = Annotated[
     str, typer.Option(help="Go on without a guard that is silent for so long.")
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
+Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when stdin, a pipe, ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
 
@@ -93,7 +97,7 @@ def venue(
     prices: Folder = None,
     start: From = None,
     end: To = None,
-    bar: Bar = "30m",
+    bar: Bar = None,
     faults: Faults = None,
     speed: Speed = 1.0,
     accounts: Accounts = 2,
@@ -107,6 +111,7 @@ def venue(
     http_port: HttpPort = 0,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
+    tied: Tied = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a small dYdX on loopback, for any dYdX client; how to connect is printed at the start.
@@ -135,10 +140,18 @@ def venue(
             is_started=not hold,
         ),
         Output.JSON if as_json else Output.TEXT,
+        ends_with_stdin=tied,
     )
 
 
-def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Output) -> None:
+def run_venue(
+    prices: Prices,
+    cast: Cast,
+    settings: ServeSettings,
+    output: Output,
+    *,
+    ends_with_stdin: bool = False,
+) -> None:
     """Serve a venue until it is interrupted; raises OperatorError for what it cannot play or bind.
 
     Once it listens it prints how to connect: one line of JSON, or text for people.
@@ -160,7 +173,8 @@ def run_venue(prices: Prices, cast: Cast, settings: ServeSettings, output: Outpu
         else:
             print(launch.as_text(production, endpoints, notes), flush=True)
 
-    asyncio.run(launch.serve(production, settings, announce))
+    serving = launch.serve(production, settings, announce, ends_with_stdin=ends_with_stdin)
+    asyncio.run(serving)
 
 
 def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
@@ -173,12 +187,13 @@ def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
     if prices.scenario is not None and prices.folder is not None:
         raise OperatorError("--scenario and --prices are two price paths: give one of them")
     if prices.folder is not None:
-        candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar))
+        candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar or BAR))
         whole = candles.path()
         window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
         return window, candles.notes
-    if prices.start is not None or prices.end is not None:
-        raise OperatorError("--from and --to choose a part of --prices: give a folder of candles")
+    for option, value in (("--from", prices.start), ("--to", prices.end), ("--bar", prices.bar)):
+        if value is not None:
+            raise OperatorError(f"{option} is for candles: give a folder of them with --prices")
     if prices.scenario is not None:
         return load_script(prices.scenario).path(), ()
     return calm_path(seed, Millis(int(time.time()) * 1_000)), ()

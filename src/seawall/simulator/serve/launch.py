@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,20 +98,41 @@ def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
 
 
 async def serve(
-    production: Production, settings: ServeSettings, announce: Callable[[Endpoints], None]
+    production: Production,
+    settings: ServeSettings,
+    announce: Callable[[Endpoints], None],
+    *,
+    ends_with_stdin: bool = False,
 ) -> None:
-    """Serve a venue until it is cancelled or told to terminate; raises OperatorError."""
+    """Serve a venue until it is cancelled or told to terminate; raises OperatorError.
+
+    Where it ends with stdin, a pipe, it does not outlive the process that holds the other end.
+    """
     server = Server(production.player, settings, production.names)
     async with server:
         announce(server.endpoints)
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+        if ends_with_stdin:
+            _watch_stdin(stopped)
         told = asyncio.create_task(stopped.wait())
         played = asyncio.create_task(server.wait())
         await asyncio.wait((told, played), return_when=asyncio.FIRST_COMPLETED)
         if played.done():
             played.result()  # raises what broke the block maker
         await told  # prices that are over leave the venue up, for whoever reads how it ended
+
+
+def _watch_stdin(stopped: asyncio.Event) -> None:
+    """Set `stopped` once the other end of stdin is closed."""
+    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def read() -> None:
+        if not os.read(stdin, 1):
+            loop.remove_reader(stdin)
+            stopped.set()
+
+    loop.add_reader(stdin, read)
 
 
 def as_object(production: Production, endpoints: Endpoints, notes: tuple[str, ...]) -> Json:
