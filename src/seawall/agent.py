@@ -14,7 +14,7 @@ from seawall import __version__
 from seawall.account import Blind, Seen
 from seawall.decide import decide
 from seawall.decide.idle import idle_until
-from seawall.decide.memory import Command, Decision, Memory, Numbered
+from seawall.decide.memory import Command, Decision, Memory, Message, Numbered, Urgency
 from seawall.errors import JournalUnwritable
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import Reader
@@ -26,6 +26,7 @@ from seawall.venue import Reply, Venue
 log = logging.getLogger(__name__)
 
 STORE_EVERY = MINUTE  # of block time, where nothing happens
+FAILED = "guard/tick"  # what the page is about that says that a tick raised
 
 
 class Kind:
@@ -108,6 +109,7 @@ class Agent:
         self._commands_through = commands_through
         self._family = family
         self._stored_at: Millis | None = None
+        self._failure = ""
 
     @classmethod
     def resume(
@@ -133,6 +135,8 @@ class Agent:
         commands, through = self._commands()
         seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
+        if self.mode is not Mode.LIVE:  # whatever was decided: a run on paper has nothing to send
+            decision = replace(decision, actions=())
         row = TickRow(
             digest=self.digest,
             mode=self.mode,
@@ -152,7 +156,23 @@ class Agent:
             self._commands_through = through
             await self._act(decision)
         await self.venue.tick_done(decision.height, self.idle_until())
+        self._failure = ""
         return decision
+
+    def note_failure(self, error: Exception) -> None:
+        """Page that a tick raised; told once until a tick succeeds or raises something else."""
+        text = (
+            f"A tick failed and decided nothing: {error!r}. The next one tries again. This is a "
+            f"fault of Seawall or of the venue: report it, and watch the account yourself."
+        )
+        if text == self._failure:
+            return
+        self._failure = text
+        page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
+        try:
+            self.journal.append(Kind.MESSAGE, to_json(page))
+        except JournalUnwritable:
+            log.exception("failed tick not recorded")
 
     def idle_until(self) -> Millis | None:
         """The next block time at which a tick could differ with every input at rest."""
@@ -197,7 +217,9 @@ class Agent:
             self._family = family
 
     async def _act(self, decision: Decision) -> None:
-        """Send the actions in order, and write down what was said to each."""
+        """Send the actions in order, and write down what was said to each; nothing on paper."""
+        if self.mode is not Mode.LIVE:
+            return
         for numbered in decision.actions:
             reply = await self.venue.send(numbered.action)
             self._note_reply(decision, numbered, reply)
