@@ -36,6 +36,7 @@ from seawall.venue import Reply, Venue
 log = logging.getLogger(__name__)
 
 STORE_EVERY = MINUTE  # of block time, where nothing happens
+FAILED = "guard/tick"  # what the page is about that says that a tick raised
 
 
 class Kind:
@@ -122,6 +123,7 @@ class Agent:
         self.seen: Seen | None = None  # what the last tick was decided on
         self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
+        self._failure = ""
 
     @classmethod
     def resume(
@@ -148,6 +150,8 @@ class Agent:
         commands, through = self._commands()
         seen = self.seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
+        if self.mode is not Mode.LIVE:  # whatever was decided: a run on paper has nothing to send
+            decision = replace(decision, actions=())
         row = TickRow(
             digest=self.digest,
             mode=self.mode,
@@ -167,7 +171,23 @@ class Agent:
             self._commands_through = through
             await self._act(decision)
         await self.venue.tick_done(decision.height, self.idle_until())
+        self._failure = ""
         return decision
+
+    def note_failure(self, error: Exception) -> None:
+        """Page that a tick raised; told once until a tick succeeds or raises something else."""
+        text = (
+            f"A tick failed and decided nothing: {error!r}. The next one tries again. This is a "
+            f"fault of Seawall or of the venue: report it, and watch the account yourself."
+        )
+        if text == self._failure:
+            return
+        self._failure = text
+        page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
+        try:
+            self.journal.append(Kind.MESSAGE, to_json(page))
+        except JournalUnwritable:
+            log.exception("failed tick not recorded")
 
     def idle_until(self) -> Millis | None:
         """The next block time at which a tick could differ with every input at rest."""
@@ -223,7 +243,9 @@ class Agent:
         return tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
 
     async def _act(self, decision: Decision) -> None:
-        """Send the actions in order, and write down what was said to each."""
+        """Send the actions in order, and write down what was said to each; nothing on paper."""
+        if self.mode is not Mode.LIVE:
+            return
         for numbered in decision.actions:
             reply = await self.venue.send(numbered.action)
             self._note_reply(decision, numbered, reply)

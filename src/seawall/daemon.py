@@ -86,12 +86,17 @@ async def guard(
 async def _tick_until(
     stop: asyncio.Event, agent: Agent, venue: Venue, heard: Heard, armoury: Armoury | None
 ) -> None:
+    """Tick until told to stop; a tick that raises is told and followed by the next one."""
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stop.is_set():
             if armoury is not None:
                 await _obey(armoury)
-            heard(await agent.tick())
+            try:
+                heard(await agent.tick())
+            except Exception as error:  # one tick is lost; the next sees everything anew
+                log.exception("tick failed")
+                agent.note_failure(error)
             due = asyncio.create_task(venue.wait_for_change(TICK_AT_LATEST))
             await asyncio.wait({due, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not due.done():

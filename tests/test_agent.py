@@ -1,0 +1,123 @@
+"""The guard around the tick: what it sends, in which mode, and what it outlives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from seawall import agent as guard
+from seawall import daemon
+from seawall.account import Seen
+from seawall.action import Action
+from seawall.agent import Agent, Kind
+from seawall.decide.memory import Decision
+from seawall.journal.store import Journal
+from seawall.policy import Mode
+from seawall.units import Millis
+from seawall.venue import Reply
+from tests.decide.guarded import Guarded, guarded, ladder
+
+FLATTEN = (
+    '{name: panic, trigger: "> $9_000", latch: manual, '
+    "do: [page, {flatten: {max_slippage: 200bps, give_up_after: 600s}}]}"
+)
+OWNER = "dydx1owner"
+
+
+class Standing:
+    """A venue over a world in which orders never fill; it remembers what was sent."""
+
+    def __init__(self, world: Guarded) -> None:
+        self.world = world
+        self.sent: list[Action] = []
+
+    async def observe(self) -> Seen:
+        self.world.height += 1
+        self.world.at = Millis(self.world.at + 1_000)
+        return self.world.observation()
+
+    async def send(self, action: Action) -> Reply:
+        self.sent.append(action)
+        return Reply()
+
+    async def wait_for_change(self, timeout: Millis) -> None:  # noqa: ARG002
+        await asyncio.sleep(0)
+
+    async def tick_done(self, height: int, idle_until: Millis | None) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def resumed(venue: Standing, journal: Journal, mode: Mode) -> Agent:
+    policy = venue.world.policy
+    return Agent.resume(venue, journal, policy, digest="d", mode=mode, owner=OWNER)
+
+
+def test_a_guard_resumed_on_paper_in_the_middle_of_a_live_flatten_sends_nothing() -> None:
+    venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+    live = resumed(venue, journal, Mode.LIVE)
+    asyncio.run(live.tick())
+    before = len(list(journal.rows(Kind.SENDING)))
+    assert before == len(venue.sent) == 1
+
+    paper = resumed(venue, journal, Mode.DRY_RUN)
+    for _ in range(30):
+        asyncio.run(paper.tick())
+
+    assert len(list(journal.rows(Kind.SENDING))) == before
+    assert len(venue.sent) == before
+
+
+def test_on_paper_nothing_is_sent_whatever_the_tick_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def decides_live(*given: object, mode: Mode, **named: object) -> object:
+        return decide(*given, mode=Mode.LIVE, **named)
+
+    decide: Callable[..., object] = guard.decide
+    monkeypatch.setattr(guard, "decide", decides_live)
+    venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+
+    decision = asyncio.run(resumed(venue, journal, Mode.DRY_RUN).tick())
+
+    assert not decision.actions
+    assert not venue.sent
+    assert not list(journal.rows(Kind.SENDING))
+
+
+def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*given: object, **named: object) -> object:
+        raise AssertionError("no such row")
+
+    venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+    agent = resumed(venue, journal, Mode.LIVE)
+    heard: list[Decision] = []
+    decide: Callable[..., object] = guard.decide
+    calls: list[int] = []
+
+    async def play() -> None:
+        stop = asyncio.Event()
+
+        def sometimes(*given: object, **named: object) -> object:
+            calls.append(1)
+            return (decide if len(calls) > 2 else fails)(*given, **named)
+
+        def hear(decision: Decision) -> None:
+            heard.append(decision)
+            stop.set()
+
+        monkeypatch.setattr(guard, "decide", sometimes)
+        await daemon._tick_until(stop, agent, venue, hear, None)
+
+    asyncio.run(play())
+
+    assert len(heard) == 1
+    assert venue.sent
+    said = [row.body or "" for row in journal.rows(Kind.MESSAGE)]
+    assert len([one for one in said if "no such row" in one]) == 1
