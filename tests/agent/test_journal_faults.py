@@ -158,10 +158,12 @@ def test_reading_a_damaged_journal_is_an_error_of_ours(place: Path) -> None:
 
 def test_after_a_broken_journal_latches_stand_and_commands_are_obeyed(place: Path) -> None:
     chain = stage()
-    with guard(chain, place) as (agent, _):
+    with guard(chain, place) as (agent, journal):
         for _ in range(10):
             at_once(agent.tick())
             advance(chain)
+        journal.append(Kind.COMMAND, to_json(Acknowledge(key="cash")))
+        assert at_once(agent.tick()).commands == (Acknowledge(key="cash"),)
         (latched,) = agent.memory.alarms["size/BTC-USD"].levels
         assert latched.phase is Phase.LATCHED
     with Journal.join(place) as shell:

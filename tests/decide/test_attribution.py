@@ -84,14 +84,15 @@ def test_an_order_of_another_guard_is_known_by_its_id(height: int) -> None:
     world.tick()
 
     fill(world, "-0.1", number=ours(height))
-    fill(world, "-0.1", number=ours(height + 6))
-    world.trade("BTC-USD", "-0.2")
+    fill(world, "-0.05", number=ours(height + 6))
+    fill(world, "-0.02", number=ours(height - 6))
+    world.trade("BTC-USD", "-0.17")
     made = world.tick()
 
     assert made.height == height
     assert changed(made) == [
         (Cause.GUARD, Decimal("-0.1")),
-        (Cause.TRADER, Decimal("-0.1")),
+        (Cause.TRADER, Decimal("-0.07")),
     ]
 
 

@@ -152,10 +152,11 @@ rules:
   - id: cash
     why: "Cash."
     measure: free_collateral
-    trigger: "< $40_000"
-    target: ">= $50_000"
+    trigger: "< $30_000"
+    target: ">= $31_000"
     do: [notify, {top_up: {until: target, max: $3_000}}]
 """
+    assert deposits(guarded(rules, float=5_000).tick()) != []
     world = guarded(rules, float=5_000, fill=0)
 
     made = world.tick(Panic())
