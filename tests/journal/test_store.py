@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -304,3 +305,24 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
         journal.close()
 
     assert [file.name for file in tmp_path.iterdir()] == ["journal.db"]
+
+
+class Torn(list[tuple[str, str]]):
+    """Rows whose writer is killed after the first."""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        yield self[0]
+        raise KeyboardInterrupt
+
+
+def test_rows_of_one_call_are_written_all_or_none(tmp_path: Path) -> None:
+    rows = [("tick", "{}"), ("outcome", "{}")]
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.append("start", "{}")
+
+        with pytest.raises(KeyboardInterrupt):
+            journal.append_all(Torn(rows))
+        assert [row.kind for row in journal.rows()] == ["start"]
+        assert journal.append_all(rows) == 3
+
+        assert journal.verify().head.seq == 3

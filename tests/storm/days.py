@@ -54,9 +54,11 @@ def falling(percent: float = 8, rules: str = RULES) -> Case:
     )
 
 
-def with_fault(case: Case, kind: FaultKind, first: int, last: int, **words: int) -> Case:
-    """The same day with one fault in it."""
-    fault = Fault(kind=kind, first=first, last=last, **words)
+def with_fault(
+    case: Case, kind: FaultKind, first: int, last: int, *, seconds: int | None = None
+) -> Case:
+    """The same day with one fault more in it."""
+    fault = Fault(kind=kind, first=first, last=last, seconds=seconds)
     return replace(case, faults=Faults(faults=(*case.faults.faults, fault)))
 
 

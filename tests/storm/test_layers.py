@@ -11,9 +11,10 @@ from seawall import alarm, limits, plan
 from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
 from seawall.decide import carry as carrying
-from seawall.decide import fit, stalled, watch
+from seawall.decide import fit, stalled
 from seawall.decide.carry import Carried
 from seawall.decide.memory import Memory
+from seawall.limits import Asked
 from seawall.measures.view import View
 from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.faults.kinds import FaultKind
@@ -91,7 +92,7 @@ class SendsFirst(Agent):
         for numbered in row.decision.actions:
             work = self.venue.send(numbered.action)
             with pytest.raises(StopIteration):
-                work.send(None)  # type: ignore[attr-defined]
+                work.send(None)
         super()._record(row)
 
 
@@ -121,14 +122,14 @@ def test_acting_on_stale_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_acting_at_once_after_a_halt_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "resuming", lambda *_: frozenset())
-    empty = with_fault(falling(), FaultKind.BOOK_EMPTY, 150, 200)
-    halted = with_fault(empty, FaultKind.CHAIN_HALT, 168, 168, seconds=200)  # a window opens next
+    empty = with_fault(falling(), FaultKind.BOOK_EMPTY, 150, 167)
+    no_books = with_fault(empty, FaultKind.INDEXER_CRASH, 168, 200)
+    halted = with_fault(no_books, FaultKind.CHAIN_HALT, 168, 168, seconds=200)  # a window opens
 
     assert "halt" in kinds(halted)
 
 
 def test_a_hold_that_is_skipped_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch.alarm, "credit", lambda *_: Millis(9_999))
     monkeypatch.setattr(alarm, "credit", lambda *_: Millis(9_999))
 
     assert "alarm" in kinds(falling())

@@ -16,7 +16,7 @@ from seawall.intervention import Intervention, stalled_key
 from seawall.policy import Mode
 from seawall.units import SECOND
 
-NO_FILL = "orders go out and find nothing to fill within the bound"
+NO_FILL = "nothing fills within the bound"
 
 
 def standing(memory: Memory) -> Iterator[Intervention]:
