@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
+from typing import cast
 
-from seawall.account import Market, MarketType, Observation, Position, Subaccount, Tier
+from seawall.account import Market, MarketType, Missing, Observation, Position, Subaccount, Tier
 from seawall.cli.look import Remembered, Rules
 from seawall.cli.report import subaccount_report, view_of
-from seawall.cli.status import status_of
+from seawall.cli.status import Status, status_of
 from seawall.measures.spec import NoData
 from seawall.policy import Policy
 from seawall.simulator import ruler
@@ -146,3 +147,44 @@ def test_what_json_says_is_what_was_computed() -> None:
     shown = made["subaccounts"]
     assert isinstance(shown, list)
     assert [quantums(Decimal(shown[0][name])) for name in ("equity", "imr", "mmr")] == list(risk)
+
+
+def status_shown(seen: Observation) -> Status:
+    """The status of an observation without rules."""
+    survey = Survey(
+        observation=seen,
+        markets=frozenset(seen.markets),
+        node_url="node",
+        indexer_height=seen.height,
+        paid=Missing(reason="not served"),
+    )
+    return status_of(survey, Rules(policy=None, place="none"), Remembered())
+
+
+def test_a_price_of_zero_shows_no_number_that_needs_it() -> None:
+    seen = see(equity=9_000, positions={"BTC-USD": ("0.1", 100_000)})
+    markets = {**seen.markets, "BTC-USD": replace(BTC, oracle_price=0)}
+
+    made = status_shown(replace(seen, markets=markets)).as_object()
+
+    (shown,) = cast("list[dict[str, object]]", made["subaccounts"])
+    (position,) = cast("list[dict[str, object]]", shown.pop("positions"))
+    assert {name for name, value in shown.items() if value is not None} == {"number"}
+    assert position == dict.fromkeys(position) | {"market": "BTC-USD", "size": "0.1"}
+
+
+def test_unread_leverage_hides_what_rests_on_it_and_nothing_else() -> None:
+    seen = see(
+        equity=9_000,
+        positions={"BTC-USD": ("0.1", 100_000)},
+        custom_imf=Missing(reason="custom leverage: down"),
+    )
+
+    lines = list(status_shown(seen).lines())
+
+    text = "\n".join(lines)
+    assert "IMR              no data" in text
+    assert "free collateral  no data" in text
+    assert "equity            $9,000" in text
+    assert "MMR                 $120" in text
+    assert "funding payments  no data: not served" in text

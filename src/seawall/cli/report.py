@@ -44,7 +44,10 @@ class PositionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubaccountReport:
-    """One margin account in dollars and ratios; `free_collateral` is after the buffer."""
+    """One margin account in dollars and ratios; `free_collateral` is after the buffer.
+
+    `is_liquidatable` is None where that cannot be told.
+    """
 
     number: int
     equity: Value
@@ -56,7 +59,7 @@ class SubaccountReport:
     free_collateral: Value
     free_before_buffer: Value
     buffer: Decimal
-    is_liquidatable: bool
+    is_liquidatable: bool | None
     positions: tuple[PositionReport, ...]
 
 
@@ -114,7 +117,6 @@ def subaccount_report(
     risk = view.risk(number)
     free = value_of(view, "free_collateral", instance, None)
     buffer = units.usd(view.buffer_of(number))
-    is_known = not isinstance(risk, NoData)
     return SubaccountReport(
         number=number,
         equity=risk if isinstance(risk, NoData) else units.usd(risk.nc),
@@ -126,7 +128,7 @@ def subaccount_report(
         free_collateral=free,
         free_before_buffer=free if isinstance(free, NoData) else free + buffer,
         buffer=buffer,
-        is_liquidatable=is_known and not isinstance(risk, NoData) and risk.is_liquidatable,
+        is_liquidatable=None if isinstance(risk, NoData) else risk.is_liquidatable,
         positions=tuple(
             _position(view, subaccount, position, paid) for position in subaccount.positions
         ),

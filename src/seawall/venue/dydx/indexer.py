@@ -50,7 +50,10 @@ class FundingRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedSubaccount:
-    """A subaccount as the indexer shows it at its own height; sizes in coins, long > 0."""
+    """A subaccount as the indexer shows it; sizes in coins, long > 0.
+
+    `height` is the indexer's own, 0 where it does not say: then no size is compared with a node's.
+    """
 
     number: int
     height: int
@@ -209,10 +212,13 @@ def _base(url: str) -> str:
 
 def _subaccount(entry: Fields) -> IndexedSubaccount:
     positions = fields.mapping(entry.get("openPerpetualPositions", {}), "openPerpetualPositions")
-    height = fields.maybe_integer(entry, "latestProcessedBlockHeight")
+    heights = (
+        fields.maybe_integer(entry, key)
+        for key in ("latestProcessedBlockHeight", "updatedAtHeight")
+    )
     return IndexedSubaccount(
         number=fields.integer(entry, "subaccountNumber"),
-        height=height if height is not None else fields.integer(entry, "updatedAtHeight"),
+        height=next((height for height in heights if height is not None), 0),
         sizes={
             ticker: records.signed_size(fields.mapping(position, ticker))
             for ticker, position in positions.items()
