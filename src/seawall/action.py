@@ -113,6 +113,7 @@ class RefusalCode(StrEnum):
     BUDGET_COST = "BUDGET_COST"
     BUDGET_TOP_UP = "BUDGET_TOP_UP"
     NO_DEPTH = "NO_DEPTH"
+    BOUND = "BOUND"
     UNREACHABLE = "UNREACHABLE"
     CROSSES_TRIGGER = "CROSSES_TRIGGER"
     CLAIM_FAILS = "CLAIM_FAILS"
@@ -170,6 +171,8 @@ class Plan:
     dropped: tuple[Refusal, ...] = ()
     solver: str = "greedy"  # what proposed it, with its version
     proposal: tuple[tuple[int, str, int], ...] = ()  # subaccount, ticker or "USDC", quantums
+    let_go: tuple[str, ...] = ()  # acting levels whose trigger the plan could not keep from
+    short: tuple[str, ...] = ()  # interventions whose target the solver could not reach
 
     @property
     def cost(self) -> QuoteQuantums:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -267,7 +267,8 @@ class Armoury:
             changed, page = await self._admit(loaded, changed, arms=arms)
             if page:
                 return self._end(request, Reloaded.KEPT_OUT, changed, page)
-        self._agent.policy, self._agent.digest = loaded.policy, loaded.digest
+        self._agent.policy = replace(loaded.policy, cash_price=old.cash_price)
+        self._agent.digest = loaded.digest
         return self._end(request, Reloaded.IN_FORCE, changed, "")
 
     async def _admit(

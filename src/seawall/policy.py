@@ -280,3 +280,4 @@ class Policy:
     float_source: FloatSource | None = None
     hands_off: HandsOff = field(default_factory=HandsOff)
     backstop: BackstopOrder | None = None
+    cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside size; of the settings, not a file

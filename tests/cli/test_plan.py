@@ -32,11 +32,11 @@ ALTS = {
 
 def five_positions() -> Observation:
     held = {
-        "BTC-USD": ("0.3", 100_000),
-        "ETH-USD": ("-3", 4_000),
-        "SOL-USD": ("60", 200),
-        "LINK-USD": ("30", 200),
-        "AVAX-USD": ("-20", 200),
+        "BTC-USD": ("0.12", 100_000),
+        "ETH-USD": ("-1.8", 4_000),
+        "SOL-USD": ("30", 200),
+        "LINK-USD": ("15", 200),
+        "AVAX-USD": ("-10", 200),
     }
     return see(equity=12_000, positions=held, markets={**MARKETS, **ALTS}, float=6_000)
 

@@ -15,8 +15,9 @@ from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import greedy, solver
 from seawall.plan.demand import Means
+from seawall.units import Ppm
 from tests.plan.stage import coins, guard, until, with_cash
-from tests.see import BTC, ETH, SOL, Held, Number, book, scenario, see, view
+from tests.see import BTC, ETH, SOL, Held, Number, book, quote, scenario, see, view
 
 NOTHING = Means()
 CRASH = scenario(
@@ -239,3 +240,93 @@ def test_the_first_plan_of_a_process_prints_nothing() -> None:
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_a_plan_keeps_within_the_hour_s_budget_and_says_so() -> None:
+    on = account(10_000, {"BTC-USD": ("0.3", 100_000), "SOL-USD": ("100", 200)})
+    wanted = until(on, "leverage", "<= 2")
+    left = Means(notional_left=quote(12_000))
+
+    made = plan.propose(on, [wanted], left)
+    paging = plan.propose(on, [wanted], replace(left, overdrawing=frozenset({wanted.name})))
+
+    cut = sum(leg.expected_quote for leg in made.legs)
+    assert quote(11_900) < cut <= quote(12_000)
+    assert [one.code for one in made.dropped] == [RefusalCode.BUDGET_NOTIONAL]
+    assert "$12,000.00" in made.dropped[0].detail
+    assert paging.claims[0].reached
+    assert paging.dropped == ()
+
+
+def test_a_plan_keeps_within_the_day_s_budget_of_cost() -> None:
+    on = account(10_000, {"BTC-USD": ("0.5", 100_000)})
+    wanted = until(on, "leverage", "<= 2")
+
+    made = plan.propose(on, [wanted], Means(cost_left=quote(10)))
+
+    assert quote("9.8") < made.cost <= quote(10)
+    assert [one.code for one in made.dropped] == [RefusalCode.BUDGET_COST]
+
+
+def test_what_binds_is_named_bound_before_depth() -> None:
+    on = account(10_000, {"BTC-USD": ("0.5", 100_000)})
+    market = on.observation.markets["BTC-USD"]
+    deep = book(market, levels=[("0.0002", "0.1"), ("0.05", "5")])
+    seen = on.observation
+    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": deep})))
+
+    made = plan.propose(on, [until(on, "leverage", "<= 2")], NOTHING)
+
+    (short,) = made.dropped
+    assert short.code is RefusalCode.BOUND
+    assert "0/BTC-USD: bound 98000 leaves 0.1" in short.detail
+
+
+def test_cash_that_is_all_used_is_named() -> None:
+    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
+
+    made = plan.propose(
+        on,
+        [until(on, "free_collateral", ">= 2000", cash=3_000, slippage=None)],
+        with_cash(500),
+    )
+
+    assert made.top_ups == ((0, 500_000_000),)
+    assert [one.code for one in made.dropped] == [RefusalCode.FLOAT_SHORT]
+    assert "cash: $500" in made.dropped[0].detail
+
+
+def test_cash_that_has_a_price_gives_way_to_size_that_is_cheaper() -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)})
+    wanted = until(on, "leverage", "<= 3.9", cash=3_000)
+
+    free = plan.propose(on, [wanted], with_cash(3_000))
+    dear = plan.propose(on, [wanted], replace(with_cash(3_000), cash_price=Ppm(50_000)))
+
+    assert (free.legs, len(free.top_ups)) == ((), 1)
+    assert (len(dear.legs), dear.top_ups) == (1, ())
+
+
+def test_the_greedy_plan_holds_at_the_mid_as_well() -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)}, BTC=98_000)
+
+    made = greedy.propose(on, [until(on, "leverage", "<= 3.5")], NOTHING)
+
+    left = Decimal("0.4") - coins(made, on)["BTC-USD"]
+    equity = 10_000 - Decimal("0.4") * 2_000  # and costs
+    assert left * 98_000 / equity <= Decimal("3.5")
+    assert made.claims[0].reached
+
+
+def test_a_target_that_holds_at_the_oracle_alone_is_not_reached() -> None:
+    on = account(10_000, {"BTC-USD": ("0.4", 100_000)}, BTC=98_000)
+    market = on.observation.markets["BTC-USD"]
+    thin = book(market, 98_000, levels=[("0.0002", "0.055")])
+    seen = on.observation
+    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": thin})))
+    wanted = [until(on, "leverage", "<= 3.5")]
+
+    for made in (plan.propose(on, wanted, NOTHING), greedy.propose(on, wanted, NOTHING)):
+        assert made.claims[0].after <= Decimal("3.5")
+        assert not made.claims[0].reached
+        assert made.dropped

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,8 @@ def plan(
     if address:
         os.environ["SEAWALL_ACCOUNT__ADDRESS"] = address
     chosen = load_settings(settings)
-    policy = load(rules, known=Known(owner=chosen.account.address)).policy
+    loaded = load(rules, known=Known(owner=chosen.account.address))
+    policy = replace(loaded.policy, cash_price=chosen.plan.cash_price)
     source = policy.float_source
     seen = asyncio.run(_look(chosen, None if source is None else source.address, moves))
     if missing := sorted(set(moves) - set(seen.markets)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,6 +95,8 @@ async def _guard(settings: Settings, starting: Starting) -> None:
         await _check_key(settings, starting)
     with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
         loaded = load_or_last(rules, journal, owner, mode)
+        priced = replace(loaded.policy, cash_price=settings.plan.cash_price)
+        loaded = replace(loaded, policy=priced)
         for warning in loaded.warnings:
             print(f"warning: {warning}")
         keys = _keys(settings, loaded.policy, mode)

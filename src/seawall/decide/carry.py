@@ -53,7 +53,7 @@ def carry(
     live = mode is Mode.LIVE
     watched = panic.alone(memory, watched)
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
-    means = _means(policy, memory, seen, closed)
+    means = _means(policy, memory, seen, closed, standing)
     cash = _cash_in_the_end(policy, memory, seen)
     memory = wants.without_unreachable(memory, watched, view, draft, cash=cash, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
@@ -65,10 +65,10 @@ def carry(
     if demands and _can_do_anything(demands, means):
         proposed = _proposed(policy, view, demands, means, watched, draft=draft)
     if proposed is not None:
-        paging = _paging(policy, memory)
+        paging = means.overdrawing
         proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
         refusals.extend(cut_short)
-        for one, who in _asked_by_plan(proposed, demands, seen, paging):
+        for one, who in _asked_by_plan(proposed, demands, seen, means.overdrawing):
             asked.append(one)
             names.append(who)
     claims = () if proposed is None else proposed.claims
@@ -126,7 +126,8 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
 
 def means_of(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> Means:
     """What may be used now: positions that may be traded, and cash above floor and in budget."""
-    return _means(policy, memory, seen, _closed(policy, memory, seen, live=live))
+    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
+    return _means(policy, memory, seen, closed, standing)
 
 
 def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> dict[Slot, Reason]:
@@ -144,7 +145,11 @@ def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) ->
 
 
 def _means(
-    policy: Policy, memory: Memory, seen: Observation, closed: Mapping[Slot, Reason]
+    policy: Policy,
+    memory: Memory,
+    seen: Observation,
+    closed: Mapping[Slot, Reason],
+    standing: Standing,
 ) -> Means:
     """What may be used now: positions that may be traded, and cash above floor and in budget."""
     blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
@@ -154,7 +159,22 @@ def _means(
         cash=QuoteQuantums(_cash(policy, memory, seen)),
         cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
+        cash_price=policy.cash_price,
+        notional_left=_notional_left(policy, standing),
+        cost_left=_cost_left(policy, memory),
+        overdrawing=_paging(policy, memory),
     )
+
+
+def _notional_left(policy: Policy, standing: Standing) -> QuoteQuantums:
+    """What the hour's budget leaves; what is sent counts whether or not it will have filled."""
+    most = units.ppm_down(standing.spent.hour_gross, policy.budget.hourly_notional)
+    return QuoteQuantums(max(0, most - standing.spent.hour_notional - standing.sent_notional))
+
+
+def _cost_left(policy: Policy, memory: Memory) -> QuoteQuantums:
+    most = units.ppm_down(max(0, memory.spent.day_equity), policy.budget.daily_cost)
+    return QuoteQuantums(max(0, most - memory.spent.day_cost))
 
 
 def _cash(policy: Policy, memory: Memory, seen: Observation) -> int:

@@ -61,6 +61,7 @@ def _part(leg: Leg, quantums: BaseQuantums) -> Leg:
     return replace(
         leg,
         quantums=quantums,
+        expected_quantums=BaseQuantums(min(leg.expected_quantums, quantums)),
         expected_quote=part(leg.expected_quote),
         fee=part(leg.fee),
         cost_vs_oracle=part(leg.cost_vs_oracle),

@@ -8,7 +8,7 @@ from seawall.plan.greedy import (
     reference_quotes,
     value_of,
 )
-from seawall.plan.programme import propose
+from seawall.plan.programme import propose, recompute
 
 __all__ = [
     "Guard",
@@ -16,6 +16,7 @@ __all__ = [
     "is_met",
     "is_unreachable",
     "propose",
+    "recompute",
     "reference_quotes",
     "value_of",
 ]

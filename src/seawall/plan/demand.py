@@ -48,3 +48,7 @@ class Means:
     cash: QuoteQuantums = QuoteQuantums(0)  # of the float wallet above its floor and in budget
     cash_blocked: frozenset[int] = frozenset()  # subaccounts that cannot be topped up now
     cash_in_flight: tuple[tuple[int, QuoteQuantums], ...] = ()
+    cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside the cost of size
+    notional_left: QuoteQuantums | None = None  # of the hour's budget; None is no bound
+    cost_left: QuoteQuantums | None = None  # of the day's budget
+    overdrawing: frozenset[str] = frozenset()  # demands, by name, that no such budget binds

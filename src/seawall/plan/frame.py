@@ -53,6 +53,7 @@ class Column:
 
     slot: Slot
     room: float  # the most that may close here
+    each: float  # dollars of one base quantum
     cost: float  # signed, per dollar, fee included, against the oracle
     price: float  # what the objective charges per dollar
 
@@ -129,7 +130,11 @@ def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
             break
         columns.append(
             Column(
-                slot=quote.slot, room=taken * each, cost=cost, price=fee * ratio + adverse + 1e-4
+                slot=quote.slot,
+                room=taken * each,
+                each=each,
+                cost=cost,
+                price=fee * ratio + adverse + 1e-4,
             )
         )
         left -= taken

@@ -8,7 +8,7 @@ paper in the chain's arithmetic (see trial); a plan is what the integers say, no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
@@ -64,7 +64,12 @@ def propose(
     """
     dropped: list[Refusal] = []
     quotes = quotes_for(view, demands, means, dropped)
-    paper = Trial(before=view, quotes=quotes, cash=dict(means.cash_in_flight))
+    paper = Trial(
+        before=view,
+        caught_up=trial.caught_up(view),
+        quotes=quotes,
+        cash=dict(means.cash_in_flight),
+    )
     paper = fixed_cuts(paper, demands, scenarios)
     until = [demand for demand in demands if isinstance(demand, UntilDemand)]
     top_up = _top_up(paper, until, means, dropped)
@@ -73,27 +78,39 @@ def propose(
         paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
     for demand in until:
         paper = _reduce_until(paper, demand, dropped)
-    after = paper.after()
-    dropped.extend(crossed(view, after, guards))
+    given_up = tuple(crossed(view, paper.after(), guards))
     return Plan(
         legs=legs_of(paper, demands),
         top_ups=() if top_up is None else (top_up,),
-        claims=tuple(claim_of(view, after, demand) for demand in until),
-        dropped=tuple(dropped),
+        claims=claims_of(paper, until),
+        dropped=(*dropped, *(not_kept(guard) for guard in given_up)),
+        let_go=tuple(guard.key for guard in given_up),
     )
 
 
-def crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Refusal]:
-    """A refusal for each trigger that is not met before and is met after."""
+def crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Guard]:
+    """The triggers that are not met before and are met after."""
     for guard in guards:
         if is_met(view, guard.measure, guard.instance, guard.trigger):
             continue
         if is_met(after, guard.measure, guard.instance, guard.trigger):
-            yield Refusal(
-                code=RefusalCode.CROSSES_TRIGGER,
-                what=f"keep {guard.key} from firing",
-                detail=f"the plan takes {guard.measure} beyond {guard.trigger.value:f}",
-            )
+            yield guard
+
+
+def not_kept(guard: Guard) -> Refusal:
+    """A trigger that no plan for the demands could keep from, named."""
+    return Refusal(
+        code=RefusalCode.CROSSES_TRIGGER,
+        what=f"keep {guard.key} from firing",
+        detail=f"the plan may take {guard.measure} beyond {guard.trigger.value:f}",
+    )
+
+
+def reaches(paper: Trial, demand: UntilDemand) -> bool:
+    """Whether a target holds on paper, at the oracle and once it has caught up with the mid."""
+    return all(
+        is_met(after, demand.measure, demand.instance, demand.target) for after in paper.views()
+    )
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
@@ -187,9 +204,7 @@ def _top_up(
     """The largest deposit that some level offers and needs, in whole dollars; None for none."""
     best: tuple[int, QuoteQuantums] | None = None
     for demand in demands:
-        if demand.cash_most is None or is_met(
-            paper.after(), demand.measure, demand.instance, demand.target
-        ):
+        if demand.cash_most is None or reaches(paper, demand):
             continue
         number = demand.instance.subaccount or 0
         if number in means.cash_blocked:
@@ -213,8 +228,7 @@ def _top_up(
 
 def _reaches(paper: Trial, demand: UntilDemand, number: int, dollars: int) -> bool:
     cash = dollars * PPM_ONE + paper.cash.get(number, 0)
-    after = paper.with_cash(number, cash).after()
-    return is_met(after, demand.measure, demand.instance, demand.target)
+    return reaches(paper.with_cash(number, cash), demand)
 
 
 def _least(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
@@ -262,9 +276,7 @@ def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
 
 def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> Trial:
     """Add the cuts that bring one demand to its target, or all that depth and bound allow."""
-    if demand.max_slippage is None or is_met(
-        paper.after(), demand.measure, demand.instance, demand.target
-    ):
+    if demand.max_slippage is None or reaches(paper, demand):
         return paper
     segments = _segments(paper, demand)
 
@@ -272,10 +284,10 @@ def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> 
         cuts = dict(paper.cuts)
         for segment in segments[:count]:
             cuts[segment.slot] = max(segment.upto, cuts.get(segment.slot, 0))
-        return Trial(before=paper.before, quotes=paper.quotes, cuts=cuts, cash=paper.cash)
+        return replace(paper, cuts=cuts)
 
     def holds(candidate: Trial) -> bool:
-        return is_met(candidate.after(), demand.measure, demand.instance, demand.target)
+        return reaches(candidate, demand)
 
     count = _least(1, len(segments), lambda n: holds(taken(n))) if segments else None
     if count is None:
@@ -295,19 +307,25 @@ def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> 
     return base.with_cut(last.slot, steps * step)
 
 
-def claim_of(before: View, after: View, demand: UntilDemand) -> Claim:
-    """What the plan promises of a demand's measure."""
+def claims_of(paper: Trial, demands: Sequence[UntilDemand]) -> tuple[Claim, ...]:
+    """What a plan promises of each demand's measure: at the oracle, reached at the mid as well."""
+    views = paper.views()
+    return tuple(_claim_of(paper.before, views, demand) for demand in demands)
+
+
+def _claim_of(before: View, views: Sequence[View], demand: UntilDemand) -> Claim:
     old = value_of(before, demand.measure, demand.instance)
-    new = value_of(after, demand.measure, demand.instance)
+    new = [value_of(view, demand.measure, demand.instance) for view in views]
+    known = [value for value in new if not isinstance(value, NoData)]
     assert not isinstance(old, NoData)
-    assert not isinstance(new, NoData)
+    assert len(known) == len(new)
     return Claim(
         rule=demand.key,
         measure=str(demand.measure),
         before=old,
-        after=new,
+        after=known[0],
         target=demand.target.value,
-        reached=demand.target.holds(new),
+        reached=all(demand.target.holds(value) for value in known),
     )
 
 

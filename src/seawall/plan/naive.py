@@ -14,7 +14,7 @@ from seawall.measures.view import View
 from seawall.plan import greedy
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import legs_of
-from seawall.plan.trial import Trial
+from seawall.plan.trial import Trial, caught_up
 from seawall.units import QuoteQuantums
 
 PARTS = 40
@@ -42,7 +42,8 @@ def alternatives(
     cash = dict(means.cash_in_flight)
     for number, amount in made.top_ups:
         cash[number] = QuoteQuantums(cash.get(number, QuoteQuantums(0)) + amount)
-    base = greedy.fixed_cuts(Trial(before=view, quotes=quotes, cash=cash), demands, ())
+    paper = Trial(before=view, caught_up=caught_up(view), quotes=quotes, cash=cash)
+    base = greedy.fixed_cuts(paper, demands, ())
     simple = greedy.propose(view, demands, means)
     return (
         _of_plan("greedy", simple),
@@ -69,8 +70,7 @@ def _of_plan(name: str, made: Plan) -> Alternative:
 def _stated(
     name: str, paper: Trial, demands: Sequence[Demand], until: Sequence[UntilDemand]
 ) -> Alternative:
-    after = paper.after()
-    met = sum(greedy.is_met(after, one.measure, one.instance, one.target) for one in until)
+    met = sum(claim.reached for claim in greedy.claims_of(paper, until))
     told = _of_plan(name, Plan(legs=legs_of(paper, demands)))
     return replace(told, reached=met, wanted=len(until))
 
@@ -79,8 +79,7 @@ def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial
     """The first rung that reaches every target, else the last."""
     paper = base
     for paper in (base, *ladder):
-        after = paper.after()
-        if all(greedy.is_met(after, one.measure, one.instance, one.target) for one in until):
+        if all(claim.reached for claim in greedy.claims_of(paper, until)):
             break
     return paper
 

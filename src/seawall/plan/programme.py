@@ -1,35 +1,34 @@
-"""The cheapest plan: one linear programme proposes, the chain's integers decide (RULES.md 4).
+"""The cheapest plan: a linear programme proposes, the chain's integers decide (RULES.md 4).
 
-Ladder: all rows; without the triggers that should not be crossed; the smallest relative shortfall.
 What the solver proposes is rounded up to steps and evaluated again; where a claim fails, steps are
-added, at most 50; where that is not enough the greedy plan is proposed, and named.
+added, at most 50; where that is not enough the greedy plan is proposed, and named. A trigger that
+rounding would cross and no step mends is let go by name, and the programme solved again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from seawall.account import Market
-from seawall.action import Plan, Refusal, RefusalCode
+from seawall.action import Plan
 from seawall.measures.view import View
-from seawall.plan import greedy, pricing, solver, trial
+from seawall.plan import desk as desks
+from seawall.plan import greedy, solver
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
-from seawall.plan.frame import Column, columns_of, frame_of
+from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
+from seawall.plan.frame import frame_of
 from seawall.plan.greedy import Guard
-from seawall.plan.rows import Row, ask, rows_for
-from seawall.plan.solver import Programme
-from seawall.plan.trial import Quote, Trial
+from seawall.plan.model import Best, Model
+from seawall.plan.proof import proved
+from seawall.plan.rows import ask, rows_for
+from seawall.plan.trial import Trial
 from seawall.units import PPM_ONE, QuoteQuantums
 
 STEPS_MOST = 50
-TOP_UP_LEAST = greedy.TOP_UP_LEAST
-CASH_PRICE = 1e-7  # per dollar: cash costs nothing, and no more of it is moved than is needed
 CASH = "USDC"
+FIXED = "fixed sizes"
+GREEDY = "greedy"
 
 Proposal = tuple[tuple[int, str, int], ...]  # subaccount, ticker or "USDC", quantums
 
@@ -48,263 +47,80 @@ def propose(
     `guards` are triggers that the plan keeps from being met, where it can.
     """
     simple = partial(greedy.propose, view, demands, means, scenarios=scenarios, guards=guards)
-    until = tuple(demand for demand in demands if isinstance(demand, UntilDemand))
-    if not until:
-        return replace(simple(), solver="fixed sizes")
-    desk = _desk(view, demands, until, means, scenarios=scenarios, guards=guards)
-    if desk.is_done:
-        return simple()
-    proposed = _solve(desk)
-    if proposed is None:
-        return _fallen_back(simple(), "the solver found no point")
-    proposal, dropped = proposed
-    return from_proposal(desk, proposal, dropped, simple)
+    made = _proposed(view, demands, means, scenarios=scenarios, guards=guards, simple=simple)
+    return proved(view, demands, means, made, guards)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Everything one plan is made from."""
-
-    view: View
-    caught_up: View | None  # the same with oracle prices at the mids; None where none differs
-    demands: tuple[Demand, ...]
-    until: tuple[UntilDemand, ...]
-    means: Means
-    guards: tuple[Guard, ...]
-    paper: Trial  # cuts of fixed size, and cash in flight
-    refused: tuple[Refusal, ...]
-    rooms: Mapping[Slot, int]  # the most base quantums that may be cut
-
-    @property
-    def is_done(self) -> bool:
-        """Whether cuts of fixed size and cash in flight already serve every demand."""
-        return not self.failing(self.paper)
-
-    def failing(self, paper: Trial) -> list[UntilDemand]:
-        """Demands that do not hold on paper, at the oracle or at the mid."""
-        views = [paper.after()]
-        if self.caught_up is not None:
-            views.append(replace(paper, before=self.caught_up).after())
-        return [
-            one
-            for one in self.until
-            if not all(greedy.is_met(v, one.measure, one.instance, one.target) for v in views)
-        ]
-
-    def crossed(self, paper: Trial) -> list[Refusal]:
-        """Triggers that the paper account newly meets."""
-        return list(greedy.crossed(self.view, paper.after(), self.guards))
-
-
-def _desk(
+def recompute(
     view: View,
     demands: Sequence[Demand],
-    until: tuple[UntilDemand, ...],
+    means: Means,
+    stored: Plan,
+    *,
+    scenarios: Sequence[str] = (),
+    guards: Sequence[Guard] = (),
+) -> Plan:
+    """The plan that a stored proposal makes, bit for bit, without asking the solver again.
+
+    The solver's floats may differ on another machine or version; all that follows them is integers.
+    """
+    if not stored.proposal:
+        simple = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
+        return proved(view, demands, means, replace(simple, solver=stored.solver), guards)
+    desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
+    made = from_proposal(desk, stored.proposal, let_go=stored.let_go, short=stored.short)
+    assert isinstance(made, Plan), "the proposal was not made from this"
+    return proved(view, demands, means, replace(made, solver=stored.solver), guards)
+
+
+def _proposed(
+    view: View,
+    demands: Sequence[Demand],
     means: Means,
     *,
     scenarios: Sequence[str],
     guards: Sequence[Guard],
-) -> Desk:
-    refused: list[Refusal] = []
-    quotes = greedy.quotes_for(view, demands, means, refused)
-    paper = Trial(before=view, quotes=quotes, cash=dict(means.cash_in_flight))
-    paper = greedy.fixed_cuts(paper, demands, scenarios)
-    free = {slot for one in until if one.max_slippage is not None for slot in one.slots}
-    rooms = {
-        slot: quote.depth if slot in free else min(quote.depth, paper.cuts.get(slot, 0))
-        for slot, quote in quotes.items()
-    }
-    return Desk(
-        view=view,
-        caught_up=_caught_up(view),
-        demands=tuple(demands),
-        until=until,
-        means=means,
-        guards=tuple(
-            one for one in guards if not greedy.is_met(view, one.measure, one.instance, one.trigger)
-        ),
-        paper=paper,
-        refused=tuple(refused),
-        rooms=rooms,
-    )
+    simple: Callable[[], Plan],
+) -> Plan:
+    if not any(isinstance(demand, UntilDemand) for demand in demands):
+        return replace(simple(), solver=FIXED)
+    desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
+    if desk.is_done:
+        return replace(simple(), solver=FIXED)
+    model, let_go = Model(desk), tuple[str, ...]()
+    # Each round lets one more trigger go, or ends.
+    for _ in range(len(desk.guards) + 1):
+        found = _solve(desk, model, let_go)
+        if found is None:
+            return _fallen_back(simple(), "the solver found no point")
+        proposal = _proposal(desk, model, found)
+        made = from_proposal(desk, proposal, let_go=found.let_go, short=found.short)
+        match made:
+            case Guard():
+                let_go = (*found.let_go, made.key)
+            case None:
+                return _fallen_back(simple(), f"a claim failed after {STEPS_MOST} added steps")
+            case Plan():
+                return _or_simple(desk, made, simple)
+    return _fallen_back(simple(), "no trigger could be kept from")
 
 
-def _caught_up(view: View) -> View | None:
-    """The view once the oracle has caught up with mids within the band."""
-    seen, moved = view.observation, {}
-    for ticker in {p.ticker for s in seen.subaccounts for p in s.positions}:
-        market = seen.markets[ticker]
-        mid = pricing.mid_in_band(seen, ticker, view.price_band)
-        if mid is None:
-            continue
-        price = _oracle_of(market, mid)
-        if price > 0 and price != market.oracle_price:
-            moved[ticker] = replace(market, oracle_price=price)
-    if not moved:
-        return None
-    return trial.view_like(view, replace(seen, markets={**seen.markets, **moved}))
-
-
-def _oracle_of(market: Market, subticks: Fraction) -> int:
-    return round(subticks * market.oracle_price / pricing.oracle_subticks(market))
-
-
-def _solve(desk: Desk) -> tuple[Proposal, tuple[Refusal, ...]] | None:
-    """What the solver proposes, and what it had to leave; the largest deposit alone is kept."""
-    columns = tuple(
-        column
-        for slot, quote in sorted(desk.paper.quotes.items())
-        for column in columns_of(desk.view, quote, desk.rooms[slot])
-    )
-    numbers = tuple(sorted({s.number for s in desk.view.observation.subaccounts}))
-    model = _Model(desk, columns, numbers)
-    found = model.best(dict.fromkeys(numbers))
-    if found is None:
-        return None
-    deposits = {n: found.values[len(columns) + at] for at, n in enumerate(numbers)}
-    largest = max(numbers, key=lambda n: (deposits[n], -n))
-    if sum(amount > 1e-6 for amount in deposits.values()) > 1:
-        alone = model.best({n: None if n == largest else 0.0 for n in numbers})
-        found = found if alone is None else alone
-    return _proposal(desk, columns, numbers, found.values), found.dropped
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Best:
-    values: solver.Floats
-    dropped: tuple[Refusal, ...]
-
-
-class _Model:
-    """The programme of one desk, ready to be solved for different deposits."""
-
-    def __init__(self, desk: Desk, columns: tuple[Column, ...], numbers: tuple[int, ...]) -> None:
-        self._desk, self._columns, self._numbers = desk, columns, numbers
-        fee = desk.view.observation.taker_fee_ppm / PPM_ONE
-        frames = [frame_of(desk.view, desk.view, columns, fee)]
-        if desk.caught_up is not None:
-            frames.append(frame_of(desk.view, desk.caught_up, columns, fee))
-        wanted = [ask(d.key, d.measure, d.instance, d.target) for d in desk.until]
-        kept = [ask(g.key, g.measure, g.instance, g.trigger) for g in desk.guards]
-        goals = [(r, f) for f in frames for one in wanted for r in rows_for(f, one)]
-        fences = [(r, frames[0]) for one in kept for r in rows_for(frames[0], one)]
-        self._goals, self._fences = goals, fences
-        self._matrix, self._least = self._rows()
-        self._price = np.array([c.price for c in columns] + [CASH_PRICE] * len(numbers))
-
-    def _rows(self) -> tuple[solver.Floats, solver.Floats]:
-        """Fixed cuts first, then goals, then fences."""
-        width = len(self._columns) + len(self._numbers)
-        lines, least = [], []
-        for slot, quantums in self._desk.paper.cuts.items():
-            line = np.zeros(width)
-            line[[at for at, c in enumerate(self._columns) if c.slot == slot]] = 1.0
-            room = sum(c.room for c in self._columns if c.slot == slot)
-            share = min(1.0, quantums / max(1, self._desk.rooms[slot]))
-            lines.append(line)
-            least.append(room * share)
-        for row, frame in (*self._goals, *self._fences):
-            line = np.zeros(width)
-            line[: len(self._columns)] = row.over(frame)
-            for at, number in enumerate(self._numbers):
-                line[len(self._columns) + at] = row.cash * (number in row.numbers)
-            lines.append(line)
-            flying = sum(
-                amount / PPM_ONE
-                for number, amount in self._desk.means.cash_in_flight
-                if number in row.numbers
-            )
-            least.append(row.least - row.cash * flying)
-        return np.array(lines).reshape(len(lines), width), np.array(least)
-
-    def best(self, allowed: Mapping[int, float | None]) -> _Best | None:
-        """The ladder; `allowed` bounds deposits by subaccount, None for all that is admissible."""
-        most = np.array(
-            [c.room for c in self._columns]
-            + [_most_cash(self._desk, n) if allowed[n] is None else 0.0 for n in self._numbers]
-        )
-        matrix, least = self._matrix, self._least
-        total = np.zeros(matrix.shape[1])
-        total[len(self._columns) :] = -1.0
-        matrix = np.vstack((matrix, total))
-        least = np.append(least, -(self._desk.means.cash / PPM_ONE))
-        fixed = len(self._desk.paper.cuts)
-        goals, fences = len(self._goals), len(self._fences)
-        values = solver.solve(Programme(price=self._price, matrix=matrix, least=least, most=most))
-        if values is not None:
-            return _Best(values=values, dropped=())
-        keep = np.ones(len(least), dtype=bool)
-        keep[fixed + goals : fixed + goals + fences] = False
-        programme = Programme(price=self._price, matrix=matrix[keep], least=least[keep], most=most)
-        values = solver.solve(programme)
-        if values is not None:
-            return _Best(values=values, dropped=())
-        soft = np.zeros(int(keep.sum()), dtype=bool)
-        soft[fixed : fixed + goals] = True
-        nearest = solver.nearest(programme, soft)
-        if nearest is None:
-            return None
-        short = nearest.short[fixed : fixed + goals]
-        binding = self._goals[
-            int(np.argmax(short / np.maximum(1.0, np.abs(least[fixed:][:goals]))))
-        ]
-        missing = float(short.max())
-        return _Best(values=nearest.values, dropped=(_short_of(binding[0], missing),))
-
-
-def _short_of(row: Row, missing: float) -> Refusal:
-    return Refusal(
-        code=RefusalCode.NO_DEPTH,
-        what=f"reach the target of {row.name}",
-        detail=f"${missing:,.2f} short: beyond today's depth, bound and cash; the rest follows "
-        f"next window",
-    )
-
-
-def _most_cash(desk: Desk, number: int) -> float:
-    """Dollars that some failing demand may deposit into a subaccount, whole."""
-    if number in desk.means.cash_blocked:
-        return 0.0
-    most = max(
-        (
-            one.cash_most
-            for one in desk.failing(desk.paper)
-            if one.cash_most is not None and (one.instance.subaccount or 0) == number
-        ),
-        default=0,
-    )
-    dollars = min(most, desk.means.cash) // PPM_ONE
-    return float(dollars) if dollars >= TOP_UP_LEAST else 0.0
-
-
-def _proposal(
-    desk: Desk, columns: tuple[Column, ...], numbers: tuple[int, ...], values: solver.Floats
-) -> Proposal:
-    """Cuts rounded up to a step, never past what may be cut; cash rounded up to a dollar."""
-    dollars: dict[Slot, float] = {}
-    rooms: dict[Slot, float] = {}
-    for column, value in zip(columns, values, strict=False):
-        dollars[column.slot] = dollars.get(column.slot, 0.0) + float(value)
-        rooms[column.slot] = rooms.get(column.slot, 0.0) + column.room
-    found: list[tuple[int, str, int]] = []
-    for slot, closed in sorted(dollars.items()):
-        most, step = desk.rooms[slot], desk.paper.quotes[slot].market.step_base_quantums
-        steps = int(-(-(closed / rooms[slot] * (most / step) - 1e-6) // 1)) if rooms[slot] else 0
-        cut = max(min(steps * step, most // step * step), desk.paper.cuts.get(slot, 0))
-        if cut > 0:
-            found.append((*slot, cut))
-    for at, number in enumerate(numbers):
-        amount = float(values[len(columns) + at])
-        if amount > 1e-6:
-            whole = max(TOP_UP_LEAST, int(-(-(amount - 1e-6) // 1)))
-            found.append((number, CASH, whole * PPM_ONE))
-    return tuple(found)
+def _or_simple(desk: Desk, made: Plan, simple: Callable[[], Plan]) -> Plan:
+    """The plan, unless it fell short of what the greedy one reaches within the budgets."""
+    if made.short and not all(claim.reached for claim in made.claims):
+        other = simple()
+        if all(claim.reached for claim in other.claims) and desks.fits(desk, other.legs):
+            return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
+    return made
 
 
 def from_proposal(
-    desk: Desk, proposal: Proposal, dropped: tuple[Refusal, ...], simple: Callable[[], Plan]
-) -> Plan:
-    """The plan that the integers make of a proposal; `simple` where they cannot."""
+    desk: Desk, proposal: Proposal, *, let_go: Sequence[str], short: Sequence[str]
+) -> Plan | Guard | None:
+    """The plan that the integers make of a proposal.
+
+    A trigger that it crosses and no step mends is returned instead, and None where a claim fails.
+    """
     paper = desk.paper
     top_ups: dict[int, int] = {}
     for number, ticker, amount in proposal:
@@ -313,50 +129,124 @@ def from_proposal(
             paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
         else:
             paper = paper.with_cut((number, ticker), amount)
-    is_short = bool(dropped)
-    if not is_short:
-        mended = _mended(desk, paper)
-        if mended is None:
-            return _fallen_back(simple(), "a claim failed after 50 added steps")
-        paper = mended
-    after = paper.after()
-    claims = tuple(greedy.claim_of(desk.view, after, demand) for demand in desk.until)
-    if is_short and not all(claim.reached for claim in claims):
-        other = simple()
-        if all(claim.reached for claim in other.claims):
-            return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
+    mended = _mended(desk, paper, let_go, short)
+    if not isinstance(mended, Trial):
+        return mended
+    claims = greedy.claims_of(mended, desk.until)
+    gone = [guard for guard in desk.guards if guard.key in let_go]
     return Plan(
-        legs=greedy.legs_of(paper, desk.demands),
+        legs=greedy.legs_of(mended, desk.demands),
         top_ups=tuple((n, QuoteQuantums(amount)) for n, amount in sorted(top_ups.items())),
         claims=claims,
-        dropped=(*desk.refused, *dropped, *desk.crossed(paper)),
+        dropped=(
+            *desk.refused,
+            *(
+                desks.shortfall(desk, mended, demand)
+                for demand, claim in zip(desk.until, claims, strict=True)
+                if not claim.reached
+            ),
+            *(greedy.not_kept(guard) for guard in gone),
+        ),
         solver=solver.version(),
         proposal=proposal,
+        let_go=tuple(let_go),
+        short=tuple(short),
     )
 
 
-def _mended(desk: Desk, paper: Trial) -> Trial | None:
-    """The paper account with steps added until every claim holds; None after 50."""
-    for _ in range(STEPS_MOST):
-        failing = desk.failing(paper)
-        if not failing:
+def _mended(
+    desk: Desk, paper: Trial, let_go: Sequence[str], short: Sequence[str]
+) -> Trial | Guard | None:
+    """The paper account with steps added until every claim holds and no kept trigger is met."""
+    for added in range(STEPS_MOST + 1):
+        failing = [demand for demand in desk.failing(paper) if demand.name not in short]
+        crossed = desk.crossed(paper, let_go)
+        if not failing and not crossed:
             return paper
-        slots = [slot for slot in failing[0].slots if slot in desk.rooms]
-        rooms = {
-            slot: desk.rooms[slot] - paper.cuts.get(slot, 0)
-            for slot in slots
-            if desk.rooms[slot] - paper.cuts.get(slot, 0) >= _step(paper.quotes[slot])
-        }
-        if not rooms:
-            return None
-        slot = max(sorted(rooms), key=lambda one: (paper.cuts.get(one, 0) > 0, rooms[one]))
-        paper = paper.with_cut(slot, paper.cuts.get(slot, 0) + _step(paper.quotes[slot]))
-    return None if desk.failing(paper) else paper
+        slot = None
+        if added < STEPS_MOST:
+            slot = _next_step(desk, paper, failing[0] if failing else crossed[0])
+        if slot is None:
+            return None if failing else crossed[0]
+        step = paper.quotes[slot].market.step_base_quantums
+        paper = paper.with_cut(slot, paper.cuts.get(slot, 0) + step)
+    raise AssertionError("the last round adds nothing")
 
 
-def _step(quote: Quote) -> int:
-    return quote.market.step_base_quantums
+def _next_step(desk: Desk, paper: Trial, wanted: UntilDemand | Guard) -> Slot | None:
+    """The position of which one step more helps most: one that is cut already comes first."""
+    bound = wanted.target if isinstance(wanted, UntilDemand) else wanted.trigger
+    frame = frame_of(desk.view, desk.view, (), desk.view.observation.taker_fee_ppm / PPM_ONE)
+    rows = rows_for(frame, ask(wanted.key, wanted.measure, wanted.instance, bound))
+    gains: dict[Slot, float] = {}
+    for row in rows:
+        for slot, gain in row.gain.items():
+            gains[slot] = max(gains.get(slot, 0.0), gain)
+    helpful = [
+        slot
+        for slot, gain in sorted(gains.items())
+        if gain > 0
+        and slot in desk.rooms
+        and paper.cuts.get(slot, 0) + paper.quotes[slot].market.step_base_quantums
+        <= desk.rooms[slot]
+    ]
+    if not helpful:
+        return None
+    return max(helpful, key=lambda slot: (paper.cuts.get(slot, 0) > 0, gains[slot]))
+
+
+def _solve(desk: Desk, model: Model, let_go: Sequence[str]) -> Best | None:
+    """What the solver proposes; of several deposits the largest alone is kept."""
+    whole = {number: float(desk.most_cash(number)) for number in model.numbers}
+    found = model.best(let_go, whole)
+    if found is None:
+        return None
+    deposits = _deposits(model, found)
+    if sum(amount > 1e-6 for amount in deposits.values()) <= 1:
+        return found
+    largest = max(model.numbers, key=lambda n: (deposits[n], -n))
+    alone = model.best(let_go, {n: whole[n] if n == largest else 0.0 for n in model.numbers})
+    return found if alone is None else alone
+
+
+def _deposits(model: Model, found: Best) -> Mapping[int, float]:
+    count = len(model.columns)
+    return {n: float(found.values[count + at]) for at, n in enumerate(model.numbers)}
+
+
+def _proposal(desk: Desk, model: Model, found: Best) -> Proposal:
+    """Cuts rounded up to a step, never past what may be cut; cash rounded up to a dollar."""
+    quantums: dict[Slot, float] = {}
+    for column, value in zip(model.columns, found.values, strict=False):
+        quantums[column.slot] = quantums.get(column.slot, 0.0) + float(value) / column.each
+    cuts: dict[Slot, int] = {}
+    for slot, closed in sorted(quantums.items()):
+        most, step = desk.rooms[slot], desk.paper.quotes[slot].market.step_base_quantums
+        steps = int(-(-(closed / step - 1e-6) // 1))
+        cuts[slot] = max(min(steps * step, most // step * step), desk.paper.cuts.get(slot, 0))
+    within = _within_budget(desk, cuts)
+    proposed: list[tuple[int, str, int]] = [(*slot, cut) for slot, cut in within.items() if cut > 0]
+    for number, amount in sorted(_deposits(model, found).items()):
+        if amount > 1e-6:
+            whole = max(TOP_UP_LEAST, int(-(-(amount - 1e-6) // 1)))
+            proposed.append((number, CASH, whole * PPM_ONE))
+    return tuple(proposed)
+
+
+def _within_budget(desk: Desk, cuts: Mapping[Slot, int]) -> Mapping[Slot, int]:
+    """The cuts, each a step smaller where rounding up has taken them beyond the hour's budget."""
+    left, kept = desk.means.notional_left, dict(cuts)
+    if left is None:
+        return kept
+    bound = [slot for slot in kept if desk.is_budgeted(slot)]
+    over = sum(desks.worth(desk, slot, kept[slot]) for slot in bound) - left
+    for slot in bound:
+        step = desk.paper.quotes[slot].market.step_base_quantums
+        if over > 0 and kept[slot] - step >= desk.paper.cuts.get(slot, 0):
+            kept[slot] -= step
+            over -= desks.worth(desk, slot, step)
+    return kept
 
 
 def _fallen_back(simple: Plan, why: str) -> Plan:
-    return replace(simple, solver=f"greedy: {why}")
+    return replace(simple, solver=f"{GREEDY}: {why}")

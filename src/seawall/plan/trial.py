@@ -101,6 +101,7 @@ class Trial:
     """Cuts (base quantums > 0 by slot) and cash (quote quantums by subaccount) on paper."""
 
     before: View
+    caught_up: View | None = None  # the same with oracle prices at the mids; None: none differs
     quotes: Mapping[Slot, Quote]
     cuts: Mapping[Slot, int] = field(default_factory=dict)
     cash: Mapping[int, int] = field(default_factory=dict)
@@ -115,8 +116,16 @@ class Trial:
 
     def after(self) -> View:
         """Every measure's view once cuts have filled and cash has landed."""
-        seen = apply(self.before.observation, self.quotes, self.cuts, self.cash)
-        return view_like(self.before, seen)
+        return self._seen_by(self.before)
+
+    def views(self) -> tuple[View, ...]:
+        """What is left at the oracle, and once the oracle has caught up with the mids."""
+        if self.caught_up is None:
+            return (self.after(),)
+        return (self.after(), self._seen_by(self.caught_up))
+
+    def _seen_by(self, view: View) -> View:
+        return view_like(view, apply(view.observation, self.quotes, self.cuts, self.cash))
 
 
 def view_like(view: View, observation: Observation) -> View:
@@ -131,12 +140,31 @@ def view_like(view: View, observation: Observation) -> View:
     )
 
 
-def carried_out(view: View, made: Plan) -> View:
-    """Every measure's view once a plan has filled as it expects and its cash has landed."""
+def caught_up(view: View) -> View | None:
+    """The view once the oracle has caught up with mids within the band; None where none differs."""
+    seen, moved = view.observation, {}
+    for ticker in {p.ticker for s in seen.subaccounts for p in s.positions}:
+        market = seen.markets[ticker]
+        mid = pricing.mid_in_band(seen, ticker, view.price_band)
+        if mid is None:
+            continue
+        price = round(mid * market.oracle_price / pricing.oracle_subticks(market))
+        if price > 0 and price != market.oracle_price:
+            moved[ticker] = replace(market, oracle_price=price)
+    if not moved:
+        return None
+    return view_like(view, replace(seen, markets={**seen.markets, **moved}))
+
+
+def carried_out(
+    view: View, made: Plan, in_flight: Sequence[tuple[int, QuoteQuantums]] = ()
+) -> View:
+    """Every measure's view once a plan has filled as it expects and all cash has landed."""
     seen, subaccounts = view.observation, []
     for subaccount in view.observation.subaccounts:
         after = margin.settle(subaccount, seen.markets)
-        extra = sum(amount for number, amount in made.top_ups if number == subaccount.number)
+        landing = (*made.top_ups, *in_flight)
+        extra = sum(amount for number, amount in landing if number == subaccount.number)
         after = replace(after, usdc=QuoteQuantums(after.usdc + extra))
         for leg in made.legs:
             if leg.subaccount == subaccount.number:

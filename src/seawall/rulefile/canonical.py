@@ -2,7 +2,7 @@
 
 Tables are sorted, decimals are written without exponent or trailing zeros, values carry the name
 of their type where a field may hold several. Line numbers are left out: they say where a rule
-stands, not what it asks for.
+stands, not what it asks for. So is what the settings, not the file, say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seawall.policy import Policy, Rule
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
 
-_NOT_ASKED_FOR = {(Rule, "line")}
+_NOT_ASKED_FOR = {(Rule, "line"), (Policy, "cash_price")}
 
 
 def canonical_text(policy: Policy) -> str:

@@ -1,0 +1,223 @@
+"""Everything one plan is made from: the account on paper, what is wanted, and what it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from seawall import units
+from seawall.action import Leg, Refusal, RefusalCode
+from seawall.measures.view import View
+from seawall.plan import greedy, pricing, trial
+from seawall.plan.demand import Demand, Means, Slot, UntilDemand
+from seawall.plan.greedy import Guard
+from seawall.plan.trial import Quote, Trial
+from seawall.units import PPM_ONE
+
+TOP_UP_LEAST = greedy.TOP_UP_LEAST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything one plan is made from."""
+
+    view: View
+    demands: tuple[Demand, ...]
+    until: tuple[UntilDemand, ...]
+    means: Means
+    guards: tuple[Guard, ...]  # of triggers that are not met now
+    paper: Trial  # cuts of fixed size, and cash in flight
+    refused: tuple[Refusal, ...]
+    rooms: Mapping[Slot, int]  # the most base quantums that may be cut
+
+    @property
+    def is_done(self) -> bool:
+        """Whether cuts of fixed size and cash in flight already serve every demand."""
+        return not self.failing(self.paper)
+
+    def failing(self, paper: Trial) -> list[UntilDemand]:
+        """Demands that do not hold on paper, at the oracle or at the mid."""
+        views = paper.views()
+        return [
+            one
+            for one in self.until
+            if not all(greedy.is_met(v, one.measure, one.instance, one.target) for v in views)
+        ]
+
+    def crossed(self, paper: Trial, let_go: Sequence[str]) -> list[Guard]:
+        """Triggers that the paper account newly meets and that are still to be kept from."""
+        kept = [guard for guard in self.guards if guard.key not in let_go]
+        return list(greedy.crossed(self.view, paper.after(), kept)) if kept else []
+
+    def is_budgeted(self, slot: Slot) -> bool:
+        """Whether the budgets of the hour and day bind what is cut of a position."""
+        return not any(
+            demand.name in self.means.overdrawing and slot in greedy.slots_of(demand)
+            for demand in self.demands
+        )
+
+    def most_cash(self, number: int) -> int:
+        """Dollars that some failing demand may deposit into a subaccount, whole."""
+        if number in self.means.cash_blocked:
+            return 0
+        most = max(
+            (
+                one.cash_most
+                for one in self.failing(self.paper)
+                if one.cash_most is not None and (one.instance.subaccount or 0) == number
+            ),
+            default=0,
+        )
+        dollars = min(most, self.means.cash) // PPM_ONE
+        return dollars if dollars >= TOP_UP_LEAST else 0
+
+
+def desk_of(
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    scenarios: Sequence[str],
+    guards: Sequence[Guard],
+) -> Desk:
+    """The desk for a set of demands; cuts of fixed size are already on its paper."""
+    refused: list[Refusal] = []
+    until = tuple(demand for demand in demands if isinstance(demand, UntilDemand))
+    quotes = greedy.quotes_for(view, demands, means, refused)
+    paper = Trial(
+        before=view,
+        caught_up=trial.caught_up(view),
+        quotes=quotes,
+        cash=dict(means.cash_in_flight),
+    )
+    paper = greedy.fixed_cuts(paper, demands, scenarios)
+    free = {slot for one in until if one.max_slippage is not None for slot in one.slots}
+    return Desk(
+        view=view,
+        demands=tuple(demands),
+        until=until,
+        means=means,
+        guards=tuple(
+            one for one in guards if not greedy.is_met(view, one.measure, one.instance, one.trigger)
+        ),
+        paper=paper,
+        refused=tuple(refused),
+        rooms={
+            slot: quote.depth if slot in free else min(quote.depth, paper.cuts.get(slot, 0))
+            for slot, quote in quotes.items()
+        },
+    )
+
+
+def shortfall(desk: Desk, paper: Trial, demand: UntilDemand) -> Refusal:
+    """A target that is not reached, with the constraints that bind it, the first one as code."""
+    reasons = [
+        *_budgets(desk, paper, demand),
+        *(reason for slot in demand.slots for reason in _of_slot(desk, paper, slot)),
+        *_cash(desk, paper, demand),
+    ]
+    code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
+    words = [text for _, text in reasons] or ["everything in scope is used"]
+    return Refusal(
+        code=code,
+        what=f"reach the target of {demand.key}",
+        detail=f"{'; '.join(words)}. The rest follows in the next window",
+    )
+
+
+_Reason = tuple[RefusalCode, str]
+
+
+def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[_Reason]:
+    """What keeps one position from being cut further: closed, the bound, or the depth."""
+    name = f"{slot[0]}/{slot[1]}"
+    if slot in desk.means.closed:
+        return [(RefusalCode.MARKET_CLOSED, f"{name} may not be traded now")]
+    quote = paper.quotes.get(slot)
+    if quote is None:
+        return []
+    step = quote.market.step_base_quantums
+    cut, held = paper.cuts.get(slot, 0), units.round_down(quote.held, step)
+    if cut + step <= desk.rooms.get(slot, 0) or cut >= held:
+        return []
+    size, worst = quote.market.coins(cut), quote.market.dollars(quote.worst).normalize()
+    if _has_more(desk.view, quote):
+        return [(RefusalCode.BOUND, f"{name}: bound {worst:f} leaves {size.normalize():f}")]
+    return [(RefusalCode.NO_DEPTH, f"{name}: depth is {size.normalize():f}")]
+
+
+def _has_more(view: View, quote: Quote) -> bool:
+    """Whether the book goes on beyond the bound."""
+    book = pricing.fresh_book(view.observation, quote.slot[1])
+    if book is None:
+        return False
+    side = book.bids if quote.side.sign < 0 else book.asks
+    return any(not pricing.is_within(quote.side, one.subticks, quote.worst) for one in side)
+
+
+def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
+    """Cash that a level offers and that is all used, or may not move."""
+    if demand.cash_most is None:
+        return []
+    number = demand.instance.subaccount or 0
+    if number in desk.means.cash_blocked:
+        return [(RefusalCode.TRANSFERS_BLOCKED, f"no deposit into {number} now")]
+    flying = dict(desk.means.cash_in_flight).get(number, 0)
+    used = (paper.cash.get(number, 0) - flying) // PPM_ONE
+    most = min(demand.cash_most, desk.means.cash) // PPM_ONE
+    if 0 < used < most:
+        return []
+    if used == 0 and most >= TOP_UP_LEAST:
+        return [(RefusalCode.TOP_UP_IN_FLIGHT, "one deposit at a time")]
+    return [(RefusalCode.FLOAT_SHORT, f"cash: ${most:,} is what level, float and budget leave")]
+
+
+def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
+    """Budgets of the hour and day that leave no room for another step of some position."""
+    means, found = desk.means, []
+    bound = [slot for slot in desk.rooms if desk.is_budgeted(slot)]
+    if not any(slot in demand.slots and _has_room(desk, paper, slot) for slot in bound):
+        return []
+    rounding = sum(step_worth(desk, slot) for slot in bound)
+    notional, cost = used(desk, greedy.legs_of(paper, desk.demands))
+    if means.notional_left is not None and notional + 2 * rounding > means.notional_left:
+        left = units.usd(means.notional_left)
+        found.append((RefusalCode.BUDGET_NOTIONAL, f"the hour's budget leaves ${left:,.2f}"))
+    if means.cost_left is not None and cost * 101 > means.cost_left * 100:
+        left = units.usd(means.cost_left)
+        found.append((RefusalCode.BUDGET_COST, f"the day's budget leaves ${left:,.2f} of cost"))
+    return found
+
+
+def _has_room(desk: Desk, paper: Trial, slot: Slot) -> bool:
+    step = paper.quotes[slot].market.step_base_quantums
+    return paper.cuts.get(slot, 0) + step <= desk.rooms[slot]
+
+
+def step_worth(desk: Desk, slot: Slot) -> int:
+    """Quote quantums of one step at the oracle."""
+    return worth(desk, slot, desk.paper.quotes[slot].market.step_base_quantums)
+
+
+def worth(desk: Desk, slot: Slot, quantums: int) -> int:
+    """Quote quantums of a size at the oracle."""
+    return abs(greedy.reference_quotes(desk.view, slot[1], quantums).oracle)
+
+
+def fits(desk: Desk, legs: Sequence[Leg]) -> bool:
+    """Whether the budgets of the hour and the day have room for all legs."""
+    (notional, cost), means = used(desk, legs), desk.means
+    return (means.notional_left is None or notional <= means.notional_left) and (
+        means.cost_left is None or cost <= means.cost_left
+    )
+
+
+def used(desk: Desk, legs: Sequence[Leg]) -> tuple[int, int]:
+    """Notional and cost at the oracle of the legs that a budget binds."""
+    notional = cost = 0
+    for leg in legs:
+        slot = (leg.subaccount, leg.ticker)
+        if desk.is_budgeted(slot):
+            notional += worth(desk, slot, leg.quantums)
+            cost += leg.cost_vs_oracle
+    return notional, cost
