@@ -10,7 +10,7 @@ from seawall import action, limits, plan, units
 from seawall.account import Observation
 from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import fit, interlock, panic, pausing, telling, waiting, wants
+from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Sent, TopUpSent, Urgency
@@ -63,7 +63,8 @@ def carry(
     refusals = list(wants.frozen(memory, watched, mode))
     proposed = None
     if demands and _can_do_anything(demands, means):
-        proposed = _proposed(policy, view, demands, means, watched, draft=draft)
+        thin = replace(view, observation=depth.believed(memory, seen))
+        proposed = _proposed(policy, thin, demands, means, watched, draft=draft)
     if proposed is not None:
         paging = means.overdrawing
         proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
@@ -307,7 +308,7 @@ def _remember(carried: Carried, view: View) -> Memory:
     legs: dict[Slot, Leg] = {}
     if carried.plan is not None:
         legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}
-    held = sizes(seen)
+    held, thin = sizes(seen), depth.believed(memory, seen)
     for one in carried.numbered:
         match one.action:
             case Reduce() as reduce:
@@ -322,6 +323,7 @@ def _remember(carried: Carried, view: View) -> Memory:
                     oracle_quote=quotes.oracle,
                     mid_quote=quotes.mid,
                     interventions=legs[slot].asked_by,
+                    levels=depth.met(reduce, thin),
                 )
                 memory = replace(memory, sent=(*memory.sent, sent))
             case TopUp() as top_up:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from seawall.account import Market, Subaccount
+from seawall.account import BookLevel, Market, Side, Subaccount
 from seawall.action import Action, Cancel, Outcome, Plan, Reduce, Refusal
 from seawall.alarm import LevelState, Phase
 from seawall.budget import Spent
@@ -15,7 +15,7 @@ from seawall.intervention import End, Intervention, Keep
 from seawall.measures.ledger import Ledger
 from seawall.measures.spec import Instance, Value
 from seawall.policy import Mode
-from seawall.units import BaseQuantums, Millis, QuoteQuantums
+from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,25 @@ class Sent:
     oracle_quote: QuoteQuantums  # notional of the whole order at the oracle when it was decided
     mid_quote: QuoteQuantums  # the same at the reference price
     interventions: tuple[str, ...]
+    levels: tuple[BookLevel, ...] = ()  # of the book that it was expected to meet, best first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidRange:
+    """Lowest and highest mid of a market over a few seconds from `at`, twice, in subticks."""
+
+    at: Millis
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Levels of a book that gave an order of ours nothing; not believed up to a window's end."""
+
+    side: Side  # of the order
+    levels: tuple[Subticks, ...]
+    window: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +179,8 @@ class Memory:
     spent: Spent = field(default_factory=Spent)
     pages: Mapping[str, PageState] = field(default_factory=dict)
     halt: Halt | None = None
+    mids: Mapping[str, tuple[MidRange, ...]] = field(default_factory=dict)  # of the last minute
+    doubts: Mapping[tuple[int, str], Doubt] = field(default_factory=dict)
     blind_since: Millis | None = None
     pause: Paused | None = None
     sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first

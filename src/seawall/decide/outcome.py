@@ -13,6 +13,7 @@ from seawall import margin, units
 from seawall.account import Fill, Missing, Observation, Side
 from seawall.action import WINDOW_BLOCKS, Ending, Outcome
 from seawall.budget import Spent
+from seawall.decide import depth
 from seawall.decide.memory import CancelSent, Memory, Sent, TopUpSent
 from seawall.intervention import Intervention
 from seawall.units import BaseQuantums, Millis, QuoteQuantums
@@ -25,6 +26,7 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
     outcomes: list[Outcome] = []
     open_sent = []
     spent = memory.spent
+    doubts = dict(memory.doubts)
     for sent in memory.sent:
         outcome = _of_reduction(sent, seen)
         if outcome is None:
@@ -34,8 +36,11 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
         spent = _spend(spent, sent, outcome)
         if outcome.filled > 0:
             memory = _got_further(memory, sent.interventions, seen.at)
+        found = depth.doubt(sent.levels, sent.action, outcome.filled, seen)
+        if found is not None:
+            doubts[sent.action.subaccount, sent.action.ticker] = found
     cancels = _open_cancels(memory, seen, outcomes)
-    memory = replace(memory, sent=tuple(open_sent), cancels=cancels, spent=spent)
+    memory = replace(memory, sent=tuple(open_sent), cancels=cancels, spent=spent, doubts=doubts)
     top_up = memory.top_up
     ending = None if top_up is None else _of_top_up(top_up, seen)
     if top_up is not None and ending is not None:

@@ -17,6 +17,7 @@ from seawall.budget import Spent, roll
 from seawall.decide import (
     attribution,
     blind,
+    depth,
     interlock,
     outcome,
     panic,
@@ -141,6 +142,7 @@ def evaluate(
     )
     book = obey_rebase(book, commands) or book
     memory = replace(memory, ledger=book, blind_since=None, halt=notice_halt(memory, seen))
+    memory = depth.note_mids(memory, seen)
     view = View.of(
         seen,
         buffer=policy.buffer,
