@@ -30,24 +30,20 @@ class Desk:
     refused: tuple[Refusal, ...]
     rooms: Mapping[Slot, int]  # the most base quantums that may be cut
 
-    @property
-    def is_done(self) -> bool:
-        """Whether cuts of fixed size and cash in flight already serve every demand."""
-        return not self.failing(self.paper)
+    unmet: tuple[UntilDemand, ...]  # by cuts of fixed size and cash in flight alone
 
-    def failing(self, paper: Trial) -> list[UntilDemand]:
-        """Demands that do not hold on paper, at the oracle or at the mid."""
-        views = paper.views()
-        return [
-            one
-            for one in self.until
-            if not all(greedy.is_met(v, one.measure, one.instance, one.target) for v in views)
-        ]
+    def failing(self, views: Sequence[View]) -> list[UntilDemand]:
+        """Demands that do not hold in every view: at the oracle and at the mid."""
+        return [one for one in self.until if not greedy.holds(views, one)]
 
-    def crossed(self, paper: Trial, let_go: Sequence[str]) -> list[Guard]:
-        """Triggers that the paper account newly meets and that are still to be kept from."""
+    def crossed(self, after: View, let_go: Sequence[str]) -> list[Guard]:
+        """Triggers that are newly met and that are still to be kept from."""
         kept = [guard for guard in self.guards if guard.key not in let_go]
-        return list(greedy.crossed(self.view, paper.after(), kept)) if kept else []
+        return [
+            guard
+            for guard in kept
+            if greedy.is_met(after, guard.measure, guard.instance, guard.trigger)
+        ]
 
     def is_budgeted(self, slot: Slot) -> bool:
         """Whether the budgets of the hour and day bind what is cut of a position."""
@@ -63,7 +59,7 @@ class Desk:
         most = max(
             (
                 one.cash_most
-                for one in self.failing(self.paper)
+                for one in self.unmet
                 if one.cash_most is not None and (one.instance.subaccount or 0) == number
             ),
             default=0,
@@ -91,6 +87,7 @@ def desk_of(
         cash=dict(means.cash_in_flight),
     )
     paper = greedy.fixed_cuts(paper, demands, scenarios)
+    views = paper.views()
     free = {slot for one in until if one.max_slippage is not None for slot in one.slots}
     return Desk(
         view=view,
@@ -101,6 +98,7 @@ def desk_of(
             one for one in guards if not greedy.is_met(view, one.measure, one.instance, one.trigger)
         ),
         paper=paper,
+        unmet=tuple(one for one in until if not greedy.holds(views, one)),
         refused=tuple(refused),
         rooms={
             slot: quote.depth if slot in free else min(quote.depth, paper.cuts.get(slot, 0))

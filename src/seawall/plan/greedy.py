@@ -82,7 +82,7 @@ def propose(
     return Plan(
         legs=legs_of(paper, demands),
         top_ups=() if top_up is None else (top_up,),
-        claims=claims_of(paper, until),
+        claims=claims_of(view, paper.views(), until),
         dropped=(*dropped, *(not_kept(guard) for guard in given_up)),
         let_go=tuple(guard.key for guard in given_up),
     )
@@ -108,9 +108,12 @@ def not_kept(guard: Guard) -> Refusal:
 
 def reaches(paper: Trial, demand: UntilDemand) -> bool:
     """Whether a target holds on paper, at the oracle and once it has caught up with the mid."""
-    return all(
-        is_met(after, demand.measure, demand.instance, demand.target) for after in paper.views()
-    )
+    return holds(paper.views(), demand)
+
+
+def holds(views: Sequence[View], demand: UntilDemand) -> bool:
+    """Whether a target holds in each of the views."""
+    return all(is_met(view, demand.measure, demand.instance, demand.target) for view in views)
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
@@ -307,10 +310,11 @@ def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> 
     return base.with_cut(last.slot, steps * step)
 
 
-def claims_of(paper: Trial, demands: Sequence[UntilDemand]) -> tuple[Claim, ...]:
+def claims_of(
+    before: View, views: Sequence[View], demands: Sequence[UntilDemand]
+) -> tuple[Claim, ...]:
     """What a plan promises of each demand's measure: at the oracle, reached at the mid as well."""
-    views = paper.views()
-    return tuple(_claim_of(paper.before, views, demand) for demand in demands)
+    return tuple(_claim_of(before, views, demand) for demand in demands)
 
 
 def _claim_of(before: View, views: Sequence[View], demand: UntilDemand) -> Claim:

@@ -70,7 +70,8 @@ def _of_plan(name: str, made: Plan) -> Alternative:
 def _stated(
     name: str, paper: Trial, demands: Sequence[Demand], until: Sequence[UntilDemand]
 ) -> Alternative:
-    met = sum(claim.reached for claim in greedy.claims_of(paper, until))
+    views = paper.views()
+    met = sum(greedy.holds(views, one) for one in until)
     told = _of_plan(name, Plan(legs=legs_of(paper, demands)))
     return replace(told, reached=met, wanted=len(until))
 
@@ -79,7 +80,8 @@ def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial
     """The first rung that reaches every target, else the last."""
     paper = base
     for paper in (base, *ladder):
-        if all(claim.reached for claim in greedy.claims_of(paper, until)):
+        views = paper.views()
+        if all(greedy.holds(views, one) for one in until):
             break
     return paper
 

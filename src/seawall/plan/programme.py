@@ -85,7 +85,7 @@ def _proposed(
     if not any(isinstance(demand, UntilDemand) for demand in demands):
         return replace(simple(), solver=FIXED)
     desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
-    if desk.is_done:
+    if not desk.unmet:
         return replace(simple(), solver=FIXED)
     model, let_go = Model(desk), tuple[str, ...]()
     # Each round lets one more trigger go, or ends.
@@ -130,18 +130,19 @@ def from_proposal(
         else:
             paper = paper.with_cut((number, ticker), amount)
     mended = _mended(desk, paper, let_go, short)
-    if not isinstance(mended, Trial):
+    if not isinstance(mended, tuple):
         return mended
-    claims = greedy.claims_of(mended, desk.until)
+    done, views = mended
+    claims = greedy.claims_of(desk.view, views, desk.until)
     gone = [guard for guard in desk.guards if guard.key in let_go]
     return Plan(
-        legs=greedy.legs_of(mended, desk.demands),
+        legs=greedy.legs_of(done, desk.demands),
         top_ups=tuple((n, QuoteQuantums(amount)) for n, amount in sorted(top_ups.items())),
         claims=claims,
         dropped=(
             *desk.refused,
             *(
-                desks.shortfall(desk, mended, demand)
+                desks.shortfall(desk, done, demand)
                 for demand, claim in zip(desk.until, claims, strict=True)
                 if not claim.reached
             ),
@@ -156,13 +157,17 @@ def from_proposal(
 
 def _mended(
     desk: Desk, paper: Trial, let_go: Sequence[str], short: Sequence[str]
-) -> Trial | Guard | None:
-    """The paper account with steps added until every claim holds and no kept trigger is met."""
+) -> tuple[Trial, tuple[View, ...]] | Guard | None:
+    """The paper account with steps added until every claim holds and no kept trigger is met.
+
+    With it what it leaves, at the oracle and at the mid.
+    """
     for added in range(STEPS_MOST + 1):
-        failing = [demand for demand in desk.failing(paper) if demand.name not in short]
-        crossed = desk.crossed(paper, let_go)
+        views = paper.views()
+        failing = [demand for demand in desk.failing(views) if demand.name not in short]
+        crossed = desk.crossed(views[0], let_go)
         if not failing and not crossed:
-            return paper
+            return paper, views
         slot = None
         if added < STEPS_MOST:
             slot = _next_step(desk, paper, failing[0] if failing else crossed[0])
