@@ -99,6 +99,7 @@ async def test_the_verb_looks_at_an_address_without_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node, indexer = FakeNode(), FakeIndexer()
+    indexer.answers["/height"] = {"height": str(node.height)}
     indexer.answers["/orderbooks/perpetualMarket/BTC-USD"] = {
         "bids": [{"price": "99990", "size": "5"}],
         "asks": [{"price": "100010", "size": "5"}],
