@@ -66,9 +66,8 @@ def carry(
         thin = replace(view, observation=depth.believed(memory, seen))
         proposed = _proposed(policy, thin, demands, means, watched, draft=draft)
     if proposed is not None:
-        proposed, cut_short = fit.to_budget(
-            proposed, policy.budget, seen, standing, means.overdrawing
-        )
+        paging = means.overdrawing
+        proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
         refusals.extend(cut_short)
         for one, who in _asked_by_plan(proposed, demands, seen, means.overdrawing):
             asked.append(one)
