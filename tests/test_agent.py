@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from seawall import agent as guard
-from seawall import daemon
+from seawall import daemon, decide
 from seawall.account import Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
@@ -76,10 +75,10 @@ def test_on_paper_nothing_is_sent_whatever_the_tick_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def decides_live(*given: object, mode: Mode, **named: object) -> object:
-        return decide(*given, mode=Mode.LIVE, **named)
+        return real(*given, mode=Mode.LIVE, **named)
 
-    decide: Callable[..., object] = guard.decide
-    monkeypatch.setattr(guard, "decide", decides_live)
+    real: Callable[..., object] = decide.decide
+    monkeypatch.setattr("seawall.agent.decide", decides_live)
     venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
 
     decision = asyncio.run(resumed(venue, journal, Mode.DRY_RUN).tick())
@@ -98,7 +97,7 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
     venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
     agent = resumed(venue, journal, Mode.LIVE)
     heard: list[Decision] = []
-    decide: Callable[..., object] = guard.decide
+    real: Callable[..., object] = decide.decide
     calls: list[int] = []
 
     async def play() -> None:
@@ -106,13 +105,13 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
 
         def sometimes(*given: object, **named: object) -> object:
             calls.append(1)
-            return (decide if len(calls) > 2 else fails)(*given, **named)
+            return (real if len(calls) > 2 else fails)(*given, **named)
 
         def hear(decision: Decision) -> None:
             heard.append(decision)
             stop.set()
 
-        monkeypatch.setattr(guard, "decide", sometimes)
+        monkeypatch.setattr("seawall.agent.decide", sometimes)
         await daemon._tick_until(stop, agent, venue, hear, None)
 
     asyncio.run(play())

@@ -53,7 +53,8 @@ def carry(
     live = mode is Mode.LIVE
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
     means = _means(policy, memory, seen, closed)
-    memory = wants.without_unreachable(memory, watched, view, draft, cash=means.cash, mode=mode)
+    floor = None if policy.float_source is None else units.quote_up(policy.float_source.floor)
+    memory = wants.without_unreachable(memory, watched, view, draft, floor=floor, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     asked = [Asked(action=cancel) for cancel, _ in cancels]
