@@ -12,6 +12,7 @@ from seawall.account import Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
 from seawall.decide.memory import Decision
+from seawall.errors import OperatorError
 from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.units import Millis
@@ -120,3 +121,28 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
     assert venue.sent
     said = [row.body or "" for row in journal.rows(Kind.MESSAGE)]
     assert len([one for one in said if "no such row" in one]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"owner": "dydx1other"},
+        {"owner": OWNER, "chain_id": "dydx-testnet-4"},
+        {"owner": OWNER, "parent": 1},
+    ],
+)
+def test_a_journal_of_another_account_is_refused_before_anything_is_written(
+    other: dict[str, object],
+) -> None:
+    venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+    words = {"digest": "d", "mode": Mode.LIVE, "chain_id": "dydx-mainnet-1"}
+    policy = venue.world.policy
+    Agent.resume(venue, journal, policy, owner=OWNER, **words)  # type: ignore[arg-type]
+
+    with pytest.raises(OperatorError, match="is the journal of dydx1owner/0 on") as refused:
+        Agent.resume(venue, journal, policy, **words | other)  # type: ignore[arg-type]
+
+    assert str(other.get("owner")) in str(refused.value)
+    assert "name another file" in str(refused.value)
+    assert len(list(journal.rows(Kind.START))) == 1
+    Agent.resume(venue, journal, policy, owner=OWNER, **words)  # type: ignore[arg-type]

@@ -204,7 +204,7 @@ def without_unreachable(
     """An unreachable target is never chased: `or_else` takes its place, or a page does.
 
     What is only missing for now (fresh state, a value, a deposit under way, a gate or a budget)
-    makes nothing unreachable. `floor`: quote quantums that stay in the float wallet; None without one.
+    makes nothing unreachable. `floor`: quote quantums that stay in the wallet; None without one.
     """
     seen = view.observation
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
