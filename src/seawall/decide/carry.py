@@ -79,9 +79,10 @@ def carry(
     numbered = _number(
         memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
     )
-    carried = Carried(
-        memory=memory, plan=proposed, numbered=numbered, refusals=(*refusals, *refused)
-    )
+    refusals.extend(refused)
+    if live:
+        draft.messages.extend(telling.out_of_budget(refusals, demands))
+    carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
 
 
