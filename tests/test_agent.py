@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from seawall import agent as guard
-from seawall import daemon
+from seawall import daemon, decide
 from seawall.account import Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
 from seawall.decide.memory import Decision
+from seawall.errors import OperatorError
 from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.units import Millis
@@ -76,10 +76,10 @@ def test_on_paper_nothing_is_sent_whatever_the_tick_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def decides_live(*given: object, mode: Mode, **named: object) -> object:
-        return decide(*given, mode=Mode.LIVE, **named)
+        return real(*given, mode=Mode.LIVE, **named)
 
-    decide: Callable[..., object] = guard.decide
-    monkeypatch.setattr(guard, "decide", decides_live)
+    real: Callable[..., object] = decide.decide
+    monkeypatch.setattr("seawall.agent.decide", decides_live)
     venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
 
     decision = asyncio.run(resumed(venue, journal, Mode.DRY_RUN).tick())
@@ -98,7 +98,7 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
     venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
     agent = resumed(venue, journal, Mode.LIVE)
     heard: list[Decision] = []
-    decide: Callable[..., object] = guard.decide
+    real: Callable[..., object] = decide.decide
     calls: list[int] = []
 
     async def play() -> None:
@@ -106,13 +106,13 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
 
         def sometimes(*given: object, **named: object) -> object:
             calls.append(1)
-            return (decide if len(calls) > 2 else fails)(*given, **named)
+            return (real if len(calls) > 2 else fails)(*given, **named)
 
         def hear(decision: Decision) -> None:
             heard.append(decision)
             stop.set()
 
-        monkeypatch.setattr(guard, "decide", sometimes)
+        monkeypatch.setattr("seawall.agent.decide", sometimes)
         await daemon._tick_until(stop, agent, venue, hear, None)
 
     asyncio.run(play())
@@ -121,3 +121,28 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
     assert venue.sent
     said = [row.body or "" for row in journal.rows(Kind.MESSAGE)]
     assert len([one for one in said if "no such row" in one]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"owner": "dydx1other"},
+        {"owner": OWNER, "chain_id": "dydx-testnet-4"},
+        {"owner": OWNER, "parent": 1},
+    ],
+)
+def test_a_journal_of_another_account_is_refused_before_anything_is_written(
+    other: dict[str, object],
+) -> None:
+    venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+    words = {"digest": "d", "mode": Mode.LIVE, "chain_id": "dydx-mainnet-1"}
+    policy = venue.world.policy
+    Agent.resume(venue, journal, policy, owner=OWNER, **words)  # type: ignore[arg-type]
+
+    with pytest.raises(OperatorError, match="is the journal of dydx1owner/0 on") as refused:
+        Agent.resume(venue, journal, policy, **words | other)  # type: ignore[arg-type]
+
+    assert str(other.get("owner")) in str(refused.value)
+    assert "name another file" in str(refused.value)
+    assert len(list(journal.rows(Kind.START))) == 1
+    Agent.resume(venue, journal, policy, owner=OWNER, **words)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from seawall.decide.memory import (
     Pause,
     Urgency,
 )
-from seawall.errors import JournalUnreadable, JournalUnwritable
+from seawall.errors import JournalUnreadable, JournalUnwritable, OperatorError
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK, Reader
@@ -62,6 +62,8 @@ class StartRow:
     mode: Mode
     owner: str
     policy: Policy
+    chain_id: str = ""  # empty where it was not written down
+    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +129,32 @@ class Agent:
 
     @classmethod
     def resume(
-        cls, venue: Venue, journal: Journal, policy: Policy, *, digest: str, mode: Mode, owner: str
+        cls,
+        venue: Venue,
+        journal: Journal,
+        policy: Policy,
+        *,
+        digest: str,
+        mode: Mode,
+        owner: str,
+        chain_id: str = "",
+        parent: int = 0,
     ) -> Self:
-        """A guard that goes on where the journal stops, and says in it that it began."""
+        """A guard that goes on where the journal stops, and says in it that it began.
+
+        Raises OperatorError, before anything is written, where the journal is another account's.
+        """
+        check_owner(journal, owner, chain_id=chain_id, parent=parent)
         memory, through = restore(journal)
-        start = StartRow(version=__version__, digest=digest, mode=mode, owner=owner, policy=policy)
+        start = StartRow(
+            version=__version__,
+            digest=digest,
+            mode=mode,
+            owner=owner,
+            policy=policy,
+            chain_id=chain_id,
+            parent=parent,
+        )
         entries = [*_taken_over(journal), (Kind.START, to_json(start))]
         journal.append_all(entries, durable=True)
         return cls(
@@ -276,6 +299,24 @@ def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
             said = from_json(FamilyRow, row.body)
             numbers.update(said.numbers if said.owner == owner else ())
     return tuple(sorted(numbers))
+
+
+def check_owner(journal: Reader, owner: str, *, chain_id: str, parent: int) -> None:
+    """Raise OperatorError where a journal holds the memory of another account or chain."""
+    row = journal.last(Kind.START)
+    if row is None and (predecessor := journal.predecessor()) is not None:
+        row = predecessor.last(Kind.START)
+    if row is None or row.body is None:
+        return
+    begun = from_json(StartRow, row.body)
+    is_same_chain = chain_id == begun.chain_id or "" in (chain_id, begun.chain_id)
+    if (owner, parent) == (begun.owner, begun.parent) and is_same_chain:
+        return
+    its = f"{begun.owner}/{begun.parent} on {begun.chain_id or 'its chain'}"
+    raise OperatorError(
+        f"{journal.path or 'the journal'} is the journal of {its}, not of {owner}/{parent} on "
+        f"{chain_id or 'this chain'}; name another file under journal.path, one for each account"
+    )
 
 
 def restore(journal: Reader) -> tuple[Memory, int]:

@@ -27,7 +27,11 @@ class Spent:
 
 
 def roll(spent: Spent, at: Millis, gross: int, equity: int) -> Spent:
-    """Budgets of the hour and the day that `at` belongs to; bases are their first observation."""
+    """Budgets of the hour and the day that `at` belongs to.
+
+    The hour's base is the largest gross exposure seen in it (an account that was flat at its start
+    may be guarded all the same), the day's its first observation.
+    """
     hour, day = Millis(at - at % units.HOUR), Millis(at - at % units.DAY)
     if hour != spent.hour:
         spent = replace(
@@ -37,6 +41,8 @@ def roll(spent: Spent, at: Millis, gross: int, equity: int) -> Spent:
             hour_notional=QuoteQuantums(0),
             hour_orders=0,
         )
+    elif gross > spent.hour_gross:
+        spent = replace(spent, hour_gross=QuoteQuantums(gross))
     if day != spent.day:
         spent = replace(
             spent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from seawall.units import DAY, HOUR, usd
-from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder
+from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
 from tests.see import AT, BTC, book
 
 TO_THE_HOUR = (HOUR - AT % HOUR) // 1_000
@@ -119,3 +119,25 @@ def test_a_day_deposits_the_smaller_of_its_default_and_a_share_of_equity() -> No
 def test_a_level_that_pages_may_not_overdraw_deposits() -> None:
     assert deposits(feed("budgets: {per_day: {top_up: $20}}\n").tick()) == [Decimal(20)]
     assert deposits(feed("budgets: {per_day: {top_up: $5}}\n").tick()) == []
+
+
+def test_an_account_that_was_flat_at_the_start_of_the_hour_is_guarded_all_the_same() -> None:
+    world = guarded(ladder(cut("50%")), sizes={"BTC-USD": 0})
+    world.tick()
+
+    world.trade("BTC-USD", "0.1")
+    decision = world.tick()
+
+    assert cuts(decision) == {"BTC-USD": Decimal("0.05")}
+    assert usd(world.memory.spent.hour_gross) == 10_000
+
+
+def test_an_intervention_that_its_budget_stops_is_paged_once() -> None:
+    world = guarded(ladder(cut("90%")))  # $9,000 wanted, 60% of $10,000 is in budget
+
+    decisions = world.ticks(20)
+
+    said = [page for one in decisions for page in pages(one)]
+    assert [page.key for page in said] == ["size/act#1/budget"]
+    assert "the budget of this hour leaves 0.06" in said[0].text
+    assert "raise `budgets`" in said[0].text

@@ -31,7 +31,7 @@ def test_where_the_planner_fails_the_simpler_one_takes_its_place_and_a_person_is
     decision = world.tick()
 
     assert cuts(decision)
-    (page,) = pages(decision)
+    (page,) = [one for one in pages(decision) if one.key == "planner/first"]
     assert "AssertionError('no such row')" in page.text
     assert "simpler planner takes its place" in page.text
 
@@ -48,7 +48,7 @@ def test_where_both_fail_cancels_still_go_out_and_the_next_tick_tries_again(
 
         assert cancelled(decision) == [1]
         assert not cuts(decision)
-        assert "close by hand" in pages(decision)[1].text
+        assert "close by hand" in " ".join(page.text for page in pages(decision))
         assert world.running == ["size/panic#1"]
 
     assert cuts(world.tick())

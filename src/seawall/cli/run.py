@@ -83,17 +83,21 @@ def run(
 
 
 async def _guard(settings: Settings, starting: Starting) -> None:
-    from seawall.agent import Agent, family_of
+    from seawall.agent import Agent, check_owner, family_of
     from seawall.arming import Armoury, load_or_last
     from seawall.cli.outward import outward_of
     from seawall.daemon import guard
+    from seawall.journal.lock import alone
     from seawall.journal.store import Journal
     from seawall.venue.dydx.venue import DydxVenue
 
     owner, rules, mode = settings.account.address, starting.rules, starting.mode
     if mode is Mode.LIVE:
         await _check_key(settings, starting)
-    with Journal.open(settings.journal.path, spill=settings.journal.spill) as journal:
+    chain_id, parent = settings.venue.chain_id, settings.account.parent
+    path, spill = settings.journal.path, settings.journal.spill
+    with alone(path), Journal.open(path, spill=spill) as journal:
+        check_owner(journal, owner, chain_id=chain_id, parent=parent)
         loaded = load_or_last(rules, journal, owner, mode)
         priced = replace(loaded.policy, cash_price=settings.plan.cash_price)
         loaded = replace(loaded, policy=priced)
@@ -108,7 +112,14 @@ async def _guard(settings: Settings, starting: Starting) -> None:
             if mode is Mode.LIVE:
                 await _admit(venue, journal, loaded, starting, owner)
             agent = Agent.resume(
-                venue, journal, loaded.policy, digest=loaded.digest, mode=mode, owner=owner
+                venue,
+                journal,
+                loaded.policy,
+                digest=loaded.digest,
+                mode=mode,
+                owner=owner,
+                chain_id=chain_id,
+                parent=parent,
             )
             _announce(settings, loaded, mode)
             async with outward_of(settings, journal) as outward:

@@ -54,8 +54,8 @@ def carry(
     watched = panic.alone(memory, watched)
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
     means = _means(policy, memory, seen, closed, standing)
-    cash = _cash_in_the_end(policy, memory, seen)
-    memory = wants.without_unreachable(memory, watched, view, draft, cash=cash, mode=mode)
+    floor = None if policy.float_source is None else units.quote_up(policy.float_source.floor)
+    memory = wants.without_unreachable(memory, watched, view, draft, floor=floor, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     asked = [Asked(action=cancel) for cancel, _ in cancels]
@@ -81,9 +81,10 @@ def carry(
     numbered = _number(
         memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
     )
-    carried = Carried(
-        memory=memory, plan=proposed, numbered=numbered, refusals=(*refusals, *refused)
-    )
+    refusals.extend(refused)
+    if live:
+        draft.messages.extend(telling.out_of_budget(refusals, demands))
+    carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
 
 

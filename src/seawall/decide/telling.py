@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from seawall import words
 from seawall.account import Observation
-from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData
+from seawall.plan.demand import Demand
+from seawall.plan.greedy import slots_of
 from seawall.policy import (
     Bound,
     CancelOrders,
@@ -30,6 +32,10 @@ from seawall.policy import (
 )
 from seawall.units import usd
 
+BUDGETS = frozenset(
+    {RefusalCode.BUDGET_NOTIONAL, RefusalCode.BUDGET_ORDERS, RefusalCode.BUDGET_COST}
+)
+
 
 def firing(one: Watched, level: Level, done: str, waits: str, mode: Mode) -> Message:
     """The message of a level that began to fire; `waits` is why what it does is not done yet."""
@@ -47,6 +53,30 @@ def firing(one: Watched, level: Level, done: str, waits: str, mode: Mode) -> Mes
         key=f"{one.key}/{level.name}",
         text=" ".join(part for part in parts if part),
     )
+
+
+def budget_key(name: str) -> str:
+    """What the page is about that says that a budget stops an intervention."""
+    return f"{name}/budget"
+
+
+def out_of_budget(refusals: Iterable[Refusal], demands: Iterable[Demand]) -> Iterator[Message]:
+    """A page for each intervention that wants a position whose reduction a budget stops."""
+    stopped = [refusal for refusal in refusals if refusal.code in BUDGETS]
+    if not stopped:
+        return
+    why = wait_words(stopped)
+    for demand in demands:
+        slots = slots_of(demand)
+        if any(f"{number}/{ticker}" in r.what.split() for number, ticker in slots for r in stopped):
+            yield Message(
+                urgency=Urgency.PAGE,
+                key=budget_key(demand.name),
+                text=(
+                    f"{demand.name} is stopped by its budget: {why}. The rest waits for the next "
+                    f"hour or day (UTC); close by hand, or raise `budgets` in the rule file."
+                ),
+            )
 
 
 def wait_words(refusals: Iterable[Refusal]) -> str:

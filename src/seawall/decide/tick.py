@@ -272,6 +272,7 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
         names = [level.name for level, state in levels if state.phase.is_standing]
         true.update(f"{key}/{name}" for name in names[-1:])
         true.update(f"{key}/{name}/{UNREACHABLE}" for name in names)
+    true.update(telling.budget_key(each.name) for each in memory.running)
     true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
     true.update(stalled_key(each) for each in stalled.standing(memory))
     return frozenset(true | {message.key for message in draft.messages})

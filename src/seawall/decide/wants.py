@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seawall import plan
+from seawall import limits, plan
 from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
@@ -198,10 +198,17 @@ def without_unreachable(
     view: View,
     draft: Draft,
     *,
-    cash: int,
+    floor: int | None,
     mode: Mode,
 ) -> Memory:
-    """An unreachable target is never chased: `or_else` takes its place, or a page does."""
+    """An unreachable target is never chased: `or_else` takes its place, or a page does.
+
+    What is only missing for now (fresh state, a value, a deposit under way, a gate or a budget)
+    makes nothing unreachable. `floor`: quote quantums that stay in the wallet; None without one.
+    """
+    seen = view.observation
+    if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
+        return memory
     by_key = {one.key: one for one in watched}
     kept: list[Intervention] = []
     for running in memory.running:
@@ -210,14 +217,15 @@ def without_unreachable(
             kept.append(running)
             continue
         level = one.rule.levels[running.rank]
-        wanted = _of_intervention(running, one, level, view.observation)
+        wanted = _of_intervention(running, one, level, seen)
         until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
-        if until is None or not plan.is_unreachable(view, until, cash):
+        cash = None if until is None else _cash_at_best(memory, until, seen, floor)
+        if until is None or cash is None or not plan.is_unreachable(view, until, cash):
             kept.append(running)
             continue
         fallback = _or_else(level)
         if isinstance(fallback, ReduceAmount | Flatten):
-            kept.append(fall_back(running, one.rule, fallback, view.observation))
+            kept.append(fall_back(running, one.rule, fallback, seen))
             continue
         draft.refusals.append(
             Refusal(
@@ -228,8 +236,26 @@ def without_unreachable(
         )
         draft.messages.append(_unreachable(running))
         draft.ended.append(Ended(name=running.name, end=End.GIVEN_UP, value=one.value))
-        memory = cool(memory, running, level, view.observation.at)
+        memory = cool(memory, running, level, seen.at)
     return replace(memory, running=tuple(kept))
+
+
+def _cash_at_best(
+    memory: Memory, demand: UntilDemand, seen: Observation, floor: int | None
+) -> int | None:
+    """Cash that may ever come for a demand, what is under way included; None where unknown."""
+    sent, wallet = memory.top_up, seen.float_wallet
+    is_here = sent is not None and sent.before.number == demand.cash_to
+    under_way = sent.amount if sent is not None and is_here else 0
+    if demand.cash_most is None or floor is None:
+        return under_way
+    if wallet is None:
+        return None
+    left = demand.cash_most
+    if sent is not None and demand.name in sent.interventions:
+        left = QuoteQuantums(left - sent.amount)
+    above_floor = wallet.balance - floor - (0 if sent is None else sent.amount)
+    return under_way + max(0, min(above_floor, left))
 
 
 def _or_else(level: Level) -> Page | ReduceAmount | Flatten | None:

@@ -25,6 +25,11 @@ class UntilDemand:
     max_slippage: Ppm | None  # None: the level does not reduce
     cash_most: QuoteQuantums | None  # None: the level does not top up
 
+    @property
+    def cash_to(self) -> int:
+        """The subaccount that a deposit for it goes to: the first one where it is the account's."""
+        return self.instance.subaccount or 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutDemand:

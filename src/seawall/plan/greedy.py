@@ -117,13 +117,16 @@ def holds(views: Sequence[View], demand: UntilDemand) -> bool:
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
-    """Whether closing everything in scope at the oracle, free, with all cash, would not do."""
+    """Whether closing everything in scope at the oracle, free, with `cash`, would not do.
+
+    `cash` are the quote quantums that may come at best, those under way included; a value that
+    is absent once everything is closed says nothing.
+    """
     best = trial.closed_at_oracle(view.observation, demand.slots)
-    if demand.cash_most is not None and demand.instance.subaccount is not None:
-        most = min(cash, demand.cash_most)
-        best = trial.apply(best, {}, {}, {demand.instance.subaccount: most})
-    after = trial.view_like(view, best)
-    return not is_met(after, demand.measure, demand.instance, demand.target)
+    if cash > 0:
+        best = trial.apply(best, {}, {}, {demand.cash_to: cash})
+    value = value_of(trial.view_like(view, best), demand.measure, demand.instance)
+    return not isinstance(value, NoData) and not demand.target.holds(value)
 
 
 def quotes_for(
@@ -209,7 +212,7 @@ def _top_up(
     for demand in demands:
         if demand.cash_most is None or reaches(paper, demand):
             continue
-        number = demand.instance.subaccount or 0
+        number = demand.cash_to
         if number in means.cash_blocked:
             continue
         most = int(units.usd(min(means.cash, demand.cash_most)))

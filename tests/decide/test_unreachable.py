@@ -1,0 +1,84 @@
+"""What is only missing for now makes no target unreachable: only the account itself does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.decide.guarded import FLOAT, Deposit, deposits, guarded, ladder
+
+BUDGETS = "budgets: {per_day: {cost: 50%, top_up: $6_000}}\n"
+ACT = (
+    '{name: act, trigger: "< $1_000", target: ">= $7_000", clear: ">= $6_500", do: [notify, '
+    "{top_up: {until: target, max: $3_000}}, "
+    "{reduce: {until: target, max_slippage: 80bps, or_else: {amount: 50%}}}]}"
+)
+RULES = ladder(ACT, measure="free_collateral", scope="{per: subaccount}", head=FLOAT + BUDGETS)
+EQUITY = (
+    '{name: act, trigger: "< $20_000", target: ">= $21_000", clear: ">= $20_500", '
+    "do: [page, {top_up: {until: target, max: $3_000}}]}"
+)
+
+
+def test_a_deposit_under_way_counts_and_nothing_falls_back() -> None:
+    world = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=5_000, float=6_000, fill=0)
+    world.deposit = Deposit.IS_LOST
+
+    first = world.tick()
+    world.ticks(5)
+
+    assert deposits(first) == [3_000]
+    assert world.intervention.fallback is None
+
+
+def test_stale_state_falls_back_to_nothing() -> None:
+    world = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=2_000, float=6_000, fill=0)
+
+    world.tick(late=11)
+
+    assert world.intervention.fallback is None
+
+
+def test_a_float_wallet_that_was_not_read_falls_back_to_nothing() -> None:
+    world = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=5_000, float=None, fill=0)
+
+    world.tick()
+
+    assert world.intervention.fallback is None
+
+
+def test_a_spent_budget_a_failed_deposit_and_a_closed_gate_fall_back_to_nothing() -> None:
+    head = FLOAT + BUDGETS.replace("$6_000", "$0.01")
+    spent = guarded(RULES.replace(FLOAT + BUDGETS, head), sizes={"BTC-USD": "2.1"}, float=6_000)
+    spent.equity, spent.fill = Decimal(5_000), 0
+    failed = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=5_000, float=6_000, fill=0)
+    failed.deposit = Deposit.FAILS
+    blocked = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=5_000, float=6_000, fill=0)
+    blocked.extra["transfers_blocked_until"] = {0: 2_000}
+
+    for world in (spent, failed, blocked):
+        world.ticks(5)
+
+        assert world.intervention.fallback is None
+
+
+def test_without_enough_cash_anywhere_the_fallback_takes_over_on_fresh_state() -> None:
+    world = guarded(RULES, sizes={"BTC-USD": "2.1"}, equity=5_000, float=1_000, fill=0)
+
+    world.tick()
+
+    assert world.intervention.fallback is not None
+
+
+@pytest.mark.parametrize(("per", "key"), [("account", "size"), ("subaccount", "size/0")])
+def test_equity_is_topped_up_per_account_and_per_subaccount(per: str, key: str) -> None:
+    text = ladder(EQUITY, measure="equity", scope=f"{{per: {per}}}", head=FLOAT + BUDGETS)
+    world = guarded(text, equity=19_000, float=6_000)
+
+    decisions = world.ticks(3)
+
+    assert [deposits(one) for one in decisions] == [[2_000], [], []]
+    assert [str(end.end) for one in decisions for end in one.ended] == ["reached"]
+    assert not world.running
+    assert world.phases(key) == ["clear"]

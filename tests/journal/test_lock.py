@@ -1,0 +1,37 @@
+"""Two guards on one journal would each act on the other's memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seawall.errors import OperatorError
+from seawall.journal.lock import alone
+from seawall.journal.store import Journal
+
+
+def test_a_second_guard_on_a_journal_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    said = r"journal.db is in use"
+    with alone(path), pytest.raises(OperatorError, match=said) as refused, alone(path):
+        pass
+    with alone(path):
+        pass
+
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_command_joins_beside_the_guard_that_holds_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+
+    with alone(path), Journal.open(path) as journal, Journal.join(path) as joined:
+        joined.append("command", "{}")
+
+        assert len(list(journal.rows("command"))) == 1
+
+
+def test_where_no_lock_can_be_made_the_guard_runs_all_the_same(tmp_path: Path) -> None:
+    with alone(tmp_path / "nowhere" / "journal.db"):
+        pass
