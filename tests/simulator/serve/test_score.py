@@ -1,4 +1,4 @@
-"""What the venue says of an account that a gap ruins: costs are its own, the fund's money is not."""
+"""What the venue says of an account that a gap ruins: its own costs, and what the fund paid."""
 
 from __future__ import annotations
 
