@@ -214,6 +214,9 @@ def test_a_venue_that_is_not_there_is_said_with_its_address(place: Venue, tmp_pa
 
     assert code == 4
     assert "127.0.0.1:9" in said
+    assert "correct venue.nodes" in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "journal.db").exists()
 
 
 LATCHING = """\
