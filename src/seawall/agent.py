@@ -248,7 +248,7 @@ class Agent:
         entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
         for message in decision.messages:
             entries.append((Kind.MESSAGE, to_json(message)))
-            log.warning("tick=%d %s %s", decision.tick, message.urgency, message.text)
+            log.info("tick=%d %s %s", decision.tick, message.urgency, message.text)
         entries += [(Kind.SENDING, to_json(numbered)) for numbered in decision.actions]
         if family != self._family:
             assert isinstance(row.seen, Observation)

@@ -215,8 +215,35 @@ def test_a_row_is_shown_whole(path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_row_that_is_not_there_is_refused(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", "9", "--journal", path) == 2
-
     assert capsys.readouterr().err == f"seawall: {path}: no row 9; rows are 1 to 3\n"
+    assert run("show", "x", "--journal", path) == 2
+    assert "'x' is no row and no action" in capsys.readouterr().err
+    assert run("show", "2.0", "--journal", path) == 2
+    assert f"{path}: no action 2.0; see them with" in capsys.readouterr().err
+
+
+def test_an_action_is_shown_with_its_reply_and_its_outcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "journal.db"
+    journal = journal_of(file, '{"height":7}')
+    for kind, body in (
+        ("sending", '{"id":"36.0"}'),
+        ("sending", '{"id":"36.1"}'),
+        ("reply", '{"action_id":"36.0"}'),
+        ("outcome", '{"action_id":"36.0"}'),
+    ):
+        journal.append(kind, body)
+    journal.close()
+
+    assert run("show", "36.0", "--journal", file, "--json") == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["seq"], row["kind"]) for row in rows] == [
+        (2, "sending"),
+        (4, "reply"),
+        (5, "outcome"),
+    ]
 
 
 def test_a_journal_that_holds_says_how_much_and_its_head(

@@ -50,6 +50,8 @@ def test_live_it_reduces_and_every_order_has_a_trace_and_an_end(tmp_path: Path) 
     assert {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
     assert not account["liquidated"]
     assert "start    fatal-move/0/act#" in out
+    told = [line for line in out.splitlines() if "limit" in line and "fatal-move/0/act:" in line]
+    assert len(told) == 1
     assert "stopped; orders on the chain stand as they are" in out
 
 
@@ -212,6 +214,9 @@ def test_a_venue_that_is_not_there_is_said_with_its_address(place: Venue, tmp_pa
 
     assert code == 4
     assert "127.0.0.1:9" in said
+    assert "correct venue.nodes" in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "journal.db").exists()
 
 
 LATCHING = """\

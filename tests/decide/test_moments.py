@@ -25,6 +25,8 @@ def test_stale_state_sells_nothing_and_says_why() -> None:
     assert not decision.actions
     assert codes(decision) == ["STALE_STATE"]
     assert "Not yet: reduce 0/BTC-USD: state is 10 s old, at most 10 s." in texts(decision)[0]
+    assert "Wanted: flatten" in texts(decision)[0]
+    assert "Doing:" not in texts(decision)[0]
 
 
 def test_state_of_ten_seconds_is_still_acted_on() -> None:
@@ -37,6 +39,7 @@ def test_stale_state_is_paged_once_it_is_a_minute_old() -> None:
     assert not world.tick(late=60).messages
     (page,) = pages(world.tick(late="60.001"))
     assert page.text.startswith("State is 60 s old: the chain or the node stands still at height")
+    assert "venue.step_url" in page.text
     assert not world.tick(late=61).messages
 
 

@@ -213,6 +213,18 @@ async def test_a_lane_that_falls_over_is_begun_again_at_the_next_tick(
     assert "courier_fell" in caplog.text
 
 
+async def test_without_a_messenger_nothing_falls_over(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Outward(journal, Told(), account="a/0") as outward:
+        for tick in range(1, 4):
+            outward.note_tick(decision(tick), Memory(tick=tick))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    assert "courier_fell" not in caplog.text
+
+
 class Still:
     """A venue in which nothing happens."""
 

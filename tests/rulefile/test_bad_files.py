@@ -26,9 +26,7 @@ def test_a_refusal_ends_with_its_consequence() -> None:
     with pytest.raises(RuleFileError) as refused:
         load(FILES[0])
 
-    assert str(refused.value).splitlines()[-1] == (
-        "Not loaded; the running rule set stays in force."
-    )
+    assert str(refused.value).splitlines()[-1] == ("Not loaded.")
     assert refused.value.exit_code == 2
 
 

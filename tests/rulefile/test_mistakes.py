@@ -28,7 +28,7 @@ def test_a_plausible_mistake_is_named_with_its_place_and_its_remedy(
     with pytest.raises(RuleFileError) as refused:
         parse(TEXT.replace(right, wrong, 1))
 
-    assert str(refused.value) == f"{said}\nNot loaded; the running rule set stays in force."
+    assert str(refused.value) == f"{said}\nNot loaded."
 
 
 def test_there_are_at_least_twenty_mistakes() -> None:

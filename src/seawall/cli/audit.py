@@ -22,6 +22,8 @@ from seawall.errors import JournalBroken, JournalError, OperatorError
 from seawall.journal.chain import Head, Row, Verified
 from seawall.journal.queries import Reader
 
+ACTION_ROWS = (("sending", "id"), ("reply", "action_id"), ("outcome", "action_id"))
+
 app = typer.Typer(help="Read the journal, and prove that nobody changed it.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -61,20 +63,58 @@ def list_rows(
 
 @app.command("show")
 def show(
-    seq: Annotated[int, typer.Argument(metavar="ID", min=1, help="The row's number.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="A row's number, or an action like 36.0.")
+    ],
     journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One row whole, with its hashes. Example: seawall audit show 812."""
+    """One row whole, with its hashes; of an action, what was sent, answered and became of it.
+
+    Example: seawall audit show 812
+    """
     place = journal_path(journal)
     with _opened(place) as reader:
-        row = reader.get(seq)
-        last = reader.head().seq
-    if row is None:
-        raise OperatorError(f"{place}: no row {seq}; rows are 1 to {last}")
+        found = _of_action(reader, name, place) if "." in name else [_row(reader, name, place)]
     if as_json:
-        print(json.dumps(as_object(row), indent=2))
+        objects = [as_object(row) for row in found]
+        print(json.dumps(objects if "." in name else objects[0], indent=2))
         return
+    for number, row in enumerate(found):
+        if number:
+            print()
+        _print_row(row)
+
+
+def _row(reader: Reader, name: str, place: Path) -> Row:
+    last = reader.head().seq
+    if not (name.isascii() and name.isdigit()):
+        raise OperatorError(
+            f"{name!r} is no row and no action: give a row's number, 1 to {last}, or an action's "
+            "like 36.0"
+        )
+    row = reader.get(int(name)) if len(name) <= len(str(last)) else None
+    if row is None:
+        raise OperatorError(f"{place}: no row {name}; rows are 1 to {last}")
+    return row
+
+
+def _of_action(reader: Reader, name: str, place: Path) -> list[Row]:
+    """The rows of one action: its sending, the reply, the outcome, as far as they are there."""
+    found = [
+        row
+        for kind, key in ACTION_ROWS
+        for row in reader.rows(kind)
+        if isinstance(body := body_of(row), dict) and body.get(key) == name
+    ]
+    if not found:
+        raise OperatorError(
+            f"{place}: no action {name}; see them with `seawall audit list --kind sending`"
+        )
+    return sorted(found, key=lambda row: row.seq)
+
+
+def _print_row(row: Row) -> None:
     print(f"row       {row.seq}")
     print(f"time      {time_of(row)}")
     print(f"kind      {row.kind}")

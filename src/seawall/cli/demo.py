@@ -101,9 +101,6 @@ def demo(
 
     Example: seawall demo --leverage 5x
     """
-    from rich.console import Console
-
-    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s")
     run = Run(
         scenario=scenario,
         prices=prices,
@@ -118,13 +115,20 @@ def demo(
         screenshots=screenshots,
     )
     check_places(run)
-    console = Console(quiet=as_json)
-    try:
-        result = asyncio.run(_play(run, console))
-    except asyncio.CancelledError:  # told to terminate: as good as Ctrl-C, the venue is stopped
-        raise KeyboardInterrupt from None
+    result = perform(run, quiet=as_json)
     if as_json:
         print(json.dumps(result))
+
+
+def perform(run: Run, *, quiet: bool) -> dict[str, object]:
+    """Play a run to its end and say how it ended; raises KeyboardInterrupt where it is stopped."""
+    from rich.console import Console
+
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        return asyncio.run(_play(run, Console(quiet=quiet)))
+    except asyncio.CancelledError:  # told to terminate: as good as Ctrl-C, the venue is stopped
+        raise KeyboardInterrupt from None
 
 
 def check_places(run: Run) -> None:

@@ -94,6 +94,8 @@ async def _guard(settings: Settings, starting: Starting) -> None:
     owner, rules, mode = settings.account.address, starting.rules, starting.mode
     if mode is Mode.LIVE:
         await _check_key(settings, starting)
+    elif not settings.journal.path.exists():
+        await _check_reach(settings)
     chain_id, parent = settings.venue.chain_id, settings.account.parent
     path, spill = settings.journal.path, settings.journal.spill
     with alone(path), Journal.open(path, spill=spill) as journal:
@@ -197,6 +199,14 @@ def _connection(settings: Settings, policy: Policy, family: tuple[int, ...]) -> 
         trading_authenticator=settings.keys.trading_authenticator,
         step_url=settings.venue.step_url,
     )
+
+
+async def _check_reach(settings: Settings) -> None:
+    """Raise VenueUnreachable or SettingsError before a journal is made for nothing."""
+    from seawall.venue.dydx.desk import Desk
+
+    async with Desk(settings.venue.nodes, settings.account.address) as desk:
+        await desk.check_chain(settings.venue.chain_id)
 
 
 async def _check_key(settings: Settings, starting: Starting) -> None:

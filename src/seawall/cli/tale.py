@@ -67,7 +67,7 @@ class Tale:
         for numbered in decision.actions:
             self._by_action[numbered.id] = numbered.asked_by
             self._words[numbered.id] = numbered.what
-            for chapter in self._asking(numbered.id):
+            for chapter in self._asker(numbered.id):
                 chapter.orders += 1
                 chapter.actions.append(numbered.id)
         for outcome in decision.outcomes:
@@ -76,12 +76,12 @@ class Tale:
             chapter = self.chapters[ended.name]
             chapter.ended_at, chapter.end = at, str(ended.end)
 
-    def _asking(self, action_id: str) -> list[Chapter]:
+    def _asker(self, action_id: str) -> list[Chapter]:
+        """The first intervention that asked: an action counts once, so that sums add up."""
         names = self._by_action.get(action_id, ())
-        return [self.chapters[name] for name in names if name in self.chapters]
+        return [self.chapters[name] for name in names if name in self.chapters][:1]
 
     def _note(self, outcome: Outcome) -> None:
-        """Count an outcome for the first intervention that asked, so that sums add up."""
         told = self._words.get(outcome.action_id, outcome.action_id)
         if outcome.ending is Ending.NOTHING:
             self.last = f"{clock(outcome.at)[11:]} {told}: no fill"
@@ -89,7 +89,7 @@ class Tale:
         exchanged = words.whole_dollars(usd(outcome.quote))
         cost = words.cents(usd(outcome.cost_vs_oracle))
         self.last = f"{clock(outcome.at)[11:]} {told}: {exchanged}, cost {cost}"
-        for chapter in self._asking(outcome.action_id)[:1]:
+        for chapter in self._asker(outcome.action_id):
             chapter.fills += 1
             chapter.exchanged += outcome.quote
             chapter.cost += outcome.cost_vs_oracle

@@ -118,12 +118,11 @@ def venue(
 
     Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
     """
-    from seawall.simulator.serve.launch import Cast
-    from seawall.simulator.serve.server import ServeSettings
+    from seawall.simulator.serve import launch, server
 
     run_venue(
         Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar, faults=faults),
-        Cast(
+        launch.Cast(
             accounts=accounts,
             equity=number("--equity", equity, "$"),
             leverage=number("--leverage", leverage, "x"),
@@ -131,7 +130,7 @@ def venue(
             float_dollars=number("--float", float_dollars, "$"),
             seed=seed,
         ),
-        ServeSettings(
+        server.ServeSettings(
             host=host,
             grpc_port=grpc_port,
             http_port=http_port,

@@ -43,7 +43,7 @@ def firing(one: Watched, level: Level, done: str, waits: str, mode: Mode) -> Mes
     parts = [
         f"{one.key}/{level.name}: {measure_words(one)}, limit {bound_words(level.trigger, rule)}.",
         rule.why,
-        f"{'On paper' if mode is Mode.DRY_RUN else 'Doing'}: {does(rule, level)}.",
+        f"{_how(mode, waits)}: {does(rule, level)}.",
         f"{'Would send' if mode is Mode.DRY_RUN else 'Sent'} at once: {done}." if done else "",
         f"Not yet: {waits}." if waits else "",
         clears(rule, level),
@@ -77,6 +77,12 @@ def out_of_budget(refusals: Iterable[Refusal], demands: Iterable[Demand]) -> Ite
                     f"hour or day (UTC); close by hand, or raise `budgets` in the rule file."
                 ),
             )
+
+
+def _how(mode: Mode, waits: str) -> str:
+    if mode is Mode.DRY_RUN:
+        return "On paper"
+    return "Wanted" if waits else "Doing"
 
 
 def wait_words(refusals: Iterable[Refusal]) -> str:
@@ -186,6 +192,7 @@ def _leg_of(plan: Plan | None, reduce: Reduce) -> Leg | None:
 
 
 def _reduce_words(reduce: Reduce, leg: Leg | None) -> str:
-    cost = "" if leg is None else f", cost about {words.cents(usd(leg.cost_vs_oracle))}"
-    size = "" if leg is None else f" for about {words.cents(usd(leg.expected_quote))}"
-    return f"{reduce.side.lower()} {reduce.ticker}{size}{cost}"
+    if leg is None or not leg.expected_quote:  # an empty book promises nothing
+        return f"{reduce.side.lower()} {reduce.ticker}"
+    size, cost = words.cents(usd(leg.expected_quote)), words.cents(usd(leg.cost_vs_oracle))
+    return f"{reduce.side.lower()} {reduce.ticker} for about {size}, cost about {cost}"

@@ -295,7 +295,8 @@ def _stale(seen: Observation) -> Message:
         urgency=Urgency.PAGE,
         key="state/stale",
         text=(
-            f"State is {age} s old: the chain or the node stands still at height {seen.height}. "
+            f"State is {age} s old: the chain or the node stands still at height {seen.height}, or "
+            f"this machine's clock is wrong (a simulated venue wants `venue.step_url`). "
             f"Reductions and top-ups wait for fresh state; cancels still go out."
         ),
     )

@@ -128,7 +128,9 @@ class Courier:
         self.wake()
 
     async def run(self) -> None:
-        """Carry messages until cancelled."""
+        """Carry messages until cancelled, which is long where there is no messenger."""
+        if not self._lanes:
+            await asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as group:
             for lane in self._lanes:
                 group.create_task(self._serve(lane), name=f"courier {lane.messenger.name}")

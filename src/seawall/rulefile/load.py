@@ -48,6 +48,10 @@ def load(
     file = str(path)
     try:
         raw = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise _refused(
+            file, Place(), "no such file: name yours, or write one with `seawall init`"
+        ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _refused(file, Place(), f"cannot be read: {reason}") from None

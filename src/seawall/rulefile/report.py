@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seawall.errors import Problem, RuleFileError
 
 MESSAGE_MAX = 400  # characters
-CONSEQUENCE = "Not loaded; the running rule set stays in force."
+CONSEQUENCE = "Not loaded."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from seawall.errors import PriceFileError
@@ -70,6 +71,10 @@ class Line:
         return None
 
 
+def _iso(at: Millis) -> str:
+    return datetime.fromtimestamp(at // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Path:
     """The prices of several markets from `start` to `end`, known in advance and never changed."""
 
@@ -78,7 +83,8 @@ class Path:
     ) -> None:
         if end <= start:
             raise PriceFileError(
-                f"{name or 'price path'}: nothing to play between {start} and {end} (Unix ms): "
+                f"{name or 'price path'}: nothing to play between {_iso(start)} and "
+                f"{_iso(end)}: "
                 "the markets' files do not overlap, or --to is not after --from"
             )
         self._lines = dict(lines)

@@ -7,7 +7,9 @@ import socket
 from collections.abc import Iterator
 from decimal import Decimal
 
+import httpx
 import pytest
+from aiohttp import web
 
 from seawall.errors import OperatorError
 from seawall.simulator.serve.launch import Cast, calm_path, produce
@@ -103,3 +105,17 @@ def test_traders_are_equal_and_a_float_wallet_only_where_wanted() -> None:
     assert state.risk(first).nc == 10_000_000_000
     assert rich.float_key is not None
     assert rich.player.chain.committed.wallets[rich.float_key.address].balance == 500_000_000
+
+
+def test_a_client_that_is_gone_before_its_answer_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def prepare(self: web.WebSocketResponse, request: web.Request) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.WebSocketResponse, "prepare", prepare)
+
+    with running() as served, pytest.raises(httpx.TransportError):
+        httpx.get(f"{served.endpoints.rest}/v4/ws", trust_env=False)
+
+    assert [one.message for one in caplog.records if one.levelname == "ERROR"] == []

@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from seawall.account import Side
+from seawall.errors import OperatorError
 from seawall.simulator.chain import Chain
 from seawall.simulator.envelope import USDC_DENOM
 from seawall.simulator.faults.play import FaultyPlayer
@@ -29,6 +30,7 @@ WALLET_DOLLARS = Decimal(1_000)  # a trader's own wallet, for gas and deposits b
 CALM_PRICES: Mapping[str, float] = {"BTC-USD": 100_000.0, "ETH-USD": 4_000.0, "SOL-USD": 200.0}
 CALM_DAYS = 7
 CALM_STEP = 0.0004  # standard deviation of a minute's move
+TENTH = Decimal("0.1")
 CALM_PULL = 0.98  # what is left of a deviation after a minute
 FLOAT_NAME = "float"
 
@@ -76,7 +78,8 @@ def calm_path(seed: int, start: Millis) -> Path:
 def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
     """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts.
 
-    Accidents among the faults happen to the first trader.
+    Accidents among the faults happen to the first trader. Raises OperatorError for a book that
+    initial margin would not have let anybody open.
     """
     chain = chain_on(path)
     traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
@@ -87,6 +90,8 @@ def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
         if cast.leverage:
             book = equal_parts(cast.equity, cast.leverage, tickers, cast.side)
             open_book(chain, key.address, 0, book)
+    if traders and cast.leverage:
+        _check_margin(chain, traders[-1], cast.leverage)
     float_key = demo_key(cast.seed, FLOAT_NAME) if cast.float_dollars else None
     if float_key is not None:
         fund_wallet(chain, float_key.address, cast.float_dollars)
@@ -95,6 +100,17 @@ def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
         victim = SubaccountId(owner=traders[0].address, number=0) if traders else None
         player = FaultyPlayer(chain, path, faults, victim=victim)
     return Production(player=player, traders=traders, float_key=float_key)
+
+
+def _check_margin(chain: Chain, key: DemoKey, leverage: Decimal) -> None:
+    risk = chain.committed.risk(chain.committed.subaccount(key.address, 0))
+    if risk.nc >= risk.imr:
+        return
+    largest = (leverage * risk.nc / risk.imr).quantize(TENTH, ROUND_DOWN)
+    raise OperatorError(
+        f"--leverage {leverage:f}x is more than initial margin lets anybody open in these markets: "
+        f"at most {largest:f}x"
+    )
 
 
 async def serve(

@@ -34,6 +34,7 @@ class Score:
     lowest_headroom: int = 0
     is_liquidated: bool = False
     fees: int = 0
+    paid_by_fund: int = 0  # >= 0, what the insurance fund laid out on its liquidation
     slippage_cost: int = 0
     money_in: int = 0  # deposits and transfers received, less what left
     fills: deque[tuple[int, Millis, FillEvent]] = field(
@@ -64,7 +65,10 @@ class Scoreboard:
         for fill in block.fills:
             score = self._of(fill.subaccount)
             worth = _notional(before, fill)
-            score.fees += fill.fee
+            if fill.kind in OWN_FILLS and fill.fee < 0:
+                score.paid_by_fund -= fill.fee
+            else:
+                score.fees += fill.fee
             score.slippage_cost += (
                 fill.quote - worth if fill.side is Side.BUY else worth - fill.quote
             )
@@ -135,6 +139,7 @@ class Scoreboard:
             "lowest_headroom": text(usd(score.lowest_headroom)),
             "liquidated": score.is_liquidated,
             "fees": text(usd(score.fees)),
+            "paid_by_fund": text(usd(score.paid_by_fund)),
             "slippage_cost": text(usd(score.slippage_cost)),
             "money_in": text(usd(score.money_in)),
             "positions": _positions(key, state),

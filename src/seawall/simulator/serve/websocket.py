@@ -27,7 +27,10 @@ class Socket:
         socket = web.WebSocketResponse(
             autoping=False, compress=False, max_msg_size=MESSAGE_BYTES_MOST
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return socket  # who asked is gone already
         connection = Connection(socket, str(uuid4()))
         self._feed.join(connection)
         connection.open()
@@ -42,6 +45,8 @@ class Socket:
                         connection.pong()
                     case _:
                         break
+        except ConnectionError:
+            pass  # gone while it was answered
         finally:
             self._feed.leave(connection)
             await connection.close()

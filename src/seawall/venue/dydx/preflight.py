@@ -47,7 +47,9 @@ async def check_chain(nodes: Nodes, chain_id: str) -> None:
                 "event=node_newer url=%s version=%s tested=%s", node.url, info.version, tested
             )
     if len(reasons) == len(nodes.all):
-        raise VenueUnreachable("; ".join(reasons))
+        raise VenueUnreachable(
+            f"no node answers: {'; '.join(reasons)}; look at the network, or correct venue.nodes"
+        )
 
 
 async def check_family(
