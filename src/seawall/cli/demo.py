@@ -91,9 +91,7 @@ def demo(
     screenshots: Annotated[
         Path | None, typer.Option(help="Write first, middle and last screen to this folder.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object, nothing else.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Play a crash over two equal accounts on a simulated dYdX; Seawall guards one of them.
 
