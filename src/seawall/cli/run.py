@@ -14,6 +14,8 @@ import typer
 from seawall.policy import Mode
 
 if TYPE_CHECKING:
+    from seawall.agent import Agent
+    from seawall.arming import Armoury
     from seawall.decide.memory import Decision
     from seawall.journal.store import Journal
     from seawall.policy import Policy
@@ -85,8 +87,6 @@ def run(
 async def _guard(settings: Settings, starting: Starting) -> None:
     from seawall.agent import Agent, check_owner, family_of
     from seawall.arming import Armoury, load_or_last
-    from seawall.cli.outward import outward_of
-    from seawall.daemon import guard
     from seawall.journal.lock import alone
     from seawall.journal.store import Journal
     from seawall.venue.dydx.venue import DydxVenue
@@ -124,24 +124,34 @@ async def _guard(settings: Settings, starting: Starting) -> None:
                 parent=parent,
             )
             _announce(settings, loaded, mode)
-            async with outward_of(settings, journal) as outward:
-
-                def heard(decision: Decision) -> None:
-                    _say(decision)
-                    outward.note_tick(decision, agent.memory)
-
-                await guard(
-                    agent,
-                    venue,
-                    keep=settings.journal.keep,
-                    is_played=settings.venue.step_url is not None,
-                    heard=heard,
-                    heartbeat=outward.beat,
-                    armoury=Armoury(rules, agent, owner),
-                )
+            await _stand_guard(settings, venue, agent, Armoury(rules, agent, owner))
         finally:
             await venue.close()
     print("stopped; orders on the chain stand as they are")
+
+
+async def _stand_guard(
+    settings: Settings, venue: DydxVenue, agent: Agent, armoury: Armoury
+) -> None:
+    """Guard until told to stop, and tell people and watchers what happens."""
+    from seawall.cli.outward import outward_of
+    from seawall.daemon import guard
+
+    async with outward_of(settings, agent.journal) as outward:
+
+        def heard(decision: Decision) -> None:
+            _say(decision)
+            outward.note_tick(decision, agent.memory)
+
+        await guard(
+            agent,
+            venue,
+            keep=settings.journal.keep,
+            is_played=settings.venue.step_url is not None,
+            heard=heard,
+            heartbeat=outward.beat,
+            armoury=armoury,
+        )
 
 
 async def _admit(
