@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from seawall.account import MarketStatus
 from seawall.action import WINDOW_BLOCKS, RefusalCode
 from seawall.decide.preview import preview, with_moves
 from seawall.plan.pricing import fresh_book, mid_in_band
-from seawall.policy import Policy
+from seawall.policy import HandsOff, Policy
 from seawall.rulefile import parse
 from seawall.units import Ppm
 from tests.see import HEIGHT, PRICE_BAND, see
@@ -92,3 +94,30 @@ def test_the_plan_is_no_dearer_than_what_people_do_by_hand(policy: Policy) -> No
     for other in others:
         assert other.reached == 1
         assert ours.cost <= other.cost
+
+
+@pytest.mark.parametrize("status", [MarketStatus.FINAL_SETTLEMENT, MarketStatus.PAUSED])
+def test_a_market_that_cannot_be_traded_is_counted_and_left_alone(
+    policy: Policy, status: MarketStatus
+) -> None:
+    seen = see(equity=14_000, positions=HELD)
+    settling = replace(seen.markets["BTC-USD"], status=status)
+    seen = replace(seen, markets={**seen.markets, "BTC-USD": settling})
+
+    shown = preview(policy, seen, {})
+
+    leverage = next(one for one in shown.changes if one.key == "leverage/0")
+    assert leverage.before == Decimal(60_000) / 14_000
+    assert shown.plan is not None
+    assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}
+    assert all("BTC-USD" not in numbered.what for numbered in shown.actions)
+    assert RefusalCode.MARKET_CLOSED in {one.code for one in shown.plan.dropped}
+
+
+def test_a_market_that_is_hands_off_has_no_room(policy: Policy) -> None:
+    kept = replace(policy, hands_off=HandsOff(markets=("BTC-USD",)))
+
+    shown = preview(kept, see(equity=14_000, positions=HELD), {})
+
+    assert shown.plan is not None
+    assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}

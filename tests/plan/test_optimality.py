@@ -12,7 +12,7 @@ from seawall.action import Plan
 from seawall.measures.view import View
 from seawall.plan import greedy
 from seawall.plan.demand import Means, Slot, UntilDemand
-from seawall.plan.trial import view_like
+from seawall.plan.trial import caught_up, view_like
 from seawall.units import BaseQuantums
 from tests.plan.random_accounts import (
     close_largest,
@@ -101,13 +101,23 @@ def brute_force(on: View, wanted: list[UntilDemand]) -> float | None:
     ladders = [ladder(on, slot, wanted) for slot in slots]
     best: float | None = None
     usdc = account.usdc / 1e6
+    moved = caught_up(on) or on
+    ratios = {
+        ticker: market.oracle_price / seen.markets[ticker].oracle_price
+        for ticker, market in moved.observation.markets.items()
+    }
     for choice in product(*ladders):
         cost = sum(rung[2] for rung in choice)
         if best is not None and cost >= best:
             continue
         left = {slot[1]: rung[0] for slot, rung in zip(slots, choice, strict=True)}
-        equity = usdc + sum(left.values()) + sum(rung[1] for rung in choice)
-        if all(reaches(one, left, equity) for one in wanted):
+        cash = usdc + sum(rung[1] for rung in choice)
+        at_mid = {ticker: worth * ratios[ticker] for ticker, worth in left.items()}
+        if all(
+            reaches(one, worths, cash + sum(worths.values()))
+            for one in wanted
+            for worths in (left, at_mid)
+        ):
             best = cost
     return best
 
