@@ -137,11 +137,38 @@ def test_a_level_that_is_gone_from_the_file_gives_up_what_it_was_doing() -> None
     assert [one.name for one in decision.started] == ["size/act#2"]
 
 
-def test_a_rule_of_other_levels_starts_clear_even_on_a_blind_tick() -> None:
+def test_a_level_keeps_its_state_under_its_name_even_on_a_blind_tick() -> None:
     world = guarded(ladder(FLATTEN))
     world.ticks(3)
+    (before,) = world.memory.alarms["size"].levels
 
     world.restart(ladder(TRIM, FLATTEN.replace("9_000", "9_500")))
     world.blind()
 
-    assert world.memory.alarms == {}
+    after = world.memory.alarms["size"]
+    assert after.names == ("act", "panic")
+    assert after.levels[1] == before
+    assert after.levels[0].phase == "clear"
+
+
+def test_an_intervention_goes_on_where_a_level_was_added_below_its_own() -> None:
+    world = guarded(ladder(FLATTEN), fill=0)
+    world.tick()
+
+    world.restart(ladder(TRIM, FLATTEN.replace("9_000", "9_500")))
+    decision = world.tick()
+
+    assert not decision.ended
+    assert world.running == ["size/panic#1"]
+    assert world.intervention.rank == 1
+
+
+def test_a_renamed_level_starts_clear_and_fires_as_itself() -> None:
+    world = guarded(ladder(FLATTEN), fill=0)
+    world.tick()
+
+    world.restart(ladder(FLATTEN.replace("panic", "end")))
+    decision = world.tick()
+
+    assert [(one.name, one.end.value) for one in decision.ended] == [("size/panic#1", "given up")]
+    assert [one.name for one in decision.started] == ["size/end#2"]

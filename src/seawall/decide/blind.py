@@ -29,7 +29,7 @@ def tick(
         one for rule in policy.rules for one in _instances_of(rule, memory, seen, reason)
     )
     at = memory.at if memory.at is not None else seen.seen_at
-    memory = step_alarms(policy, memory, watched, draft, passed=passed, at=at, mode=mode)
+    memory = step_alarms(memory, watched, draft, passed=passed, at=at, mode=mode)
     blind_for = Millis(seen.seen_at - since)
     if blind_for >= PAGE_AFTER:
         draft.messages.append(

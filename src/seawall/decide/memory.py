@@ -147,6 +147,7 @@ class Alarm:
     rule: str
     instance: Instance
     levels: tuple[LevelState, ...]
+    names: tuple[str, ...] = ()  # of the levels, to find them again in a rule file that changed
 
     @property
     def highest(self) -> int | None:

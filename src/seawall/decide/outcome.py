@@ -59,8 +59,8 @@ def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
     fills = _fills_of(sent, seen)
     # A fill may be told later than the state that holds it, so a shrink that nobody's fill explains
     # is counted as ours: a budget that is charged too much is the lesser evil.
-    filled = sum(fill.quantums for fill in fills)
-    filled = filled or max(0, _shrunk(sent, seen) - _by_others(sent, seen))
+    own: int = sum(fill.quantums for fill in fills)
+    filled = own or max(0, _shrunk(sent, seen) - _by_others(sent, seen))
     quote = sum(_quote(fill, sent) for fill in fills)
     fee = sum(fill.fee for fill in fills)
     sign = -action.side.sign

@@ -13,6 +13,7 @@ from seawall import action
 from seawall.account import Book, BookLevel, Market, Observation
 from seawall.action import Plan, Refusal
 from seawall.decide import wants
+from seawall.decide.align import align
 from seawall.decide.carry import carry, means_of
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Memory, Numbered
@@ -57,7 +58,9 @@ def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
     """One tick on paper at the moved prices; the account is the one that was seen."""
     memory, _ = decide(replace(policy, rules=()), Memory(), seen)
     policy, moved, draft = _at_once(policy), _in_time(with_moves(seen, moves)), Draft()
-    memory, view, watched = evaluate(policy, memory, moved, draft, mode=Mode.DRY_RUN, overrides={})
+    memory, view, watched = evaluate(
+        policy, align(policy, memory), moved, draft, mode=Mode.DRY_RUN, overrides={}
+    )
     means = means_of(policy, memory, moved, live=False)
     carried = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=Mode.DRY_RUN)
     made = carried.plan

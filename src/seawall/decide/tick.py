@@ -27,6 +27,7 @@ from seawall.decide import (
     telling,
     watch,
 )
+from seawall.decide.align import align
 from seawall.decide.carry import Carried, carry
 from seawall.decide.commands import apply_commands, obey_rebase
 from seawall.decide.draft import Draft
@@ -75,6 +76,7 @@ def decide(
     memory = replace(apply_commands(memory, commands, seen.seen_at), tick=memory.tick + 1)
     memory = pausing.follow(memory, seen.seen_at, draft)
     policy = panic.with_rule(policy, memory)
+    memory = align(policy, memory)
     if isinstance(seen, Blind):
         passed = _credits(memory, seen)
         memory = replace(memory, ledger=obey_rebase(memory.ledger, commands))
@@ -160,7 +162,7 @@ def evaluate(
     )
     memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
-    memory = watch.step_alarms(policy, memory, watched, draft, passed=passed, at=seen.at, mode=mode)
+    memory = watch.step_alarms(memory, watched, draft, passed=passed, at=seen.at, mode=mode)
     memory = watch.follow_interventions(policy, memory, watched, seen, draft, mode=mode)
     memory = watch.start_interventions(policy, memory, watched, seen, draft, mode=mode)
     return keep_locks(memory, policy, seen), view, watched

@@ -95,7 +95,6 @@ def _instances(policy: Policy, rule: Rule, view: View) -> tuple[Instance, ...]:
 
 
 def step_alarms(
-    policy: Policy,
     memory: Memory,
     watched: tuple[Watched, ...],
     draft: Draft,
@@ -106,18 +105,15 @@ def step_alarms(
 ) -> Memory:
     """Memory with every level of every instance stepped by one tick.
 
-    What could not be watched (a blind tick, a rule that failed) stays as it was, unless its rule
-    has other levels by now. What fired on paper starts anew once its rule is live.
+    What could not be watched (a blind tick, a rule that failed) stays as it was. What fired on
+    paper starts anew once its rule is live.
     """
-    levels = {rule.id: len(rule.levels) for rule in policy.rules}
     seen_keys = {one.key for one in watched}
     intervening = {each.key for each in memory.running}  # its end still has a cooldown to note
     alarms = {
         key: held
         for key, held in memory.alarms.items()
-        if key not in seen_keys
-        and levels.get(held.rule) == len(held.levels)
-        and _is_worth_keeping(held, at)
+        if key not in seen_keys and _is_worth_keeping(held, at)
     }
     for one in watched:
         its_mode = one.rule.mode_in(mode)
@@ -127,7 +123,12 @@ def step_alarms(
             for level, state in zip(one.rule.levels, before, strict=True)
         )
         _note_transitions(one, before, after, draft)
-        now = Alarm(rule=one.rule.id, instance=one.instance, levels=after)
+        now = Alarm(
+            rule=one.rule.id,
+            instance=one.instance,
+            levels=after,
+            names=tuple(level.name for level in one.rule.levels),
+        )
         draft.readings.append(_reading(one, now))
         if one.key in intervening or _is_worth_keeping(now, at):
             alarms[one.key] = now
@@ -139,7 +140,7 @@ def _is_worth_keeping(held: Alarm, at: Millis) -> bool:
 
 
 def _states(rule: Rule, old: Alarm | None, mode: Mode) -> tuple[LevelState, ...]:
-    if old is None or len(old.levels) != len(rule.levels):
+    if old is None:
         return (CLEAR,) * len(rule.levels)
     if mode is Mode.DRY_RUN:
         return old.levels
