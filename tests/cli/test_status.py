@@ -103,7 +103,7 @@ def test_any_address_is_shown_by_url_alone(
         ((UNUSED,), 2, f"no such subaccount: {UNUSED}/0"),
         (("--chain-id", "dydx-mainnet-1"), 2, "but venue.chain_id is dydx-mainnet-1"),
         (("--node", "127.0.0.1:1"), 4, "127.0.0.1:1"),
-        (("--rules", "nowhere.yaml"), 2, "nowhere.yaml:1:1 cannot be read"),
+        (("--rules", "nowhere.yaml"), 2, "nowhere.yaml:1:1 no such file"),
         (("--settings", "nowhere.toml"), 2, "nowhere.toml: there is no such settings file"),
     ],
 )

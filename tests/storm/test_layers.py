@@ -11,7 +11,7 @@ from seawall import alarm, limits, plan
 from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
 from seawall.decide import carry as carrying
-from seawall.decide import fit, stalled
+from seawall.decide import stalled
 from seawall.decide.carry import Carried
 from seawall.decide.memory import Memory
 from seawall.limits import Asked
@@ -76,13 +76,6 @@ def test_a_mad_planner_without_the_gate_is_noticed(
     monkeypatch.setattr(limits, "judge", pass_all)
 
     assert "grows" in kinds(replace(falling(), reduce_only=honours))
-
-
-def test_a_gate_without_budgets_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_judge_budget", lambda *_, **__: None)
-    monkeypatch.setattr(fit, "to_budget", lambda proposed, *_: (proposed, ()))
-
-    assert "budget" in kinds(falling(rules=TIGHT))
 
 
 class SendsFirst(Agent):

@@ -273,7 +273,7 @@ def test_ids_are_those_of_the_real_indexer() -> None:
 
 
 def test_free_collateral_uses_the_base_fraction_as_the_real_one_does() -> None:
-    cast = Cast(accounts=1, equity=Decimal(10_000), leverage=Decimal(3))
+    cast = Cast(accounts=1, equity=Decimal(10_000), leverage=Decimal(1))
     with running(flat_path({"SOL-USD": 4_000.0}), cast) as served:  # open interest above its cap
         url = f"{served.endpoints.rest}/v4/addresses/{served.trader.address}/subaccountNumber/0"
         shown = httpx.get(url, trust_env=False).json()["subaccount"]
