@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from seawall.account import Fill, Side
-from seawall.action import Outcome, Reduce
-from seawall.units import BaseQuantums, QuoteQuantums, usd
+from seawall.action import Outcome
+from seawall.units import QuoteQuantums, usd
 from tests.decide.guarded import (
     FLOAT,
     Deposit,
@@ -216,26 +216,3 @@ def test_what_another_guard_sold_in_the_same_window_before_is_not_ours() -> None
     world.ticks(6)
 
     assert [one.ending.value for one in outcomes(world)] == ["nothing"]
-
-
-def test_what_the_owner_closed_himself_is_not_ours_and_uses_no_budget() -> None:
-    world = guarded(ladder(HALVE), fill=0)
-    (sold,) = [one.action for one in world.tick().actions]
-    assert isinstance(sold, Reduce)
-
-    world.trade("BTC-USD", "-0.025")
-    own = Fill(
-        subaccount=0,
-        ticker="BTC-USD",
-        side=sold.side,
-        quantums=BaseQuantums(sold.quantums // 2),
-        subticks=sold.subticks,
-        fee=QuoteQuantums(0),
-        height=world.height + 1,
-        client_id=77,
-    )
-    world.fills = (own,)
-    world.ticks(8)
-
-    assert [(one.ending.value, one.filled) for one in outcomes(world)] == [("nothing", 0)]
-    assert world.memory.spent.hour_notional == 0

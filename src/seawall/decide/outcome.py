@@ -57,10 +57,8 @@ def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
     if seen.height < action.good_til_block:
         return None
     fills = _fills_of(sent, seen)
-    # A fill may be told later than the state that holds it, so a shrink that nobody's fill explains
-    # is counted as ours: a budget that is charged too much is the lesser evil.
-    own: int = sum(fill.quantums for fill in fills)
-    filled = own or max(0, _shrunk(sent, seen) - _by_others(sent, seen))
+    # After a restart fills may be told in part, or without our order's id: a shrink counts as ours.
+    filled = max(sum(fill.quantums for fill in fills), _shrunk(sent, seen))
     quote = sum(_quote(fill, sent) for fill in fills)
     fee = sum(fill.fee for fill in fills)
     sign = -action.side.sign
@@ -92,21 +90,6 @@ def _fills_of(sent: Sent, seen: Observation) -> Sequence[Fill]:
         and (fill.subaccount, fill.ticker) == (action.subaccount, action.ticker)
         and fill.height > sent.height
     ]
-
-
-def _by_others(sent: Sent, seen: Observation) -> int:
-    """What fills of other orders than ours took from the position since the order was decided."""
-    if isinstance(seen.advice.fills, Missing):
-        return 0
-    action = sent.action
-    return sum(
-        fill.quantums
-        for fill in seen.advice.fills
-        if fill.client_id != action.client_id
-        and (fill.subaccount, fill.ticker) == (action.subaccount, action.ticker)
-        and fill.side is action.side
-        and fill.height > sent.height
-    )
 
 
 def _quote(fill: Fill, sent: Sent) -> int:
