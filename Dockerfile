@@ -4,7 +4,7 @@ RUN useradd --create-home --uid 10001 seawall
 WORKDIR /seawall
 
 COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: --requirement requirements.lock
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src src

@@ -35,7 +35,8 @@ if ! .venv/bin/python -c "$usable" "$(pwd -P)/.venv" 2>/dev/null || ! .venv/bin/
 fi
 say "installing from requirements.lock (about half a minute the first time)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements.lock
+# The lock is complete: --no-deps keeps pip from asking for a newer release of what an extra names.
+.venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
 touch "$stamp"
 say "ready"
