@@ -347,3 +347,23 @@ def test_rebase_sets_the_peak_to_now() -> None:
 
     # The peak is the NAV of this very tick, not of the one before it.
     assert world.last.readings[0].value == 0
+
+
+def test_a_latched_drawdown_ends_with_what_its_page_names_rebase_then_rearm() -> None:
+    loss = '{name: panic, trigger: ">= 10%", latch: manual, do: [page, flatten]}'
+    world = guarded(ladder(loss, measure="drawdown"))
+    world.ticks(70)
+    world.move("BTC-USD", 60_000)
+    (page,) = pages(world.tick())
+    assert page.text.endswith(
+        "Stays until `seawall rebase` (accepts the loss), then `seawall rearm size`."
+    )
+
+    world.ticks(100)
+    world.rearm("size")  # the loss stands, and so does the rule
+    assert world.phases() == ["firing"]
+
+    world.tick(Rebase())
+    assert world.phases() == ["latched"]
+    world.rearm("size")
+    assert world.phases() == ["clear"]

@@ -9,6 +9,7 @@ import typer
 from seawall.cli.place import JournalOption, journal_path
 
 if TYPE_CHECKING:
+    from seawall.decide.memory import Memory
     from seawall.journal.store import Journal
 
 app = typer.Typer()
@@ -21,7 +22,8 @@ def rearm(
 ) -> None:
     """Release what a rule has latched; the guard obeys at its next tick.
 
-    A level whose limit is still broken is not latched yet but firing, and stays so.
+    A level whose limit is still broken is not latched yet but firing, and stays so. A drawdown ends
+    only with `seawall rebase`, which accepts the loss: rebase first, then rearm.
 
     Example: seawall rearm account-drawdown
     """
@@ -47,9 +49,26 @@ def rearm(
         chosen = [key for key in latched if is_about(key, rule)]
         if not chosen:
             known = ", ".join(latched) if latched else "nothing is latched"
+            firing = ", ".join(key for key in _firing(memory) if is_about(key, rule))
+            if firing:
+                raise OperatorError(
+                    f"{firing} still fires: its limit is broken, so there is no latch to release "
+                    f"yet; latched now: {known}. `seawall rules` shows how far it is. It latches "
+                    f"once the limit is kept; a drawdown is kept again once you accept the loss "
+                    f"with `seawall rebase`. Then rearm"
+                )
             raise OperatorError(f"{rule} is not latched; latched now: {known}")
         seq = opened.append(Kind.COMMAND, to_json(Rearm(key=rule)), durable=True)
     print(f"row {seq}: rearm {', '.join(chosen)}; the guard obeys at its next tick")
+
+
+def _firing(memory: Memory) -> list[str]:
+    """The instances that fire, and so are not latched."""
+    return [
+        key
+        for key, held in memory.alarms.items()
+        if any(state.phase.is_firing for state in held.levels)
+    ]
 
 
 def _waits_for_panic(journal: Journal, through: int) -> bool:

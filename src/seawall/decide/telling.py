@@ -109,12 +109,18 @@ def clears(rule: Rule, level: Level) -> str:
     """What would clear a level."""
     if level.latch is not None:
         if level.latch.until is None:
-            return f"Stays until `seawall rearm {rule.id}`."
+            # Selling cannot undo a loss: the level fires on until its peak is set anew.
+            accepts = "`seawall rebase` (accepts the loss), then " if _is_from_peak(rule) else ""
+            return f"Stays until {accepts}`seawall rearm {rule.id}`."
         return f"Stays until {words.clock(level.latch.until)}."
     if level.clear is None:
         return "Clears once the limit is kept again."
     held = f" for {words.duration(level.clear_hold)}" if level.clear_hold else ""
     return f"Clears at {bound_words(level.clear, rule)}{held}."
+
+
+def _is_from_peak(rule: Rule) -> bool:
+    return rule.measure.name == "drawdown"
 
 
 def does(rule: Rule, level: Level) -> str:
