@@ -69,3 +69,22 @@ def test_fractions_and_times_of_day() -> None:
     assert words.percent(Ppm(330_000)) == "33%"
     assert words.clock(Millis(0)) == "00:00Z"
     assert words.clock(Millis(DAY - MINUTE)) == "23:59Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "about", "price"),
+    [
+        ("0", "$0", "$0"),
+        ("38.504", "$38.50", "$38.504"),
+        ("-999.994", "-$999.99", "-$999.994"),
+        ("1000", "$1,000", "$1,000"),
+        ("28726.51", "$28,727", "$28,726.51"),
+        ("67510.12146", "$67,510", "$67,510.12"),
+        ("4.94046666", "$4.94", "$4.94047"),
+        ("0.0000123456789", "$0", "$0.0000123457"),
+    ],
+)
+def test_dollars_for_a_table_are_as_coarse_as_a_person_reads_them(
+    value: str, about: str, price: str
+) -> None:
+    assert (words.about(Decimal(value)), words.price(Decimal(value))) == (about, price)

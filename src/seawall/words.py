@@ -14,6 +14,8 @@ from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, Ppm
 
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _SHOWN_PLACES = Decimal("0.01")
+_LARGE = Decimal(1_000)
+_PRICE_DIGITS = 6
 
 
 def exact(value: Decimal, unit: Unit) -> str:
@@ -75,6 +77,17 @@ def whole_dollars(value: Decimal) -> str:
 def cents(value: Decimal) -> str:
     """`$38.50`: rounded half-even to cents."""
     return dollars(value.quantize(_SHOWN_PLACES, context=_WIDE))
+
+
+def about(value: Decimal) -> str:
+    """`$38.50`, `$28,726`: rounded half-even to cents, from $1,000 to whole dollars."""
+    return whole_dollars(value) if abs(value) >= _LARGE else cents(value)
+
+
+def price(value: Decimal) -> str:
+    """`$67,510.12`, `$4.94047`: rounded half-even to six digits, never coarser than cents."""
+    places = max(2, _PRICE_DIGITS - 1 - value.adjusted())
+    return dollars(value.quantize(Decimal(1).scaleb(-places), context=_WIDE))
 
 
 def coins(value: Decimal) -> str:

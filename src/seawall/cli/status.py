@@ -172,7 +172,7 @@ def _subaccount_lines(one: SubaccountReport) -> Iterator[str]:
     if one.positions:
         yield ""
         heads = (
-            *("market", "size", "notional", "liquidation", "band per coin", "move", "loss"),
+            *("market", "size", "notional", "liq. price", "band/coin", "move", "loss"),
             *("funding/day", "at worst", "paid 24h"),
         )
         yield from table([heads, *(_position_cells(position) for position in one.positions)])
@@ -182,11 +182,11 @@ def _position_cells(one: PositionReport) -> tuple[str, ...]:
     return (
         one.market,
         words.coins(one.size),
-        _dollars(one.notional),
+        _about(one.notional),
         *_band_cells(one.band),
-        _dollars(one.funding_24h),
-        _dollars(one.funding_worst),
-        _dollars(one.funding_paid),
+        _about(one.funding_24h),
+        _about(one.funding_worst),
+        _about(one.funding_paid),
     )
 
 
@@ -197,10 +197,10 @@ def _band_cells(band: Band | NoData) -> tuple[str, str, str, str]:
     if band.price_dollars is None:
         return (str(band.price), "-", "-", "-")
     return (
-        words.dollars(band.price_dollars),
-        words.dollars(band.band),
+        words.price(band.price_dollars),
+        words.price(band.band),
         words.show(band.move, Unit.RATIO),
-        words.cents(band.loss),
+        words.about(band.loss),
     )
 
 
@@ -217,16 +217,20 @@ def _rule_lines(rules: Iterable[RuleReport], place: str) -> Iterator[str]:
 
 
 def _levels(one: RuleReport) -> str:
-    parts = []
-    for level in one.levels:
-        name = f"{level.name} {level.trigger.operator} {words.exact(level.trigger.value, one.unit)}"
-        if level.distance is None:
-            parts.append(f"{name}: unknown")
-        elif level.is_met:
-            parts.append(f"{name}: MET")
-        else:
-            parts.append(f"{name}: {words.show(level.distance, one.unit)} away")
-    return ", ".join(parts)
+    """The highest level that is met and the next one ahead; all of them where no value is known."""
+    said = [
+        f"{level.name} {level.trigger.operator} {words.exact(level.trigger.value, one.unit)}"
+        for level in one.levels
+    ]
+    if isinstance(one.value, NoData):
+        return ", ".join(said)
+    met = [f"{name}: MET" for name, level in zip(said, one.levels, strict=True) if level.is_met]
+    ahead = [
+        f"{name}: {words.show(level.distance, one.unit)} away"
+        for name, level in zip(said, one.levels, strict=True)
+        if level.distance is not None and not level.is_met
+    ]
+    return ", ".join((*met[-1:], *ahead[:1]))
 
 
 def _source_cells(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -314,6 +318,10 @@ def _rule_object(one: RuleReport) -> Mapping[str, object]:
             for level in one.levels
         ],
     }
+
+
+def _about(value: Value) -> str:
+    return NO_DATA if isinstance(value, NoData) else words.about(value)
 
 
 def _dollars(value: Value) -> str:

@@ -18,7 +18,10 @@ from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountResponse
 from v4_proto.cosmos.bank.v1beta1.query_pb2 import QueryBalanceResponse
 from v4_proto.cosmos.base.abci.v1beta1.abci_pb2 import TxResponse
 from v4_proto.cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
-from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2 import GetNodeInfoResponse
+from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2 import (
+    GetNodeInfoResponse,
+    GetSyncingResponse,
+)
 from v4_proto.cosmos.tx.v1beta1.service_pb2 import BroadcastTxRequest, BroadcastTxResponse
 from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
 from v4_proto.dydxprotocol.accountplus.query_pb2 import GetAuthenticatorsResponse
@@ -96,6 +99,7 @@ class FakeNode:
     stall_s: float = 0.0
     leverage: bytes = b""
     checked: TxResponse = field(default_factory=TxResponse)
+    is_syncing: bool = False
     chain_id: str = CHAIN_ID
     version: str = "9.6.1"
     permissions: list[Permission] = field(default_factory=lambda: [GRANTED])
@@ -125,6 +129,7 @@ class FakeNode:
             "/cosmos.auth.v1beta1.Query/Account": self._account,
             "/cosmos.bank.v1beta1.Query/Balance": self._balance,
             "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo": self._info,
+            "/cosmos.base.tendermint.v1beta1.Service/GetSyncing": self._syncing,
             "/cosmos.tx.v1beta1.Service/BroadcastTx": self._broadcast,
             "/dydxprotocol.accountplus.Query/GetAuthenticators": self._authenticators,
             "/dydxprotocol.accountplus.Query/Params": self._accountplus,
@@ -256,6 +261,9 @@ class FakeNode:
         answer.default_node_info.network = self.chain_id
         answer.application_version.version = self.version
         return done(answer)
+
+    def _syncing(self, _: bytes, __: int) -> Message:
+        return done(GetSyncingResponse(syncing=self.is_syncing))
 
     def _authenticators(self, _: bytes, __: int) -> Message:
         answer = GetAuthenticatorsResponse()

@@ -165,6 +165,14 @@ async def test_an_old_state_needs_somebody_to_say_that_it_is_the_newest() -> Non
     assert survey.notes[0].endswith("old: the chain stands still")
 
 
+async def test_a_node_that_says_it_is_syncing_shows_no_number() -> None:
+    indexer = at_height(HEIGHT)
+    async with serving(FakeNode(is_syncing=True)) as node, indexing(indexer):
+        message = await refused(look(indexer, node), VenueUnreachable)
+
+    assert "at height 100 says that it is still syncing" in message
+
+
 async def test_an_indexer_far_behind_is_said() -> None:
     indexer = at_height(HEIGHT - 11)
     async with serving(FakeNode()) as node, indexing(indexer):

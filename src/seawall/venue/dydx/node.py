@@ -14,6 +14,8 @@ from v4_proto.cosmos.bank.v1beta1.query_pb2 import QueryBalanceRequest, QueryBal
 from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2 import (
     GetNodeInfoRequest,
     GetNodeInfoResponse,
+    GetSyncingRequest,
+    GetSyncingResponse,
 )
 from v4_proto.dydxprotocol.blocktime.query_pb2 import (
     QueryPreviousBlockInfoRequest,
@@ -68,6 +70,7 @@ PRICE = Method("/dydxprotocol.prices.Query/MarketPrice", QueryMarketPriceRespons
 ALL_PRICES = Method("/dydxprotocol.prices.Query/AllMarketPrices", QueryAllMarketPricesResponse)
 BALANCE = Method("/cosmos.bank.v1beta1.Query/Balance", QueryBalanceResponse)
 NODE_INFO = Method("/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo", GetNodeInfoResponse)
+SYNCING = Method("/cosmos.base.tendermint.v1beta1.Service/GetSyncing", GetSyncingResponse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,11 @@ class Node:
             chain_id=answer.message.default_node_info.network,
             version=answer.message.application_version.version,
         )
+
+    async def is_syncing(self) -> bool:
+        """Whether the node says that it is still catching up with the chain."""
+        answer = await self.wire.ask(SYNCING, GetSyncingRequest())
+        return bool(answer.message.syncing)
 
     async def block(self) -> Block:
         """The newest committed block, named by its content and by the answer's height alike."""

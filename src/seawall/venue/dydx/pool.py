@@ -65,6 +65,14 @@ class Nodes:
                 self._note(node, error, reasons)
         raise VenueUnreachable("; ".join(reasons))
 
+    async def is_syncing(self) -> bool:
+        """Whether the node that was read last says so; silence counts as no."""
+        (node,) = (node for node in self.all if node.url == self.answered)
+        try:
+            return await node.is_syncing()
+        except VenueError:
+            return False
+
     async def close(self) -> None:
         """Close all channels."""
         await asyncio.gather(*(node.close() for node in self.all))
