@@ -37,6 +37,8 @@ REACH_LEAST = 0.20
 MARGIN = 1.25  # room around the farthest scenario
 DOTS_PER_INCH = 130
 COLOURS = "RdYlGn"  # zero is yellow
+LABEL_GAP = 0.03  # from a mark to its name, of the distance from the middle to an edge
+LABEL_HEIGHT = 0.05  # of one line of text, in the same
 
 Floats = NDArray[np.float64]
 
@@ -192,13 +194,22 @@ def _scatter(axes: Axes, picture: Picture, norm: Normalize) -> None:
     today = picture.today
     drawn = axes.scatter([0], [0], marker="*", s=160, color="black", zorder=4, label="today")
     drawn.set_gid("today")
-    for mark in (*marks, today):
-        dollars = words.whole_dollars(Decimal(mark.headroom))
-        axes.annotate(
-            f"{mark.name} {dollars}",
-            (mark.across * 100, mark.up * 100),
-            xytext=(8, 6),
-            textcoords="offset points",
+    _label(axes, (*marks, today), edge=float(picture.moves[-1]) * 100)
+
+
+def _label(axes: Axes, marks: Sequence[Mark], *, edge: float) -> None:
+    """Name each mark on its outer side, from above to below, no line of text over another."""
+    lowest = {True: edge, False: edge}
+    for mark in sorted(marks, key=lambda one: -one.up):
+        is_left = mark.across < 0
+        height = min(mark.up * 100, lowest[is_left] - edge * LABEL_HEIGHT)
+        lowest[is_left] = height
+        axes.text(
+            mark.across * 100 + edge * (-LABEL_GAP if is_left else LABEL_GAP),
+            height,
+            f"{mark.name} {words.whole_dollars(Decimal(mark.headroom))}",
+            horizontalalignment="right" if is_left else "left",
+            verticalalignment="center",
             fontsize=8,
         )
 

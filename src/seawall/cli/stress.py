@@ -254,8 +254,8 @@ def _nearest_words(one: Under) -> str:
         return f"nearest fatal market: {one.nearest.ticker}, at every price of it: liquidatable now"
     coin = one.nearest.ticker.removesuffix("-USD")
     return (
-        f"nearest fatal market: {one.nearest.ticker} at {words.dollars(band.price_dollars)}, "
-        f"{words.cents(band.band)} per {coin} away ({words.show(band.move, Unit.RATIO)}), "
+        f"nearest fatal market: {one.nearest.ticker} at {words.price(band.price_dollars)}, "
+        f"{words.price(band.band)} per {coin} away ({words.show(band.move, Unit.RATIO)}), "
         f"a loss of {words.cents(band.loss)}"
     )
 
