@@ -52,10 +52,12 @@ def _instances_of(rule: Rule, memory: Memory, seen: Blind, reason: NoData) -> tu
         value: Value = reason
         if memory.at is not None:
             value = Decimal(seen.seen_at - memory.at) / SECOND
-        return (Watched(rule=rule, instance=Instance(), value=value),)
+        return (Watched(rule=rule, instance=Instance(), value=value, key=rule.id),)
     if rule.no_data is not NoDataMode.FIRE:
         return ()
     held = [alarm.instance for alarm in memory.alarms.values() if alarm.rule == rule.id]
     whole = Instance()
     found = {key_of(rule.id, one): one for one in (held or [whole])}
-    return tuple(Watched(rule=rule, instance=one, value=reason) for one in found.values())
+    return tuple(
+        Watched(rule=rule, instance=one, value=reason, key=key) for key, one in found.items()
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from seawall import alarm, intervention
 from seawall.account import Observation
@@ -50,11 +50,7 @@ class Watched:
     rule: Rule
     instance: Instance
     value: Value
-    key: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        # Made once: a tick asks for it some ten times.
-        object.__setattr__(self, "key", key_of(self.rule.id, self.instance))
+    key: str
 
 
 def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Watched, ...]:
@@ -68,8 +64,8 @@ def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Wat
                     found.setdefault(key, held.instance)
             name, scenario = rule.measure.name, rule.measure.scenario
             watched.extend(
-                Watched(rule=rule, instance=i, value=value_of(view, name, i, scenario))
-                for i in found.values()
+                Watched(rule=rule, instance=i, value=value_of(view, name, i, scenario), key=key)
+                for key, i in found.items()
             )
         except Exception as error:  # noqa: BLE001 - one broken rule must not stop the others
             draft.messages.append(
@@ -116,12 +112,17 @@ def step_alarms(
         if key not in seen_keys and _is_worth_keeping(held, at)
     }
     for one in watched:
-        its_mode = one.rule.mode_in(mode)
-        before = _states(one.rule, memory.alarms.get(one.key), its_mode)
+        its_mode, old = one.rule.mode_in(mode), memory.alarms.get(one.key)
+        before = _states(one.rule, old, its_mode)
         after = tuple(
             _stepped(one, level, state, passed=passed, at=at, mode=its_mode)
             for level, state in zip(one.rule.levels, before, strict=True)
         )
+        if old is None and after == before and one.key not in intervening:
+            # Clear as before, as at most ticks: there is nothing to keep.
+            quiet = Reading(key=one.key, value=one.value, level="", phase=Phase.CLEAR)
+            draft.readings.append(quiet)
+            continue
         _note_transitions(one, before, after, draft)
         now = Alarm(
             rule=one.rule.id,
