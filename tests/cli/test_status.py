@@ -117,6 +117,23 @@ def test_what_cannot_be_shown_is_said_and_no_number_with_it(
     assert message in err
 
 
+def test_books_and_orders_back_the_measures_that_need_them(tmp_path: Path, call: Call) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "rules:\n"
+        '  - {id: gap, why: "Gap.", measure: oracle_gap, trigger: "> 50%", do: [page]}\n'
+        '  - {id: rest, why: "Rest.", measure: open_order_risk, trigger: "> $1", do: [page]}\n'
+    )
+
+    _, out, _ = call("status", "--json", "--rules", str(file))
+
+    said = as_json(out)
+    values = {rule["instance"]: rule["value"] for rule in said["rules"]}
+    assert {values["gap"], values["rest/BTC-USD"]} == {"0"}
+    assert said["sources"]["books"]["ok"]
+    assert said["sources"]["orders"]["ok"]
+
+
 def test_a_market_that_is_not_listed_is_named_and_its_scenario_backs_no_number(
     tmp_path: Path,
     call: Call,

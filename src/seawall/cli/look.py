@@ -172,9 +172,9 @@ async def observe(
 ) -> Observation:
     """The newest state of an address (default: the settings' own) with its children.
 
-    The feed is not opened and no step is taken in a venue that plays prices, so books and orders
-    are missing from the advice. Raises as `Surveyor.look`, and SettingsError for a malformed
-    address.
+    The feed is not opened and no step is taken in a venue that plays prices; books of held markets
+    and resting orders are asked of the indexer. Raises as `Surveyor.look`, and SettingsError for a
+    malformed address.
     """
     from seawall.settings import address_fault
 

@@ -91,11 +91,9 @@ def moves_of(text: str) -> Mapping[str, Ppm]:
 
 
 async def _look(settings: Settings, float_address: str | None, moves: Moves) -> Observation:
-    from seawall.cli.books import with_books
     from seawall.cli.look import observe
 
-    seen = await observe(settings, markets=moves, float_address=float_address)
-    return await with_books(settings, seen)
+    return await observe(settings, markets=moves, float_address=float_address)
 
 
 def _title(shown: Preview, moves: Moves) -> str:

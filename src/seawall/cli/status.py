@@ -34,6 +34,7 @@ from seawall.rulefile import Known, unknown_names, warnings_for
 from seawall.scenario import ANY_MARKET
 
 if TYPE_CHECKING:
+    from seawall.account import Observation
     from seawall.cli.look import Remembered, Rules
     from seawall.cli.report import PositionReport, RuleReport, SubaccountReport
     from seawall.margin import Band
@@ -242,8 +243,17 @@ def _source_cells(survey: Survey) -> Iterator[tuple[str, str]]:
     sizes = advice.indexer_sizes
     said = "" if isinstance(sizes, Missing) else f"read at height {sizes.height:,}"
     yield "positions there", _or_reason(sizes, said)
+    yield "order books", _or_reason(_books(seen), "read, of every held market")
+    yield "resting orders", _or_reason(advice.orders, "read")
     yield "funding rates", _or_reason(advice.funding, "read, of the trailing week")
     yield "funding payments", _or_reason(survey.paid, "read, of the last 24 hours")
+
+
+def _books(seen: Observation) -> Missing | None:
+    """What is missing of the books of held markets; None where all are there."""
+    held = {position.ticker for one in seen.subaccounts for position in one.positions}
+    absent = ", ".join(sorted(held - set(seen.advice.books)))
+    return Missing(reason=f"the indexer shows no book of {absent}") if absent else None
 
 
 def _or_reason(part: object, said: str) -> str:
@@ -257,6 +267,8 @@ def _sources(survey: Survey) -> Mapping[str, object]:
         "node": {"url": survey.node_url, "height": seen.height, "age_ms": seen.seen_at - seen.at},
         "indexer": _source(height, height=None if isinstance(height, Missing) else height),
         "positions": _source(sizes, height=None if isinstance(sizes, Missing) else sizes.height),
+        "books": _source(_books(seen)),
+        "orders": _source(advice.orders),
         "funding_rates": _source(advice.funding),
         "funding_payments": _source(survey.paid),
     }

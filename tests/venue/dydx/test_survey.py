@@ -210,3 +210,66 @@ async def test_a_position_in_a_market_that_the_node_lacks_makes_sizes_missing() 
     sizes = survey.observation.advice.indexer_sizes
     assert isinstance(sizes, Missing)
     assert "PEPE-USD" in sizes.reason
+
+
+def book(*, bid: str, ask: str) -> dict[str, object]:
+    return {"bids": [{"price": bid, "size": "1"}], "asks": [{"price": ask, "size": "2"}]}
+
+
+def order(ticker: str) -> dict[str, object]:
+    return {
+        "id": "o",
+        "ticker": ticker,
+        "clobPairId": "0",
+        "clientId": "7",
+        "clientMetadata": "0",
+        "orderFlags": "64",
+        "side": "BUY",
+        "size": "0.5",
+        "totalFilled": "0.1",
+        "price": "40000",
+        "status": "OPEN",
+        "reduceOnly": False,
+        "goodTilBlockTime": block_time(HEIGHT + 1_000),
+    }
+
+
+async def test_books_of_held_markets_and_resting_orders_are_asked_for() -> None:
+    indexer = at_height(HEIGHT, child(0, "BTC-USD", "0.1"))
+    indexer.answers["/orderbooks/perpetualMarket/BTC-USD"] = book(bid="49990", ask="50010")
+    indexer.answers["/orders"] = [order("BTC-USD")]
+    async with serving(FakeNode()) as node, indexing(indexer):
+        survey = await look(indexer, node)
+
+    advice = survey.observation.advice
+    assert list(advice.books) == ["BTC-USD"]
+    assert not isinstance(advice.orders, Missing)
+    (resting,) = advice.orders
+    assert (resting.ticker, resting.client_id, resting.quantums) == ("BTC-USD", 7, 4 * 10**9)
+    (asked,) = [one for one in indexer.requests if one.startswith("/v4/orders?")]
+    assert "status=OPEN" in asked
+
+
+async def test_an_order_in_a_market_that_the_node_lacks_makes_orders_missing() -> None:
+    indexer = at_height(HEIGHT, child(0, "BTC-USD", "0.1"))
+    indexer.answers["/orders"] = [order("DOGE-USD")]
+    async with serving(FakeNode()) as node, indexing(indexer):
+        survey = await look(indexer, node)
+
+    assert isinstance(survey.observation.advice.orders, Missing)
+    assert "DOGE-USD" in survey.observation.advice.orders.reason
+    assert survey.observation.advice.books == {}
+
+
+async def test_books_are_not_asked_for_faster_than_the_indexer_allows() -> None:
+    indexer = at_height(HEIGHT, child(0, "BTC-USD", "0.1"))
+    indexer.answers["/orderbooks/perpetualMarket/BTC-USD"] = book(bid="49990", ask="50010")
+    async with (
+        serving(FakeNode()) as node,
+        indexing(indexer),
+        Surveyor(connection_to(indexer, node), is_played=True) as looking,
+    ):
+        first, second = [await looking.look() for _ in range(2)]
+
+    assert first.observation.advice.books == second.observation.advice.books
+    assert len([one for one in indexer.requests if "/orderbooks/" in one]) == 1

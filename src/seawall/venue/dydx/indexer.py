@@ -120,8 +120,8 @@ class Indexer:
         return await self._object(f"/orderbooks/perpetualMarket/{quote(ticker, safe='')}", {})
 
     async def orders(self, address: str, number: int) -> Sequence[Fields]:
-        """The subaccount's orders, newest first; none for a subaccount it does not know."""
-        return await self._rows("/orders", address, number, None)
+        """The subaccount's orders that may still fill; none for a subaccount it does not know."""
+        return await self._rows("/orders", address, number, None, status=",".join(records.ALIVE))
 
     async def fills(self, address: str, number: int) -> Sequence[Fields]:
         """The subaccount's newest fills; none for a subaccount it does not know."""
@@ -160,9 +160,15 @@ class Indexer:
         await self._client.aclose()
 
     async def _rows(
-        self, path: str, address: str, number: int, key: str | None, limit: int = ROWS
+        self,
+        path: str,
+        address: str,
+        number: int,
+        key: str | None,
+        limit: int = ROWS,
+        **more: str,
     ) -> Sequence[Fields]:
-        query = {"address": address, "subaccountNumber": str(number), "limit": str(limit)}
+        query = {"address": address, "subaccountNumber": str(number), "limit": str(limit), **more}
         try:
             answer = await self._get(path, query)
         except NoSuchSubaccount:

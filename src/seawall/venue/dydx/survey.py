@@ -14,16 +14,27 @@ from types import TracebackType
 from typing import Self
 
 from seawall import words
-from seawall.account import PARENTS, Blind, IndexerSizes, Missing, Observation
+from seawall.account import (
+    PARENTS,
+    Blind,
+    Book,
+    IndexerSizes,
+    Missing,
+    Observation,
+    RestingOrder,
+)
 from seawall.errors import NoSuchSubaccount, OperatorError, VenueError, VenueUnreachable
 from seawall.units import DAY, MINUTE, SECOND, Millis
 from seawall.venue.dydx.connection import Connection
+from seawall.venue.dydx.glance import books_of, orders_of
 from seawall.venue.dydx.indexer import PAYMENTS, IndexedSubaccount, Indexer
 from seawall.venue.dydx.pool import BEHIND_MOST
 from seawall.venue.dydx.venue import DydxVenue
 
 FRESH = Millis(10 * SECOND)
 OLD = MINUTE  # a state of this age needs somebody to say that it is the newest
+
+BOOK_PACE_S = 0.2  # between requests for a book: half of what the indexer allows an address
 
 Paid = Mapping[tuple[int, str], Decimal]
 
@@ -54,6 +65,8 @@ class Surveyor:
         self._indexer = Indexer(connection.indexers)
         self._venue = DydxVenue(connection)
         self._is_checked = False
+        self._kept_books: Mapping[str, Book] = {}
+        self._books_due = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,9 +100,12 @@ class Surveyor:
         if self._is_played:
             seen = replace(seen, seen_at=seen.at)
         notes = [*_current(seen, height, self._venue.nodes.answered), *_children(seen, indexed)]
-        sizes = self._sizes(indexed, seen)
+        books, orders = await asyncio.gather(self._books(seen), self._orders(seen))
+        advice = replace(
+            seen.advice, indexer_sizes=self._sizes(indexed, seen), books=books, orders=orders
+        )
         return Survey(
-            observation=replace(seen, advice=replace(seen.advice, indexer_sizes=sizes)),
+            observation=replace(seen, advice=advice),
             markets=frozenset(self._venue.grids),
             node_url=self._venue.nodes.answered,
             indexer_height=height,
@@ -154,6 +170,21 @@ class Surveyor:
         except VenueError as error:
             return Missing(reason=str(error))
         return IndexerSizes(height=min(one.height for one in guarded), quantums=quantums)
+
+    async def _books(self, seen: Observation) -> Mapping[str, Book]:
+        """The books of the markets that are held; those of the last look while they are paced."""
+        now = asyncio.get_running_loop().time()
+        held = {position.ticker for one in seen.subaccounts for position in one.positions}
+        if now >= self._books_due:
+            grids = [self._venue.grids[ticker] for ticker in sorted(held)]
+            self._kept_books = await books_of(self._indexer, grids, seen.seen_at)
+            self._books_due = now + BOOK_PACE_S * len(grids)
+        return self._kept_books
+
+    async def _orders(self, seen: Observation) -> tuple[RestingOrder, ...] | Missing:
+        numbers = [subaccount.number for subaccount in seen.subaccounts]
+        grids = self._venue.grids
+        return await orders_of(self._indexer, self._connection.owner, numbers, grids)
 
     async def _paid(self, seen: Observation) -> Paid | Missing:
         owner = self._connection.owner
