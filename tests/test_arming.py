@@ -13,7 +13,7 @@ from seawall.account import Blind, Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
 from seawall.arming import Armoury, Reloaded, ReloadRow, RulesRow
-from seawall.decide.memory import Memory, Message
+from seawall.decide.memory import Memory, Message, Urgency
 from seawall.errors import NotArmed, RuleFileError, VenueUnreachable
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.store import Journal
@@ -22,7 +22,7 @@ from seawall.rulefile import load
 from seawall.rulefile.load import Loaded
 from seawall.units import Millis
 from seawall.venue import Reply
-from tests.decide.guarded import ladder
+from tests.decide.guarded import FLOAT, ladder
 from tests.rulefile.texts import SHIPPED
 from tests.see import AT, OWNER, see
 
@@ -102,8 +102,8 @@ def start(path: Path, text: str, journal: Journal, *, mode: Mode = Mode.LIVE) ->
 
 def admit(
     venue: Shown, journal: Journal, loaded: Loaded, *, arms: bool = False, owner: str = OWNER
-) -> None:
-    asyncio.run(arming.admit(venue, journal, Memory(), loaded, owner=owner, arms=arms))
+) -> Loaded:
+    return asyncio.run(arming.admit(venue, journal, Memory(), loaded, owner=owner, arms=arms))
 
 
 @pytest.fixture
@@ -174,6 +174,35 @@ def test_a_comment_is_no_other_set_and_a_number_is(journal: Journal, rules: Path
     admit(Shown(), journal, loaded_of(rules, f"# calm day\n{HASTY}"))
     with pytest.raises(NotArmed):
         admit(Shown(), journal, loaded_of(rules, HASTY.replace("9_500", "9_501")))
+
+
+def test_a_restart_over_a_hasty_file_goes_on_with_the_last_set_and_pages(
+    journal: Journal, rules: Path
+) -> None:
+    post = start(rules, CALM, journal)
+    hasty = loaded_of(rules, HASTY)
+
+    admitted = admit(Shown(), journal, hasty)
+
+    assert (admitted.policy, admitted.digest) == (post.agent.policy, post.agent.digest)
+    assert not arming.is_armed(journal, OWNER, hasty.digest)
+    (page,) = told(journal)
+    assert page.urgency is Urgency.PAGE
+    assert page.text.startswith(
+        f"The guard started with the set that was in force last, {post.agent.digest[:12]}. "
+        f"Kept out: rule set {hasty.digest[:12]} is not armed and would act now: sells $5,000"
+    )
+    assert page.text.endswith("If that is what you want: `seawall reload --arm`.")
+    assert admit(Shown(), journal, hasty, arms=True) is hasty
+
+
+def test_a_restart_with_another_float_wallet_does_not_fall_back(
+    journal: Journal, rules: Path
+) -> None:
+    start(rules, CALM, journal)
+
+    with pytest.raises(NotArmed):
+        admit(Shown(), journal, loaded_of(rules, f"{FLOAT}{HASTY}"))
 
 
 def test_a_first_start_waits_for_state_and_gives_up_without(journal: Journal, rules: Path) -> None:

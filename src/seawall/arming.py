@@ -161,20 +161,27 @@ def _tell(journal: Journal, message: Message) -> None:
 
 async def admit(
     venue: Venue, journal: Journal, memory: Memory, loaded: Loaded, *, owner: str, arms: bool
-) -> AtOnce:
-    """Let a set act for the first time, or raise NotArmed with what it would do at once.
+) -> Loaded:
+    """The set to start with: this one, where it is armed, armed now, or does nothing at once.
 
-    A set that is armed already is not asked. Raises VenueUnreachable where there is no state.
+    Otherwise the set that was in force last, and a page: a machine that reboots over a file that
+    nobody has armed is still guarded. Where there is none, or its float wallet is another, raises
+    NotArmed with what this set would do at once; VenueUnreachable where there is no state.
     """
     if is_armed(journal, owner, loaded.digest):
-        return AtOnce()
-    seen = await _first_look(venue)
-    would = at_once(loaded.policy, memory, seen)
+        return loaded
+    would = at_once(loaded.policy, memory, await _first_look(venue))
     if would.acts and not arms:
-        raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
+        last = last_in_force(journal, owner, Mode.LIVE)
+        if last is None or last.policy.float_source != loaded.policy.float_source:
+            raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
+        kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
+        text = f"{kept} Kept out: {_stays_out(would, loaded.digest, '`seawall reload --arm`')}"
+        _tell(journal, Message(urgency=Urgency.PAGE, key="rules/reload", text=text))
+        return replace(last, policy=replace(last.policy, cash_price=loaded.policy.cash_price))
     by = "--arm" if arms else "it does nothing at once"
     arm(journal, owner, loaded.digest, by=by, would=would)
-    return would
+    return loaded
 
 
 async def _first_look(venue: Venue) -> Observation:

@@ -112,7 +112,7 @@ async def _guard(settings: Settings, starting: Starting) -> None:
             await venue.start()
             await venue.preflight()
             if mode is Mode.LIVE:
-                await _admit(venue, journal, loaded, starting, owner)
+                loaded = await _admit(venue, journal, loaded, starting, owner)
             agent = Agent.resume(
                 venue,
                 journal,
@@ -156,13 +156,13 @@ async def _stand_guard(
 
 async def _admit(
     venue: DydxVenue, journal: Journal, loaded: Loaded, starting: Starting, owner: str
-) -> None:
-    """Let a rule set that is armed act live; raises NotArmed for others."""
+) -> Loaded:
+    """The armed rule set to act live by; raises NotArmed where there is none."""
     from seawall.agent import restore
     from seawall.arming import admit
 
     memory, _ = restore(journal)
-    await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
+    return await admit(venue, journal, memory, loaded, owner=owner, arms=starting.arms)
 
 
 def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
