@@ -11,7 +11,7 @@ import pytest
 
 from seawall import plan
 from seawall.action import RefusalCode
-from seawall.measures.spec import Instance, NoData
+from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import greedy, solver
 from seawall.plan.demand import Means
@@ -332,50 +332,6 @@ def test_a_target_that_holds_at_the_oracle_alone_is_not_reached() -> None:
         assert made.claims[0].after <= Decimal("3.5")
         assert not made.claims[0].reached
         assert made.dropped
-
-
-def test_below_initial_margin_only_levels_that_the_chain_takes_are_planned() -> None:
-    seen = see(equity=900, positions={"BTC-USD": ("0.5", 100_000)})  # IMR $1,000, MMR $600
-    market = seen.markets["BTC-USD"]
-    deep = book(market, levels=[("0.001", "0.1"), ("0.01", "0.1"), ("0.03", "0.3")])
-    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": deep})))
-
-    made = plan.propose(on, [until(on, "maintenance_usage", "<= 0.01", slippage=50_000)], NOTHING)
-
-    # c <= (NC/MMR) m = 900/600 x 1.2% = 1.8%: the second level, at 1% and the fee, is the last.
-    assert coins(made, on) == {"BTC-USD": Decimal("0.2")}
-    (leg,) = made.legs
-    assert Decimal("0.98") < market.dollars(leg.worst_subticks) / 100_000 < Decimal("0.99")
-    assert made.dropped[0].code is RefusalCode.BOUND
-
-
-def test_cash_that_is_not_landed_does_not_widen_what_the_chain_takes() -> None:
-    seen = see(equity=900, positions={"BTC-USD": ("0.5", 100_000)})
-    deep = book(seen.markets["BTC-USD"], levels=[("0.001", "0.1"), ("0.03", "0.4")])
-    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": deep})))
-    wanted = until(on, "maintenance_usage", "<= 0.01", slippage=50_000)
-    flying = Means(cash_in_flight=((0, quote(5_000)),))
-
-    made = plan.propose(on, [wanted], flying)
-
-    assert coins(made, on) == {"BTC-USD": Decimal("0.1")}
-
-
-def test_the_whole_plan_below_initial_margin_is_taken_by_the_chain_s_rule() -> None:
-    for equity in (650, 800, 950):
-        on = view(
-            see(equity=equity, positions={"BTC-USD": ("0.3", 100_000), "SOL-USD": ("50", 200)})
-        )
-
-        made = plan.propose(on, [until(on, "maintenance_usage", "<= 0.3")], NOTHING)
-
-        before = on.risk(0)
-        after = carried_out(on, made).risk(0)
-        assert not isinstance(before, NoData)
-        assert not isinstance(after, NoData)
-        assert not before.is_initially_collateralized
-        assert made.legs
-        assert after.nc * before.mmr >= before.nc * after.mmr  # NC/MMR does not fall
 
 
 def test_a_target_is_aimed_at_from_where_the_mid_is_whatever_the_sign() -> None:

@@ -21,7 +21,6 @@ from seawall.limits import Asked, Standing
 from seawall.measures import MEASURES
 from seawall.measures.spec import Family
 from seawall.measures.view import View
-from seawall.plan import greedy
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Mode, Policy
@@ -99,9 +98,10 @@ def _proposed(
 ) -> Plan | None:
     """The plan; the simpler planner's where the planner fails, none where both do, and a page."""
     scenarios, guards = wants.scenarios_named(policy), _guards(watched)
+    by_hand = "Nothing is sold, cancels still go out: close by hand"
     for planner, key, then in (
         (plan.propose, "planner/first", "The simpler planner takes its place"),
-        (greedy.propose, "planner/both", "Nothing is sold, cancels still go out: close by hand"),
+        (plan.propose_simply, "planner/both", by_hand),
     ):
         try:
             return planner(view, demands, means, scenarios=scenarios, guards=guards)

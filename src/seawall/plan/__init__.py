@@ -8,7 +8,7 @@ from seawall.plan.greedy import (
     reference_quotes,
     value_of,
 )
-from seawall.plan.programme import propose, recompute
+from seawall.plan.programme import propose, propose_simply, recompute
 
 __all__ = [
     "Guard",
@@ -16,6 +16,7 @@ __all__ = [
     "is_met",
     "is_unreachable",
     "propose",
+    "propose_simply",
     "recompute",
     "reference_quotes",
     "value_of",

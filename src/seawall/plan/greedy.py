@@ -56,11 +56,12 @@ def propose(
     *,
     scenarios: Sequence[str] = (),
     guards: Sequence[Guard] = (),
+    barred: frozenset[Slot] = frozenset(),
 ) -> Plan:
     """The plan for all demands together.
 
     `scenarios` are those that some rule names: legs of a flatten must not make them worse.
-    `guards` that the plan would cross are named in it; the greedy plan knows no way around them.
+    `guards` that the plan crosses are named in it; for a target nothing `barred` is cut.
     """
     dropped: list[Refusal] = []
     quotes = quotes_for(view, demands, means, dropped)
@@ -77,7 +78,7 @@ def propose(
         number, amount = top_up
         paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
     for demand in until:
-        paper = _reduce_until(paper, demand, dropped)
+        paper = _reduce_until(paper, demand, barred, dropped)
     given_up = tuple(crossed(view, paper.after(), guards))
     return Plan(
         legs=legs_of(paper, demands),
@@ -259,9 +260,9 @@ class _Segment:
     gain: Fraction  # maintenance margin released per unit of cost
 
 
-def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
+def _segments(paper: Trial, demand: UntilDemand, barred: frozenset[Slot]) -> list[_Segment]:
     segments = []
-    for slot in demand.slots:
+    for slot in sorted(set(demand.slots) - barred):
         quote = paper.quotes.get(slot)
         if quote is None:
             continue
@@ -280,11 +281,13 @@ def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
     return sorted(segments, key=lambda segment: (-segment.gain, segment.slot, segment.upto))
 
 
-def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> Trial:
+def _reduce_until(
+    paper: Trial, demand: UntilDemand, barred: frozenset[Slot], dropped: list[Refusal]
+) -> Trial:
     """Add the cuts that bring one demand to its target, or all that depth and bound allow."""
     if demand.max_slippage is None or reaches(paper, demand):
         return paper
-    segments = _segments(paper, demand)
+    segments = _segments(paper, demand, barred)
 
     def taken(count: int) -> Trial:
         cuts = dict(paper.cuts)

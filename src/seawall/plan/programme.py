@@ -14,7 +14,7 @@ from functools import partial
 from seawall.action import Plan
 from seawall.measures.view import View
 from seawall.plan import desk as desks
-from seawall.plan import greedy, solver
+from seawall.plan import fallback, greedy, solver
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
 from seawall.plan.frame import frame_of
@@ -46,8 +46,21 @@ def propose(
     `scenarios` are those that some rule names: legs of a flatten must not make them worse.
     `guards` are triggers that the plan keeps from being met, where it can.
     """
-    simple = partial(greedy.propose, view, demands, means, scenarios=scenarios, guards=guards)
+    simple = partial(fallback.propose, view, demands, means, scenarios=scenarios, guards=guards)
     made = _proposed(view, demands, means, scenarios=scenarios, guards=guards, simple=simple)
+    return proved(view, demands, means, made, guards)
+
+
+def propose_simply(
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    scenarios: Sequence[str] = (),
+    guards: Sequence[Guard] = (),
+) -> Plan:
+    """The greedy plan, where the programme cannot be asked: proved like any other."""
+    made = fallback.propose(view, demands, means, scenarios=scenarios, guards=guards)
     return proved(view, demands, means, made, guards)
 
 
@@ -65,7 +78,7 @@ def recompute(
     The solver's floats may differ on another machine or version; all that follows them is integers.
     """
     if not stored.proposal:
-        simple = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
+        simple = fallback.propose(view, demands, means, scenarios=scenarios, guards=guards)
         return proved(view, demands, means, replace(simple, solver=stored.solver), guards)
     desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
     made = from_proposal(desk, stored.proposal, let_go=stored.let_go, short=stored.short)
