@@ -11,7 +11,7 @@ from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import fallback, greedy, solver
+from seawall.plan import claims, fallback, greedy, solver
 from seawall.plan.demand import Means
 from seawall.plan.trial import carried_out
 from tests.plan.stage import coins, guard, until
@@ -36,7 +36,7 @@ def no_solver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def net_after(on: View, made: Plan) -> Decimal:
-    value = greedy.value_of(carried_out(on, made), NET.measure, NET.instance)
+    value = claims.value_of(carried_out(on, made), NET.measure, NET.instance)
     assert isinstance(value, Decimal)
     return value
 

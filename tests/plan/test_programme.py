@@ -13,7 +13,7 @@ from seawall import plan
 from seawall.action import RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import greedy, solver
+from seawall.plan import claims, greedy, solver
 from seawall.plan.demand import Means
 from seawall.plan.trial import carried_out, caught_up
 from seawall.policy import MeasureRef
@@ -345,7 +345,7 @@ def test_a_target_is_aimed_at_from_where_the_mid_is_whatever_the_sign() -> None:
             for seen_from in (on, caught_up(on)):
                 assert seen_from is not None
                 after = carried_out(seen_from, made)
-                leverage = greedy.value_of(
+                leverage = claims.value_of(
                     after, MeasureRef(name="leverage"), Instance(subaccount=0)
                 )
                 assert isinstance(leverage, Decimal)

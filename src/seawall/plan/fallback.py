@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from seawall.action import Claim, Plan
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
-from seawall.plan import greedy, trial
+from seawall.plan import claims, greedy, trial
 from seawall.plan.demand import Demand, Means, Slot
 from seawall.plan.greedy import Guard
 
@@ -26,7 +26,7 @@ def propose(
 ) -> Plan:
     """The greedy plan for all demands together, with the triggers that it could not keep from."""
     made = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
-    if not made.let_go or not made.claims:
+    if not made.let_go or not made.targets:
         return made
     crossed = [guard for guard in guards if guard.key in made.let_go]
     barred = frozenset(_taking_there(view, made, crossed))
@@ -44,7 +44,7 @@ def _taking_there(view: View, made: Plan, crossed: Sequence[Guard]) -> Iterator[
 
 
 def _is_nearer(guard: Guard, before: View, after: View) -> bool:
-    old, new = (greedy.value_of(one, guard.measure, guard.instance) for one in (before, after))
+    old, new = (claims.value_of(one, guard.measure, guard.instance) for one in (before, after))
     if isinstance(old, NoData) or isinstance(new, NoData):
         return False
     return new > old if guard.trigger.operator.is_upward else new < old

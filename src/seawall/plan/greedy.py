@@ -13,30 +13,19 @@ from fractions import Fraction
 from functools import partial
 
 from seawall import units
-from seawall.action import Claim, Leg, Plan, Refusal, RefusalCode
+from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.intervention import beyond_goal
 from seawall.margin import notional
-from seawall.measures import MEASURES
-from seawall.measures.spec import Instance, NoData, Value
+from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
 from seawall.plan import pricing, trial
+from seawall.plan.claims import claims_of, holds, is_met, value_of
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.trial import Quote, Trial
 from seawall.policy import Bound, MeasureRef
 from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
 
 TOP_UP_LEAST = 10  # dollars; less is not worth a transaction
-
-
-def value_of(view: View, measure: MeasureRef, instance: Instance) -> Value:
-    """The value of a rule's measure for one instance."""
-    return MEASURES[measure.name].evaluate(view, instance, measure.scenario)
-
-
-def is_met(view: View, measure: MeasureRef, instance: Instance, bound: Bound) -> bool:
-    """Whether a bound holds; an absent value meets nothing."""
-    value = value_of(view, measure, instance)
-    return not isinstance(value, NoData) and bound.holds(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +72,7 @@ def propose(
     return Plan(
         legs=legs_of(paper, demands),
         top_ups=() if top_up is None else (top_up,),
-        claims=claims_of(view, paper.views(), until),
+        claims=claims_of(view, paper.views(), demands),
         dropped=(*dropped, *(not_kept(guard) for guard in given_up)),
         let_go=tuple(guard.key for guard in given_up),
     )
@@ -110,11 +99,6 @@ def not_kept(guard: Guard) -> Refusal:
 def reaches(paper: Trial, demand: UntilDemand) -> bool:
     """Whether a target holds on paper, at the oracle and once it has caught up with the mid."""
     return holds(paper.views(), demand)
-
-
-def holds(views: Sequence[View], demand: UntilDemand) -> bool:
-    """Whether a target holds in each of the views."""
-    return all(is_met(view, demand.measure, demand.instance, demand.target) for view in views)
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
@@ -314,29 +298,6 @@ def _reduce_until(
     steps = _least(start, last.upto // step, lambda s: holds(base.with_cut(last.slot, s * step)))
     assert steps is not None
     return base.with_cut(last.slot, steps * step)
-
-
-def claims_of(
-    before: View, views: Sequence[View], demands: Sequence[UntilDemand]
-) -> tuple[Claim, ...]:
-    """What a plan promises of each demand's measure: at the oracle, reached at the mid as well."""
-    return tuple(_claim_of(before, views, demand) for demand in demands)
-
-
-def _claim_of(before: View, views: Sequence[View], demand: UntilDemand) -> Claim:
-    old = value_of(before, demand.measure, demand.instance)
-    new = [value_of(view, demand.measure, demand.instance) for view in views]
-    known = [value for value in new if not isinstance(value, NoData)]
-    assert not isinstance(old, NoData)
-    assert len(known) == len(new)
-    return Claim(
-        rule=demand.key,
-        measure=str(demand.measure),
-        before=old,
-        after=known[0],
-        target=demand.target.value,
-        reached=all(demand.target.holds(value) for value in known),
-    )
 
 
 def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:

@@ -15,6 +15,7 @@ from seawall.action import Plan
 from seawall.measures.view import View
 from seawall.plan import desk as desks
 from seawall.plan import fallback, greedy, solver
+from seawall.plan.claims import claims_of
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
 from seawall.plan.frame import frame_of
@@ -120,9 +121,9 @@ def _proposed(
 
 def _or_simple(desk: Desk, made: Plan, simple: Callable[[], Plan]) -> Plan:
     """The plan, unless it fell short of what the greedy one reaches within the budgets."""
-    if made.short and not all(claim.reached for claim in made.claims):
+    if made.short and not all(claim.reached for claim in made.targets):
         other = simple()
-        if all(claim.reached for claim in other.claims) and desks.fits(desk, other.legs):
+        if all(claim.reached for claim in other.targets) and desks.fits(desk, other.legs):
             return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
     return made
 
@@ -146,7 +147,7 @@ def from_proposal(
     if not isinstance(mended, tuple):
         return mended
     done, views = mended
-    claims = greedy.claims_of(desk.view, views, desk.until)
+    claims = claims_of(desk.view, views, desk.demands)
     gone = [guard for guard in desk.guards if guard.key in let_go]
     return Plan(
         legs=greedy.legs_of(done, desk.demands),
@@ -156,7 +157,7 @@ def from_proposal(
             *desk.refused,
             *(
                 desks.shortfall(desk, done, demand)
-                for demand, claim in zip(desk.until, claims, strict=True)
+                for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
             *(greedy.not_kept(guard) for guard in gone),
