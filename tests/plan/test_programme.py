@@ -46,50 +46,6 @@ def test_a_met_target_asks_for_nothing() -> None:
     assert (made.legs, made.top_ups) == ((), ())
 
 
-def test_a_small_need_never_sells_a_whole_book() -> None:
-    on = account(10_000, {"BTC-USD": ("0.2", 100_000), "SOL-USD": ("60", 200)})
-
-    made = plan.propose(on, [until(on, "leverage", "<= 3.1")], NOTHING)
-
-    assert made.claims[0].reached
-    assert sum(leg.expected_quote for leg in made.legs) < 1_100 * 10**6  # $1,000 and the costs
-
-
-def test_a_lagging_oracle_never_closes_a_hedge_for_profit() -> None:
-    held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)}
-    on = account(10_000, held, ETH=3_950)  # buying back looks like a gift of $250
-
-    made = plan.propose(
-        on,
-        [until(on, "stress_headroom", ">= 6500", scenario="crash")],
-        NOTHING,
-    )
-    only = until(on, "free_collateral", ">= 9010", slots=[(0, "BTC-USD"), (0, "ETH-USD")])
-    freed = plan.propose(on, [only], NOTHING)
-
-    assert "ETH-USD" not in coins(made, on)
-    assert sum(leg.expected_quote for leg in freed.legs) < 2_500 * 10**6
-
-
-def test_a_correlated_book_keeps_its_hedge() -> None:
-    held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": ("-5", 4_000), "SOL-USD": ("50", 200)}
-    on = account(8_000, held)
-    wanted = until(on, "stress_headroom", ">= 3000", scenario="crash")
-
-    made = plan.propose(on, [wanted], NOTHING)
-
-    assert made.claims[0].reached
-    assert "ETH-USD" not in coins(made, on)
-    assert made.cost <= greedy.propose(on, [wanted], NOTHING).cost
-
-
-def test_an_unreachable_target_is_not_chased() -> None:
-    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
-
-    assert plan.is_unreachable(on, until(on, "free_collateral", ">= 2000"), 0)
-    assert not plan.is_unreachable(on, until(on, "free_collateral", ">= 950"), 0)
-
-
 def test_cash_comes_first_and_is_a_whole_dollar_more_than_needed_at_most() -> None:
     on = account(1_000, {"BTC-USD": ("0.05", 100_000)})  # IMR $100, free $900
 
