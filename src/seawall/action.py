@@ -134,14 +134,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a plan promises of one measure: before, after, and the target it is held to."""
+    """What a plan promises of one measure: before, after, and the target it is held to, if any."""
 
     rule: str  # RULE[/INSTANCE]
     measure: str
     before: Decimal
     after: Decimal
-    target: Decimal | None
-    reached: bool
+    target: Decimal | None  # None: of a cut of fixed size
+    reached: bool  # the target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,11 @@ class Plan:
     proposal: tuple[tuple[int, str, int], ...] = ()  # subaccount, ticker or "USDC", quantums
     let_go: tuple[str, ...] = ()  # acting levels whose trigger the plan could not keep from
     short: tuple[str, ...] = ()  # interventions whose target the solver could not reach
+
+    @property
+    def targets(self) -> tuple[Claim, ...]:
+        """The claims that are held to a target."""
+        return tuple(claim for claim in self.claims if claim.target is not None)
 
     @property
     def cost(self) -> QuoteQuantums:

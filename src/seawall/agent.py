@@ -6,6 +6,7 @@ if it had been sent, so that a crash in between costs a window and never doubles
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Self
 from seawall import __version__
 from seawall.account import Blind, Observation, Seen
 from seawall.decide import decide
+from seawall.decide import outcome as outcomes
 from seawall.decide.idle import idle_until
 from seawall.decide.memory import (
     Command,
@@ -266,12 +268,28 @@ class Agent:
         return tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
 
     async def _act(self, decision: Decision) -> None:
-        """Send the actions in order, and write down what was said to each; nothing on paper."""
+        """Send the actions in order, none waiting for another's answer; nothing on paper.
+
+        One that raises keeps no other from being sent. Where no loop runs nothing can wait, and
+        each is sent in its turn.
+        """
         if self.mode is not Mode.LIVE:
             return
-        for numbered in decision.actions:
-            reply = await self.venue.send(numbered.action)
-            self._note_reply(decision, numbered, reply)
+        if len(decision.actions) < 2 or not _may_wait():
+            for numbered in decision.actions:
+                await self._send(decision, numbered)
+            return
+        sends = [self._send(decision, numbered) for numbered in decision.actions]
+        for ended in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
+
+    async def _send(self, decision: Decision, numbered: Numbered) -> None:
+        """Send one action, and write down what was said to it."""
+        reply = await self.venue.send(numbered.action)
+        self._note_reply(decision, numbered, reply)
+        if reply.is_refused:
+            self.memory = outcomes.refused(self.memory, numbered.id)
 
     def _note_reply(self, decision: Decision, numbered: Numbered, reply: Reply) -> None:
         said = f"{reply.codespace} {reply.code} {reply.log}".strip()
@@ -288,6 +306,15 @@ class Agent:
         except JournalUnwritable:
             # The action is out and its `sending` row stands: the chain will tell its end.
             log.exception("action=%s reply not recorded", numbered.id)
+
+
+def _may_wait() -> bool:
+    """Whether a loop runs this; a venue in process is called without one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def family_of(journal: Reader, owner: str) -> tuple[int, ...]:

@@ -266,6 +266,7 @@ class Armoury:
         old = self._agent.policy
         if loaded.digest == self._agent.digest:
             return self._end(request, Reloaded.UNCHANGED, (), "")
+        loaded = replace(loaded, policy=replace(loaded.policy, cash_price=old.cash_price))
         changed = differences(old, loaded.policy)
         if loaded.policy.float_source != old.float_source:
             text = "The float wallet changed: restart the guard. The rule set in force stays."
@@ -274,7 +275,7 @@ class Armoury:
             changed, page = await self._admit(loaded, changed, arms=arms)
             if page:
                 return self._end(request, Reloaded.KEPT_OUT, changed, page)
-        self._agent.policy = replace(loaded.policy, cash_price=old.cash_price)
+        self._agent.policy = loaded.policy
         self._agent.digest = loaded.digest
         return self._end(request, Reloaded.IN_FORCE, changed, "")
 

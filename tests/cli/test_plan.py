@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from seawall.decide.preview import preview
 from seawall.errors import OperatorError
 from seawall.rulefile import load
 from seawall.units import Ppm
+from tests.decide.guarded import FLOAT
 from tests.rulefile.texts import DEMO, SHIPPED
 from tests.see import MARKETS, SOL, see
+from tests.venue.dydx import fake_node
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode, serving
 
@@ -117,3 +120,44 @@ async def test_the_verb_looks_at_an_address_without_a_key(
     said = json.loads(result.stdout)
     assert said["owner"] == OWNER
     assert any("/orderbooks/perpetualMarket/BTC-USD" in one for one in indexer.requests)
+
+
+CASH_OR_SIZE = f"""\
+{FLOAT}rules:
+  - id: leverage
+    why: "Borrow less."
+    measure: leverage
+    trigger: "> 2x"
+    target: "<= 1.9x"
+    do:
+      - page
+      - {{top_up: {{until: target, max: $3_000}}}}
+      - {{reduce: {{until: target, max_slippage: 100bps}}}}
+"""
+
+
+@pytest.mark.parametrize(("cash_price", "pays"), [("0bps", "top_ups"), ("5%", "orders")])
+async def test_what_cash_costs_comes_from_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cash_price: str, pays: str
+) -> None:
+    node, indexer, rules = FakeNode(), FakeIndexer(), tmp_path / "rules.yaml"
+    monkeypatch.setattr(fake_node, "START_S", int(time.time()) - node.height)
+    indexer.answers["/height"] = {"height": str(node.height)}
+    node.usdc = {0: -5_100_000_000}  # $4,900 with its 0.1 BTC
+    rules.write_text(CASH_OR_SIZE)
+    async with serving(node), indexing(indexer):
+        for name, value in {
+            "VENUE__CHAIN_ID": CHAIN_ID,
+            "VENUE__NODES": node.url,
+            "VENUE__INDEXERS": indexer.url,
+            "ACCOUNT__ADDRESS": OWNER,
+            "PLAN__CASH_PRICE": cash_price,
+        }.items():
+            monkeypatch.setenv(f"SEAWALL_{name}", value)
+        monkeypatch.chdir(tmp_path)
+        asked = [OWNER, "--rules", str(rules), "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, asked)
+
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert [one for one in ("top_ups", "orders") if said[one]] == [pays]

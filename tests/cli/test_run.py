@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from seawall.action import Reduce
-from seawall.agent import Kind, restore
+from seawall.agent import Kind, StartRow, restore
 from seawall.alarm import Phase
+from seawall.journal.codec import from_json
+from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
 from tests.cli.played import (
     ROOT,
@@ -27,6 +29,7 @@ from tests.cli.played import (
     venue,
     wait_until,
 )
+from tests.decide.guarded import FLOAT
 
 
 def is_over(place: Venue) -> bool:
@@ -282,3 +285,35 @@ def test_a_changed_byte_is_found_by_the_auditor(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert f"row {seq}" in done.stderr
+
+
+FED = f"""\
+{FLOAT}rules:
+  - id: cash
+    why: "Cash first."
+    measure: free_collateral
+    trigger: "< $1"
+    target: ">= $100"
+    do: [page, {{top_up: {{until: target, max: $3_000}}}}]
+"""
+
+
+def test_live_rules_that_top_up_without_a_key_are_warned_of_and_cash_is_priced_by_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, rules = tmp_path / "journal.db", tmp_path / "rules.yaml"
+    rules.write_text(FED)
+    monkeypatch.setenv("SEAWALL_PLAN__CASH_PRICE", "25bps")
+
+    with venue(tmp_path) as place, guard(place, journal, "--live", rules=rules) as process:
+        wait_until(lambda: count(journal, Kind.START) == 1, "the guard to begin")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+
+    with Reader.open(journal) as reader:
+        row = reader.last(Kind.START)
+    assert row is not None
+    assert from_json(StartRow, row.body or "").policy.cash_price == 2_500
+    (warning,) = [line for line in out.splitlines() if "keys.float" in line]
+    assert warning.startswith("warning: keys.float is missing: cash/act cannot top up")
+    assert "set SEAWALL_KEYS__FLOAT" in warning

@@ -37,6 +37,10 @@ def test_the_hour_sells_its_share_of_the_book_says_what_is_left_and_goes_on_next
     assert refusal.code.value == "BUDGET_NOTIONAL"
     assert refusal.what == "sell 0/BTC-USD in full"
     assert refusal.detail == "0.09 wanted, the budget of this hour leaves 0.06"
+    assert decision.plan is not None
+    (claim,) = decision.plan.claims  # of what is left, not of what was wanted
+    assert (claim.measure, claim.target) == ("gross_exposure", None)
+    assert [claim.before, claim.after] == [Decimal(10_000), Decimal(4_000)]
     for _ in range(TO_THE_HOUR // 60 - 1):
         assert not cuts(world.tick(seconds=30))
         assert not cuts(world.tick(seconds=30))
@@ -45,6 +49,25 @@ def test_the_hour_sells_its_share_of_the_book_says_what_is_left_and_goes_on_next
     world.ticks(120)
 
     assert world.sizes["BTC-USD"] < Decimal("0.04")
+
+
+def test_a_plan_that_its_budget_cuts_names_the_trigger_that_the_rest_crosses() -> None:
+    net = ladder(
+        '{name: act, trigger: "> $12_000", target: "<= $11_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 60bps}}]}",
+        measure="net_exposure",
+    )
+    both = ladder(cut("90%"), scope="{per: account}") + net.split("rules:\n")[1].replace(
+        "id: size", "id: net"
+    )
+    world = guarded(both, sizes={"BTC-USD": "0.3", "ETH-USD": -5})
+
+    decision = world.tick()
+
+    # $30,000 of $45,000 are in budget: all of the long goes, and a sixth of its hedge.
+    assert decision.plan is not None
+    assert decision.plan.let_go == ("net/act",)
+    assert "CROSSES_TRIGGER" in codes(decision)
 
 
 def test_a_level_that_pages_may_overdraw_notional_and_cost() -> None:

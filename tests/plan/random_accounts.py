@@ -8,7 +8,7 @@ from random import Random
 
 from seawall.account import Book, BookLevel, Market, Observation, Side
 from seawall.measures.view import View
-from seawall.plan import greedy, pricing
+from seawall.plan import claims, greedy, pricing
 from seawall.plan.demand import Means, Slot, UntilDemand
 from seawall.plan.trial import Trial, caught_up
 from seawall.units import BaseQuantums, Subticks, round_down
@@ -89,7 +89,7 @@ def holds(on: View, cuts: dict[Slot, int], wanted: Sequence[UntilDemand]) -> boo
     """Whether these cuts reach every target, in the chain's arithmetic, at oracle and mid."""
     quotes = greedy.quotes_for(on, wanted, Means(), [])
     views = Trial(before=on, caught_up=caught_up(on), quotes=quotes, cuts=cuts).views()
-    return all(greedy.holds(views, one) for one in wanted)
+    return all(claims.holds(views, one) for one in wanted)
 
 
 def _depths(on: View, wanted: Sequence[UntilDemand]) -> dict[Slot, tuple[int, int, float]]:

@@ -11,9 +11,9 @@ import pytest
 
 from seawall import plan
 from seawall.action import RefusalCode
-from seawall.measures.spec import Instance, NoData
+from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import greedy, solver
+from seawall.plan import claims, greedy, solver
 from seawall.plan.demand import Means
 from seawall.plan.trial import carried_out, caught_up
 from seawall.policy import MeasureRef
@@ -44,50 +44,6 @@ def test_a_met_target_asks_for_nothing() -> None:
     made = plan.propose(on, [until(on, "leverage", "<= 3")], NOTHING)
 
     assert (made.legs, made.top_ups) == ((), ())
-
-
-def test_a_small_need_never_sells_a_whole_book() -> None:
-    on = account(10_000, {"BTC-USD": ("0.2", 100_000), "SOL-USD": ("60", 200)})
-
-    made = plan.propose(on, [until(on, "leverage", "<= 3.1")], NOTHING)
-
-    assert made.claims[0].reached
-    assert sum(leg.expected_quote for leg in made.legs) < 1_100 * 10**6  # $1,000 and the costs
-
-
-def test_a_lagging_oracle_never_closes_a_hedge_for_profit() -> None:
-    held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)}
-    on = account(10_000, held, ETH=3_950)  # buying back looks like a gift of $250
-
-    made = plan.propose(
-        on,
-        [until(on, "stress_headroom", ">= 6500", scenario="crash")],
-        NOTHING,
-    )
-    only = until(on, "free_collateral", ">= 9010", slots=[(0, "BTC-USD"), (0, "ETH-USD")])
-    freed = plan.propose(on, [only], NOTHING)
-
-    assert "ETH-USD" not in coins(made, on)
-    assert sum(leg.expected_quote for leg in freed.legs) < 2_500 * 10**6
-
-
-def test_a_correlated_book_keeps_its_hedge() -> None:
-    held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": ("-5", 4_000), "SOL-USD": ("50", 200)}
-    on = account(8_000, held)
-    wanted = until(on, "stress_headroom", ">= 3000", scenario="crash")
-
-    made = plan.propose(on, [wanted], NOTHING)
-
-    assert made.claims[0].reached
-    assert "ETH-USD" not in coins(made, on)
-    assert made.cost <= greedy.propose(on, [wanted], NOTHING).cost
-
-
-def test_an_unreachable_target_is_not_chased() -> None:
-    on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
-
-    assert plan.is_unreachable(on, until(on, "free_collateral", ">= 2000"), 0)
-    assert not plan.is_unreachable(on, until(on, "free_collateral", ">= 950"), 0)
 
 
 def test_cash_comes_first_and_is_a_whole_dollar_more_than_needed_at_most() -> None:
@@ -334,50 +290,6 @@ def test_a_target_that_holds_at_the_oracle_alone_is_not_reached() -> None:
         assert made.dropped
 
 
-def test_below_initial_margin_only_levels_that_the_chain_takes_are_planned() -> None:
-    seen = see(equity=900, positions={"BTC-USD": ("0.5", 100_000)})  # IMR $1,000, MMR $600
-    market = seen.markets["BTC-USD"]
-    deep = book(market, levels=[("0.001", "0.1"), ("0.01", "0.1"), ("0.03", "0.3")])
-    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": deep})))
-
-    made = plan.propose(on, [until(on, "maintenance_usage", "<= 0.01", slippage=50_000)], NOTHING)
-
-    # c <= (NC/MMR) m = 900/600 x 1.2% = 1.8%: the second level, at 1% and the fee, is the last.
-    assert coins(made, on) == {"BTC-USD": Decimal("0.2")}
-    (leg,) = made.legs
-    assert Decimal("0.98") < market.dollars(leg.worst_subticks) / 100_000 < Decimal("0.99")
-    assert made.dropped[0].code is RefusalCode.BOUND
-
-
-def test_cash_that_is_not_landed_does_not_widen_what_the_chain_takes() -> None:
-    seen = see(equity=900, positions={"BTC-USD": ("0.5", 100_000)})
-    deep = book(seen.markets["BTC-USD"], levels=[("0.001", "0.1"), ("0.03", "0.4")])
-    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": deep})))
-    wanted = until(on, "maintenance_usage", "<= 0.01", slippage=50_000)
-    flying = Means(cash_in_flight=((0, quote(5_000)),))
-
-    made = plan.propose(on, [wanted], flying)
-
-    assert coins(made, on) == {"BTC-USD": Decimal("0.1")}
-
-
-def test_the_whole_plan_below_initial_margin_is_taken_by_the_chain_s_rule() -> None:
-    for equity in (650, 800, 950):
-        on = view(
-            see(equity=equity, positions={"BTC-USD": ("0.3", 100_000), "SOL-USD": ("50", 200)})
-        )
-
-        made = plan.propose(on, [until(on, "maintenance_usage", "<= 0.3")], NOTHING)
-
-        before = on.risk(0)
-        after = carried_out(on, made).risk(0)
-        assert not isinstance(before, NoData)
-        assert not isinstance(after, NoData)
-        assert not before.is_initially_collateralized
-        assert made.legs
-        assert after.nc * before.mmr >= before.nc * after.mmr  # NC/MMR does not fall
-
-
 def test_a_target_is_aimed_at_from_where_the_mid_is_whatever_the_sign() -> None:
     for mid in (98_500, 101_500):
         for coins_held in ("0.4", "-0.4"):
@@ -389,7 +301,7 @@ def test_a_target_is_aimed_at_from_where_the_mid_is_whatever_the_sign() -> None:
             for seen_from in (on, caught_up(on)):
                 assert seen_from is not None
                 after = carried_out(seen_from, made)
-                leverage = greedy.value_of(
+                leverage = claims.value_of(
                     after, MeasureRef(name="leverage"), Instance(subaccount=0)
                 )
                 assert isinstance(leverage, Decimal)

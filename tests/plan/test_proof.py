@@ -11,7 +11,7 @@ from seawall import plan
 from seawall.action import RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import greedy
+from seawall.plan import claims
 from seawall.plan.demand import Means
 from seawall.plan.desk import desk_of
 from seawall.plan.greedy import Guard
@@ -121,7 +121,7 @@ def test_an_inclusive_trigger_is_not_stood_upon() -> None:
 
     made = plan.propose(on, wanted, Means(), guards=[at])
 
-    net_after = greedy.value_of(carried_out(on, made), at.measure, at.instance)
+    net_after = claims.value_of(carried_out(on, made), at.measure, at.instance)
     assert (made.let_go, made.claims[0].reached) == ((), True)
     assert isinstance(net_after, Decimal)
     assert 11_900 < net_after < 12_000

@@ -179,5 +179,44 @@ def test_equity_is_reached_by_cash_alone() -> None:
 
 
 def test_what_no_action_can_move_has_no_row() -> None:
-    assert rows("drawdown", 0.1, book(), instance=Instance()) == ()
-    assert rows("oracle_gap", 0.1, book(), instance=Instance()) == ()
+    for name in (
+        "drawdown",
+        "day_loss",
+        "open_order_risk",
+        "input_age",
+        "source_gap",
+        "oracle_gap",
+        "outside_reach",
+    ):
+        assert rows(name, 0.1, book(), instance=Instance()) == ()
+
+
+def test_exposure_sums_over_subaccounts_and_margins_do_not() -> None:
+    on = view(
+        see(
+            equity=20_000,
+            positions={"BTC-USD": (1, 100_000)},
+            children={128: (2_000, {"SOL-USD": (-100, 200)})},
+        )
+    )
+
+    (both,) = rows("gross_exposure", 50_000, on, instance=ALL)
+    (paid,) = rows("equity", 25_000, on, instance=Instance())
+    (child,) = rows("free_collateral", 1_500, on, instance=Instance(subaccount=128))
+
+    assert (both.gain, both.least) == ({BTC: 1.0, (128, "SOL-USD"): 1.0}, 70_000)
+    assert paid.numbers == frozenset({0, 128})
+    assert paid.least == pytest.approx(3_000)
+    assert child.gain == {(128, "SOL-USD"): 0.05}
+    assert child.numbers == frozenset({128})
+    assert child.least == pytest.approx(1_500 - (2_000 - 1_000))
+
+
+def test_fatal_move_has_its_rows_for_each_sign() -> None:
+    down, down_target, up, up_target = (
+        row.gain[BTC] for row in rows("fatal_move", 1.5, book(), scenario="both")
+    )
+
+    assert down == up == pytest.approx(0.022 + 0.002)  # nothing has moved yet
+    assert down_target == pytest.approx(0.85 * 0.022 + 0.002 + 0.15)
+    assert up_target == pytest.approx(1.15 * 0.022 + 0.002 - 0.15)

@@ -14,6 +14,8 @@ import typer
 from seawall.policy import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from seawall.agent import Agent
     from seawall.arming import Armoury
     from seawall.decide.memory import Decision
@@ -103,8 +105,8 @@ async def _guard(settings: Settings, starting: Starting) -> None:
         loaded = load_or_last(rules, journal, owner, mode)
         priced = replace(loaded.policy, cash_price=settings.plan.cash_price)
         loaded = replace(loaded, policy=priced)
-        for warning in loaded.warnings:
-            print(f"warning: {warning}")
+        for warning in (*loaded.warnings, *_without_float_key(settings, loaded.policy, mode)):
+            print(f"warning: {warning}", flush=True)
         keys = _keys(settings, loaded.policy, mode)
         family = family_of(journal, owner)
         venue = DydxVenue(_connection(settings, loaded.policy, family), keys)
@@ -178,6 +180,23 @@ def _keys(settings: Settings, policy: Policy, mode: Mode) -> Keys:
         wallet = load_key(settings.keys.float_wallet, "keys.float")
         check_float_key(wallet, policy.float_source.address)
     return Keys(trading=trading, float_wallet=wallet)
+
+
+def _without_float_key(settings: Settings, policy: Policy, mode: Mode) -> Iterator[str]:
+    """That no top-up can be signed, where the rules ask for one and it would be sent."""
+    from seawall.policy import TopUpUntil
+
+    levels = [
+        f"{rule.id}/{level.name}"
+        for rule in policy.rules
+        for level in rule.levels
+        if any(isinstance(do, TopUpUntil) for do in level.do)
+    ]
+    if mode is Mode.LIVE and levels and settings.keys.float_wallet is None:
+        yield (
+            f"keys.float is missing: {', '.join(levels)} cannot top up, every deposit will be "
+            "refused; set SEAWALL_KEYS__FLOAT to the float wallet's key (a file, chmod 600)"
+        )
 
 
 def _trading_key(settings: Settings) -> Key:

@@ -21,7 +21,6 @@ from seawall.limits import Asked, Standing
 from seawall.measures import MEASURES
 from seawall.measures.spec import Family
 from seawall.measures.view import View
-from seawall.plan import greedy
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Mode, Policy
@@ -61,14 +60,14 @@ def carry(
     asked = [Asked(action=cancel) for cancel, _ in cancels]
     names: list[tuple[str, ...]] = [(level,) for _, level in cancels]
     refusals = list(wants.frozen(memory, watched, mode))
-    proposed = None
+    proposed, cut_short = None, tuple[Refusal, ...]()
     if demands and _can_do_anything(demands, means):
         thin = replace(view, observation=depth.believed(memory, seen))
-        proposed = _proposed(policy, thin, demands, means, watched, draft=draft)
+        proposed, cut_short = _proposed(
+            policy, thin, demands, means, watched, standing=standing, draft=draft
+        )
+    refusals.extend(cut_short)
     if proposed is not None:
-        paging = means.overdrawing
-        proposed, cut_short = fit.to_budget(proposed, policy.budget, seen, standing, paging)
-        refusals.extend(cut_short)
         for one, who in _asked_by_plan(proposed, demands, seen, means.overdrawing):
             asked.append(one)
             names.append(who)
@@ -95,20 +94,39 @@ def _proposed(
     means: Means,
     watched: Sequence[Watched],
     *,
+    standing: Standing,
     draft: Draft,
-) -> Plan | None:
-    """The plan; the simpler planner's where the planner fails, none where both do, and a page."""
+) -> tuple[Plan | None, tuple[Refusal, ...]]:
+    """The plan as far as the budgets go, and what they cut from it.
+
+    The simpler planner's where the planner fails; none where both do, and a page.
+    """
     scenarios, guards = wants.scenarios_named(policy), _guards(watched)
+    by_hand = "Nothing is sold, cancels still go out: close by hand"
     for planner, key, then in (
         (plan.propose, "planner/first", "The simpler planner takes its place"),
-        (greedy.propose, "planner/both", "Nothing is sold, cancels still go out: close by hand"),
+        (plan.propose_simply, "planner/both", by_hand),
     ):
         try:
-            return planner(view, demands, means, scenarios=scenarios, guards=guards)
+            made = planner(view, demands, means, scenarios=scenarios, guards=guards)
+            cut = fit.to_budget(made, policy.budget, view.observation, standing, means.overdrawing)
+            return _restated(view, demands, means, guards, cut)
         except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
             text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
             draft.messages.append(Message(urgency=Urgency.PAGE, key=key, text=text))
-    return None
+    return None, ()
+
+
+def _restated(
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    guards: Sequence[Guard],
+    cut: tuple[Plan, tuple[Refusal, ...]],
+) -> tuple[Plan, tuple[Refusal, ...]]:
+    """A plan and what the budgets cut from it, its claims those of what is left."""
+    made, cut_short = cut
+    return (plan.restated(view, demands, means, made, guards) if cut_short else made), cut_short
 
 
 def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:

@@ -21,7 +21,7 @@ def to_budget(
     """The plan with the legs of levels that do not page cut to budget, and what was cut and why.
 
     A leg that cannot have even one step stays whole: the gate refuses it with the numbers. The
-    claims of a plan that was cut no longer hold and are dropped.
+    claims of a plan that was cut no longer hold: it has to be restated.
     """
     spent = standing.spent
     notional = units.ppm_down(spent.hour_gross, budget.hourly_notional)

@@ -62,6 +62,7 @@ class TopUpSent:
     sequence: int
     timeout_height: int
     interventions: tuple[str, ...]
+    is_refused: bool = False  # no node took it: it can never land
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What became of what was sent, read from the chain: fills, positions, balance and sequence.
 
 An order of window n is dead at its good-til-block, and every observation at or beyond that height
-already contains whatever it filled. A broadcast reply says nothing here.
+already contains whatever it filled. A broadcast reply says nothing here, but for one: a deposit
+that no node took is in no mempool, its bytes are never sent again, and so it has failed at once.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
             Outcome(action_id=top_up.action_id, ending=ending, height=seen.height, at=seen.at)
         )
     return memory, tuple(outcomes)
+
+
+def refused(memory: Memory, action_id: str) -> Memory:
+    """Memory once no node took an action; of a deposit nothing more is waited for."""
+    top_up = memory.top_up
+    if top_up is None or top_up.action_id != action_id:
+        return memory
+    return replace(memory, top_up=replace(top_up, is_refused=True))
 
 
 def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
@@ -148,6 +157,8 @@ def _of_top_up(sent: TopUpSent, seen: Observation) -> Ending | None:
         return None
     if wallet.sequence > sent.sequence:
         return Ending.LANDED if _has_landed(sent, seen) else Ending.FAILED
+    if sent.is_refused:
+        return Ending.FAILED
     return Ending.DEAD if seen.height >= sent.timeout_height else None
 
 

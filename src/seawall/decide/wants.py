@@ -85,7 +85,7 @@ def _of_intervention(
     rule = one.rule
     found: list[Demand] = []
     if running.keeps:
-        cut = _cut(running, level, seen)
+        cut = _cut(running, one, level, seen)
         if cut is not None:
             found.append(cut)
     if running.fallback is not None or isinstance(one.value, NoData):
@@ -111,7 +111,7 @@ def _of_intervention(
     return tuple(found)
 
 
-def _cut(running: Intervention, level: Level, seen: Observation) -> CutDemand | None:
+def _cut(running: Intervention, one: Watched, level: Level, seen: Observation) -> CutDemand | None:
     flatten = flatten_of(level, running)
     if flatten is None:
         amount = running.fallback or next(do for do in level.do if isinstance(do, ReduceAmount))
@@ -123,6 +123,8 @@ def _cut(running: Intervention, level: Level, seen: Observation) -> CutDemand | 
     return CutDemand(
         name=running.name,
         key=running.key,
+        measure=one.rule.measure,
+        instance=running.instance,
         keeps=running.keeps,
         max_slippage=slippage,
         in_proportion=flatten is not None and not running.is_widened,
@@ -146,7 +148,16 @@ def _of_locks(memory: Memory, one: Watched, seen: Observation) -> tuple[Demand, 
             for number, position in positions_in_scope(one.rule, one.instance, seen)
         )
         name = f"{one.key}/{level.name} lock"
-        found.append(CutDemand(name=name, key=one.key, keeps=keeps, max_slippage=lock.max_slippage))
+        found.append(
+            CutDemand(
+                name=name,
+                key=one.key,
+                measure=one.rule.measure,
+                instance=one.instance,
+                keeps=keeps,
+                max_slippage=lock.max_slippage,
+            )
+        )
     return tuple(found)
 
 

@@ -1,14 +1,9 @@
 """From what is wanted to the cheapest plan that serves it: demands, prices, programme, paper."""
 
-from seawall.plan.greedy import (
-    Guard,
-    ReferenceQuotes,
-    is_met,
-    is_unreachable,
-    reference_quotes,
-    value_of,
-)
-from seawall.plan.programme import propose, recompute
+from seawall.plan.claims import is_met, value_of
+from seawall.plan.greedy import Guard, ReferenceQuotes, is_unreachable, reference_quotes
+from seawall.plan.programme import propose, propose_simply, recompute
+from seawall.plan.proof import restated
 
 __all__ = [
     "Guard",
@@ -16,7 +11,9 @@ __all__ = [
     "is_met",
     "is_unreachable",
     "propose",
+    "propose_simply",
     "recompute",
     "reference_quotes",
+    "restated",
     "value_of",
 ]

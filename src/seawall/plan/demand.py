@@ -37,6 +37,8 @@ class CutDemand:
 
     name: str
     key: str
+    measure: MeasureRef  # of the rule, and what a plan does to it is claimed
+    instance: Instance
     keeps: tuple[Keep, ...]
     max_slippage: Ppm
     in_proportion: bool = False  # legs of a flatten that must not make a scenario worse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seawall import units
 from seawall.action import Leg, Refusal, RefusalCode
 from seawall.measures.view import View
-from seawall.plan import greedy, pricing, trial
+from seawall.plan import claims, greedy, pricing, trial
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import Quote, Trial
@@ -34,7 +34,7 @@ class Desk:
 
     def failing(self, views: Sequence[View]) -> list[UntilDemand]:
         """Demands that do not hold in every view: at the oracle and at the mid."""
-        return [one for one in self.until if not greedy.holds(views, one)]
+        return [one for one in self.until if not claims.holds(views, one)]
 
     def crossed(self, after: View, let_go: Sequence[str]) -> list[Guard]:
         """Triggers that are newly met and that are still to be kept from."""
@@ -42,7 +42,7 @@ class Desk:
         return [
             guard
             for guard in kept
-            if greedy.is_met(after, guard.measure, guard.instance, guard.trigger)
+            if claims.is_met(after, guard.measure, guard.instance, guard.trigger)
         ]
 
     def is_budgeted(self, slot: Slot) -> bool:
@@ -95,10 +95,10 @@ def desk_of(
         until=until,
         means=means,
         guards=tuple(
-            one for one in guards if not greedy.is_met(view, one.measure, one.instance, one.trigger)
+            one for one in guards if not claims.is_met(view, one.measure, one.instance, one.trigger)
         ),
         paper=paper,
-        unmet=tuple(one for one in until if not greedy.holds(views, one)),
+        unmet=tuple(one for one in until if not claims.holds(views, one)),
         refused=tuple(refused),
         rooms={
             slot: quote.depth if slot in free else min(quote.depth, paper.cuts.get(slot, 0))

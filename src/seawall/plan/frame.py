@@ -110,14 +110,13 @@ def stands_of(view: View) -> tuple[Mapping[Slot, Stand], Mapping[int, Margins]]:
 def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
     """The levels that may take up to `most` base quantums of one position.
 
-    Below initial margin a level that the chain would refuse is left out: c > (NC/MMR)m.
+    The quote ends where its bound does, and below initial margin where the chain would refuse.
     """
     seen, market = view.observation, quote.market
     oracle = pricing.oracle_subticks(market)
     reference = pricing.reference(seen, quote.slot[1], view.price_band)
     each = float(oracle * Fraction(10) ** market.quantum_conversion_exponent) / DOLLAR
     fee, sign = quote.fee_ppm / PPM_ONE, quote.side.sign
-    accepted = _accepted(view, quote)
     columns, left = [], most
     for level in quote.levels:
         taken = min(left, level.quantums // market.step_base_quantums * market.step_base_quantums)
@@ -126,8 +125,6 @@ def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
         ratio = float(level.subticks / oracle)
         cost = sign * (ratio - 1) + fee * ratio
         adverse = max(0.0, sign * float((level.subticks - reference) / oracle))
-        if cost > accepted:
-            break
         columns.append(
             Column(
                 slot=quote.slot,
@@ -139,14 +136,6 @@ def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
         )
         left -= taken
     return tuple(columns)
-
-
-def _accepted(view: View, quote: Quote) -> float:
-    """Largest cost per dollar that the chain takes of this position now."""
-    now = view.risks[quote.slot[0]]
-    if isinstance(now, NoData) or now.is_initially_collateralized or now.mmr <= 0:
-        return float("inf")
-    return now.nc / now.mmr * margin.maintenance_fraction_ppt(quote.market) / stress.PPT_ONE
 
 
 def frame_of(base: View, view: View, columns: tuple[Column, ...], fee: float) -> Frame:

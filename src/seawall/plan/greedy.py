@@ -13,30 +13,19 @@ from fractions import Fraction
 from functools import partial
 
 from seawall import units
-from seawall.action import Claim, Leg, Plan, Refusal, RefusalCode
+from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.intervention import beyond_goal
 from seawall.margin import notional
-from seawall.measures import MEASURES
-from seawall.measures.spec import Instance, NoData, Value
+from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
 from seawall.plan import pricing, trial
+from seawall.plan.claims import claims_of, holds, is_met, value_of
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.trial import Quote, Trial
 from seawall.policy import Bound, MeasureRef
 from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
 
 TOP_UP_LEAST = 10  # dollars; less is not worth a transaction
-
-
-def value_of(view: View, measure: MeasureRef, instance: Instance) -> Value:
-    """The value of a rule's measure for one instance."""
-    return MEASURES[measure.name].evaluate(view, instance, measure.scenario)
-
-
-def is_met(view: View, measure: MeasureRef, instance: Instance, bound: Bound) -> bool:
-    """Whether a bound holds; an absent value meets nothing."""
-    value = value_of(view, measure, instance)
-    return not isinstance(value, NoData) and bound.holds(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +45,12 @@ def propose(
     *,
     scenarios: Sequence[str] = (),
     guards: Sequence[Guard] = (),
+    barred: frozenset[Slot] = frozenset(),
 ) -> Plan:
     """The plan for all demands together.
 
     `scenarios` are those that some rule names: legs of a flatten must not make them worse.
-    `guards` that the plan would cross are named in it; the greedy plan knows no way around them.
+    `guards` that the plan crosses are named in it; for a target nothing `barred` is cut.
     """
     dropped: list[Refusal] = []
     quotes = quotes_for(view, demands, means, dropped)
@@ -77,12 +67,12 @@ def propose(
         number, amount = top_up
         paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
     for demand in until:
-        paper = _reduce_until(paper, demand, dropped)
+        paper = _reduce_until(paper, demand, barred, dropped)
     given_up = tuple(crossed(view, paper.after(), guards))
     return Plan(
         legs=legs_of(paper, demands),
         top_ups=() if top_up is None else (top_up,),
-        claims=claims_of(view, paper.views(), until),
+        claims=claims_of(view, paper.views(), demands),
         dropped=(*dropped, *(not_kept(guard) for guard in given_up)),
         let_go=tuple(guard.key for guard in given_up),
     )
@@ -109,11 +99,6 @@ def not_kept(guard: Guard) -> Refusal:
 def reaches(paper: Trial, demand: UntilDemand) -> bool:
     """Whether a target holds on paper, at the oracle and once it has caught up with the mid."""
     return holds(paper.views(), demand)
-
-
-def holds(views: Sequence[View], demand: UntilDemand) -> bool:
-    """Whether a target holds in each of the views."""
-    return all(is_met(view, demand.measure, demand.instance, demand.target) for view in views)
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
@@ -259,9 +244,9 @@ class _Segment:
     gain: Fraction  # maintenance margin released per unit of cost
 
 
-def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
+def _segments(paper: Trial, demand: UntilDemand, barred: frozenset[Slot]) -> list[_Segment]:
     segments = []
-    for slot in demand.slots:
+    for slot in sorted(set(demand.slots) - barred):
         quote = paper.quotes.get(slot)
         if quote is None:
             continue
@@ -280,11 +265,13 @@ def _segments(paper: Trial, demand: UntilDemand) -> list[_Segment]:
     return sorted(segments, key=lambda segment: (-segment.gain, segment.slot, segment.upto))
 
 
-def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> Trial:
+def _reduce_until(
+    paper: Trial, demand: UntilDemand, barred: frozenset[Slot], dropped: list[Refusal]
+) -> Trial:
     """Add the cuts that bring one demand to its target, or all that depth and bound allow."""
     if demand.max_slippage is None or reaches(paper, demand):
         return paper
-    segments = _segments(paper, demand)
+    segments = _segments(paper, demand, barred)
 
     def taken(count: int) -> Trial:
         cuts = dict(paper.cuts)
@@ -311,29 +298,6 @@ def _reduce_until(paper: Trial, demand: UntilDemand, dropped: list[Refusal]) -> 
     steps = _least(start, last.upto // step, lambda s: holds(base.with_cut(last.slot, s * step)))
     assert steps is not None
     return base.with_cut(last.slot, steps * step)
-
-
-def claims_of(
-    before: View, views: Sequence[View], demands: Sequence[UntilDemand]
-) -> tuple[Claim, ...]:
-    """What a plan promises of each demand's measure: at the oracle, reached at the mid as well."""
-    return tuple(_claim_of(before, views, demand) for demand in demands)
-
-
-def _claim_of(before: View, views: Sequence[View], demand: UntilDemand) -> Claim:
-    old = value_of(before, demand.measure, demand.instance)
-    new = [value_of(view, demand.measure, demand.instance) for view in views]
-    known = [value for value in new if not isinstance(value, NoData)]
-    assert not isinstance(old, NoData)
-    assert len(known) == len(new)
-    return Claim(
-        rule=demand.key,
-        measure=str(demand.measure),
-        before=old,
-        after=known[0],
-        target=demand.target.value,
-        reached=all(demand.target.holds(value) for value in known),
-    )
 
 
 def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from seawall import units
 from seawall.action import Plan
 from seawall.measures.view import View
-from seawall.plan import greedy
+from seawall.plan import claims, greedy
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Trial, caught_up
@@ -62,8 +62,8 @@ def _of_plan(name: str, made: Plan) -> Alternative:
         name=name,
         cost=QuoteQuantums(sum(leg.cost_vs_mid for leg in made.legs)),
         closed=QuoteQuantums(sum(leg.expected_quote for leg in made.legs)),
-        reached=sum(claim.reached for claim in made.claims),
-        wanted=len(made.claims),
+        reached=sum(claim.reached for claim in made.targets),
+        wanted=len(made.targets),
     )
 
 
@@ -71,7 +71,7 @@ def _stated(
     name: str, paper: Trial, demands: Sequence[Demand], until: Sequence[UntilDemand]
 ) -> Alternative:
     views = paper.views()
-    met = sum(greedy.holds(views, one) for one in until)
+    met = sum(claims.holds(views, one) for one in until)
     told = _of_plan(name, Plan(legs=legs_of(paper, demands)))
     return replace(told, reached=met, wanted=len(until))
 
@@ -81,7 +81,7 @@ def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial
     paper = base
     for paper in (base, *ladder):
         views = paper.views()
-        if all(greedy.holds(views, one) for one in until):
+        if all(claims.holds(views, one) for one in until):
             break
     return paper
 

@@ -14,7 +14,8 @@ from functools import partial
 from seawall.action import Plan
 from seawall.measures.view import View
 from seawall.plan import desk as desks
-from seawall.plan import greedy, solver
+from seawall.plan import fallback, greedy, solver
+from seawall.plan.claims import claims_of
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
 from seawall.plan.frame import frame_of
@@ -46,8 +47,21 @@ def propose(
     `scenarios` are those that some rule names: legs of a flatten must not make them worse.
     `guards` are triggers that the plan keeps from being met, where it can.
     """
-    simple = partial(greedy.propose, view, demands, means, scenarios=scenarios, guards=guards)
+    simple = partial(fallback.propose, view, demands, means, scenarios=scenarios, guards=guards)
     made = _proposed(view, demands, means, scenarios=scenarios, guards=guards, simple=simple)
+    return proved(view, demands, means, made, guards)
+
+
+def propose_simply(
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    scenarios: Sequence[str] = (),
+    guards: Sequence[Guard] = (),
+) -> Plan:
+    """The greedy plan, where the programme cannot be asked: proved like any other."""
+    made = fallback.propose(view, demands, means, scenarios=scenarios, guards=guards)
     return proved(view, demands, means, made, guards)
 
 
@@ -65,7 +79,7 @@ def recompute(
     The solver's floats may differ on another machine or version; all that follows them is integers.
     """
     if not stored.proposal:
-        simple = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
+        simple = fallback.propose(view, demands, means, scenarios=scenarios, guards=guards)
         return proved(view, demands, means, replace(simple, solver=stored.solver), guards)
     desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
     made = from_proposal(desk, stored.proposal, let_go=stored.let_go, short=stored.short)
@@ -107,9 +121,9 @@ def _proposed(
 
 def _or_simple(desk: Desk, made: Plan, simple: Callable[[], Plan]) -> Plan:
     """The plan, unless it fell short of what the greedy one reaches within the budgets."""
-    if made.short and not all(claim.reached for claim in made.claims):
+    if made.short and not all(claim.reached for claim in made.targets):
         other = simple()
-        if all(claim.reached for claim in other.claims) and desks.fits(desk, other.legs):
+        if all(claim.reached for claim in other.targets) and desks.fits(desk, other.legs):
             return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
     return made
 
@@ -133,7 +147,7 @@ def from_proposal(
     if not isinstance(mended, tuple):
         return mended
     done, views = mended
-    claims = greedy.claims_of(desk.view, views, desk.until)
+    claims = claims_of(desk.view, views, desk.demands)
     gone = [guard for guard in desk.guards if guard.key in let_go]
     return Plan(
         legs=greedy.legs_of(done, desk.demands),
@@ -143,7 +157,7 @@ def from_proposal(
             *desk.refused,
             *(
                 desks.shortfall(desk, done, demand)
-                for demand, claim in zip(desk.until, claims, strict=True)
+                for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
             *(greedy.not_kept(guard) for guard in gone),

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from seawall.action import Plan, Refusal, RefusalCode
+from seawall.action import Claim, Plan, Refusal, RefusalCode
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
-from seawall.plan import greedy
-from seawall.plan.demand import Demand, Means, UntilDemand
+from seawall.plan import greedy, trial
+from seawall.plan.claims import claims_of, value_of
+from seawall.plan.demand import CutDemand, Demand, Means, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import carried_out
 
@@ -29,9 +30,8 @@ def proved(
     if not made.legs and not made.top_ups:
         return made
     after = carried_out(view, made, means.cash_in_flight)
-    until = [demand for demand in demands if isinstance(demand, UntilDemand)]
     failed = (
-        *_failed_claims(after, until, made),
+        *_failed_claims(after, demands, made),
         *(
             Refusal(
                 code=RefusalCode.CLAIM_FAILS,
@@ -48,11 +48,38 @@ def proved(
     return replace(made, legs=(), top_ups=(), claims=(), dropped=(*made.dropped, *failed))
 
 
-def _failed_claims(after: View, until: Sequence[UntilDemand], made: Plan) -> Iterator[Refusal]:
-    for demand, claim in zip(until, made.claims, strict=True):
-        value = greedy.value_of(after, demand.measure, demand.instance)
+def restated(
+    view: View, demands: Sequence[Demand], means: Means, made: Plan, guards: Sequence[Guard]
+) -> Plan:
+    """The plan with the claims and the triggers let go of what its orders are now.
+
+    For one that was cut short after it was made: it promises what is left of it.
+    """
+    seen_from = [view, trial.caught_up(view)]
+    views = [
+        carried_out(each, made, means.cash_in_flight) for each in seen_from if each is not None
+    ]
+    gone = [one for one in greedy.crossed(view, views[0], guards) if one.key not in made.let_go]
+    return replace(
+        made,
+        claims=claims_of(view, views, demands),
+        let_go=(*made.let_go, *(guard.key for guard in gone)),
+        dropped=(*made.dropped, *(greedy.not_kept(guard) for guard in gone)),
+    )
+
+
+def _failed_claims(after: View, demands: Sequence[Demand], made: Plan) -> Iterator[Refusal]:
+    until = [demand for demand in demands if isinstance(demand, UntilDemand)]
+    cuts = {demand.key: demand for demand in demands if isinstance(demand, CutDemand)}
+    targets = made.targets
+    asked: list[tuple[Claim, Demand]] = list(zip(targets, until, strict=True))
+    asked += [(claim, cuts[claim.rule]) for claim in made.claims if claim.target is None]
+    for claim, demand in asked:
+        value = value_of(after, demand.measure, demand.instance)
         holds = not isinstance(value, NoData) and (
-            demand.target.holds(value) if claim.reached else value == claim.after
+            demand.target.holds(value)
+            if claim.reached and isinstance(demand, UntilDemand)
+            else value == claim.after
         )
         if not holds:
             yield Refusal(

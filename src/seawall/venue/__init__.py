@@ -13,6 +13,8 @@ from seawall.account import Seen
 from seawall.action import Action
 from seawall.units import Millis
 
+WRONG_SEQUENCE = ("sdk", 32)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -30,6 +32,15 @@ class Reply:
     def is_accepted(self) -> bool:
         """Whether a node took it; code 0 is not a fill."""
         return self.code == 0 and not self.is_unknown
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether every node was asked and none took it, nor another in its place.
+
+        A wrong sequence is no refusal: another guard's transaction of the same wallet came first.
+        """
+        said = (self.codespace, self.code)
+        return self.code != 0 and not self.is_unknown and said != WRONG_SEQUENCE
 
 
 class Venue(Protocol):

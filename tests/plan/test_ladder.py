@@ -1,0 +1,145 @@
+"""What gives way where not all can hold: triggers first, then targets by the same share of each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall import plan
+from seawall.action import Plan, RefusalCode
+from seawall.intervention import Keep
+from seawall.measures.spec import Instance
+from seawall.measures.view import View
+from seawall.plan.demand import CutDemand, Means, UntilDemand
+from seawall.policy import MeasureRef
+from seawall.scenario import Buffer, Caps, DerivedCaps
+from seawall.units import BaseQuantums, Ppm
+from tests.plan.stage import coins, guard, until
+from tests.see import Held, book, quote, scenario, see, view
+
+NOTHING = Means()
+TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
+
+
+def exposure(on: View, market: str, target: str, *, slippage: int = 20_000) -> UntilDemand:
+    """A target for what one market holds."""
+    its = Instance(market=market)
+    one = until(on, "gross_exposure", target, instance=its, slots=[(0, market)], slippage=slippage)
+    return replace(one, name=f"{market}#1", key=market)
+
+
+def sold(made: Plan, ticker: str) -> Decimal:
+    """Dollars at the oracle that a plan closes of a market."""
+    legs = [leg for leg in made.legs if leg.ticker == ticker]
+    price = {"BTC-USD": 100_000, "ETH-USD": 4_000, "SOL-USD": 200}[ticker]
+    scale = {"BTC-USD": -10, "ETH-USD": -9, "SOL-USD": -7}[ticker]
+    return sum((Decimal(leg.quantums).scaleb(scale) * price for leg in legs), Decimal(0))
+
+
+def test_what_is_short_is_short_by_the_same_share_of_what_each_asks() -> None:
+    on = view(see(equity=20_000, positions=TWO))
+    wanted = [exposure(on, "BTC-USD", "<= 20000"), exposure(on, "SOL-USD", "<= 10000")]
+
+    made = plan.propose(on, wanted, Means(notional_left=quote(15_000)))
+
+    # $20,000 and $10,000 are asked, $15,000 is in budget: half of each, though BTC is cheaper.
+    assert sold(made, "BTC-USD") == pytest.approx(10_000, abs=100)
+    assert sold(made, "SOL-USD") == pytest.approx(5_000, abs=100)
+    assert {one.code for one in made.dropped} == {RefusalCode.BUDGET_NOTIONAL}
+
+
+def test_a_target_out_of_reach_takes_no_other_with_it_and_costs_no_more_than_it_must() -> None:
+    thin = book(see().markets["BTC-USD"], levels=[("0.0002", "0.1")])
+    seen = see(equity=20_000, positions=TWO)
+    on = view(
+        replace(seen, advice=replace(seen.advice, books={**seen.advice.books, "BTC-USD": thin}))
+    )
+    wanted = [exposure(on, "BTC-USD", "<= 20000"), exposure(on, "SOL-USD", "<= 10000")]
+
+    made = plan.propose(on, wanted, NOTHING)
+
+    assert [claim.reached for claim in made.claims] == [False, True]
+    assert sold(made, "BTC-USD") == 10_000
+    assert sold(made, "SOL-USD") == 10_000
+    assert [one.what for one in made.dropped] == ["reach the target of BTC-USD"]
+
+
+def test_triggers_give_way_before_any_target_does() -> None:
+    on = view(see(equity=20_000, positions={"BTC-USD": ("0.3", 100_000), "ETH-USD": (-5, 4_000)}))
+    net = replace(
+        guard("net_exposure", "> 10100"), instance=Instance(markets=("BTC-USD", "ETH-USD"))
+    )
+
+    made = plan.propose(on, [exposure(on, "ETH-USD", "<= 15000")], NOTHING, guards=[net])
+
+    assert made.claims[0].reached
+    assert made.let_go == ("net_exposure/act",)
+
+
+def test_a_trigger_that_is_met_already_and_one_without_a_row_fence_nothing() -> None:
+    on = view(see(equity=20_000, positions=TWO))
+    met = guard("leverage", "> 1")
+    without = guard("day_loss", ">= 0.0001")
+
+    made = plan.propose(on, [exposure(on, "SOL-USD", "<= 10000")], NOTHING, guards=[met, without])
+
+    assert made.claims[0].reached
+    assert (made.let_go, made.dropped) == ((), ())
+
+
+def test_a_market_s_bound_is_the_loosest_of_the_levels_that_want_it() -> None:
+    seen = see(equity=20_000, positions=TWO)
+    deep = book(seen.markets["SOL-USD"], levels=[("0.0005", 20), ("0.008", 200)])
+    books = {**seen.advice.books, "SOL-USD": deep}
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+    tight = exposure(on, "SOL-USD", "<= 12000", slippage=2_000)
+    loose = replace(exposure(on, "SOL-USD", "<= 19900", slippage=10_000), name="other", key="other")
+
+    alone = plan.propose(on, [tight], NOTHING)
+    both = plan.propose(on, [tight, loose], NOTHING)
+
+    assert coins(alone, on) == {"SOL-USD": Decimal(20)}
+    assert coins(both, on) == {"SOL-USD": Decimal(40)}
+    (leg,) = both.legs
+    assert on.observation.markets["SOL-USD"].dollars(leg.worst_subticks) == 198
+
+
+def test_demands_on_one_position_take_the_larger_and_never_the_sum() -> None:
+    on = view(see(equity=20_000, positions=TWO))
+    third = CutDemand(
+        name="amount#1",
+        key="amount",
+        measure=MeasureRef(name="drawdown"),
+        instance=Instance(),
+        keeps=(Keep(subaccount=0, ticker="SOL-USD", quantums=BaseQuantums(7 * 10**8)),),
+        max_slippage=Ppm(10_000),
+    )
+
+    less = plan.propose(on, [third, exposure(on, "SOL-USD", "<= 18000")], NOTHING)
+    more = plan.propose(on, [third, exposure(on, "SOL-USD", "<= 10000")], NOTHING)
+
+    assert coins(less, on) == {"SOL-USD": Decimal(30)}
+    assert coins(more, on) == {"SOL-USD": Decimal(50)}
+    assert set(more.legs[0].asked_by) == {"amount#1", "SOL-USD#1"}
+
+
+@pytest.mark.parametrize("equity", [10_000, 10_004])
+def test_a_derived_cap_that_closing_itself_uses_up_closes_everything(equity: int) -> None:
+    """Equity less buffer is nothing, or $4 where closing $20,000 costs $14: the cap is 0."""
+    derived = DerivedCaps(max_drawdown=Ppm(120_000), scenario="gap", shares={"*": Ppm(500_000)})
+    on = view(
+        see(equity=equity, positions={"SOL-USD": (100, 200)}),
+        caps=Caps(derived=derived),
+        buffer=Buffer(parent=Decimal(10_000)),
+        scenarios=[scenario("gap", {"SOL-USD": "-0.1"}, slippage="0.01")],
+    )
+    wanted = until(on, "cap_use", "<= 0.95", instance=Instance(market="SOL-USD"))
+
+    made = plan.propose(on, [wanted], NOTHING)
+
+    assert coins(made, on) == {"SOL-USD": Decimal(100)}
+    assert made.claims[0].reached
+    assert made.claims[0].after == 0
+    assert made.dropped == ()
