@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seawall.account import MarketStatus
-from seawall.simulator import deleveraging, matching, ruler
+from seawall.simulator import matching, ruler
 from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
@@ -116,19 +115,6 @@ def cancel_stateful(exchange: Exchange, clob_pair_id: int) -> None:
         order_id = known.order.order_id
         if order_id.clob_pair_id == clob_pair_id and not order_id.is_short_term:
             matching.remove(exchange, order_id, Reason.FINAL_SETTLEMENT)
-
-
-def settle_finally(exchange: Exchange, seed: int) -> None:
-    """Close what is held in markets under final settlement, at the price each account may have."""
-    for market in tuple(exchange.markets.values()):
-        if market.spec.status is not MarketStatus.FINAL_SETTLEMENT:
-            continue
-        perpetual = market.spec.perpetual_id
-        for key, account in tuple(exchange.accounts.items()):
-            if account.quantums(perpetual):
-                risk = exchange.risk(exchange.settled(key))
-                at = deleveraging.price_for(risk, market.spec.status)
-                deleveraging.deleverage(exchange, key, perpetual, at, seed)
 
 
 def expire(exchange: Exchange) -> None:
