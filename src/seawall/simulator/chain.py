@@ -1,11 +1,11 @@
 """The simulated chain: CheckTx, blocks, committed state.
 
-One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then conditional orders
-that the last block triggered, then short-term orders and cancels in order of arrival, then the
-house against resting orders its quotes now cross, then transfers and stateful orders, all at the
-oracle of the block before; then the oracle update, to the mid of one block ago; then funding and
-expiry; last the triggers of conditional orders. Nothing here reads a clock or draws a number: the
-same inputs give the same block hashes.
+One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then long-term orders
+that the last block took and conditional ones that it triggered, then short-term orders and cancels
+in order of arrival, then the house against resting orders its quotes now cross, then transfers and
+stateful orders, all at the oracle of the block before; then the oracle update, to the mid of one
+block ago; then funding and expiry; last the triggers of conditional orders. Nothing here reads a
+clock or draws a number: the same inputs give the same block hashes.
 """
 
 from __future__ import annotations

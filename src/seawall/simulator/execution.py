@@ -44,19 +44,29 @@ def execute(exchange: Exchange, message: ClobMessage) -> None:
 
 
 def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
-    """Place an order that nothing speaks against; a conditional one waits for its trigger."""
-    if order.order_id.order_flags != CONDITIONAL:
+    """Place an order that nothing speaks against.
+
+    A short-term one meets the book at once; a long-term one is in state from now on and meets it in
+    the next block, a conditional one when it has triggered.
+    """
+    order_id = order.order_id
+    if order_id.is_short_term:
         return matching.place(exchange, order)
-    exchange.untriggered[order.order_id] = OpenOrder(
+    is_conditional = order_id.order_flags == CONDITIONAL
+    placed = OpenOrder(
         order=order,
         filled=BaseQuantums(0),
         placed_height=exchange.height,
         arrival=exchange.next_arrival(),
-        is_triggered=False,
+        is_triggered=not is_conditional,
     )
-    exchange.log.orders.append(
-        OrderEvent(order=order, status=OrderStatus.UNTRIGGERED, filled=BaseQuantums(0))
-    )
+    if is_conditional:
+        exchange.untriggered[order_id] = placed
+    else:
+        exchange.off_book[order_id] = placed
+        exchange.due.append(order_id)
+    status = OrderStatus.UNTRIGGERED if is_conditional else OrderStatus.OPEN
+    exchange.log.orders.append(OrderEvent(order=order, status=status, filled=BaseQuantums(0)))
     return Reason.NONE
 
 
@@ -66,6 +76,7 @@ def cancel(exchange: Exchange, message: CancelOrder) -> None:
         _cancel_short_term(exchange, message.order_id, message.good_til_block)
     else:
         matching.remove(exchange, message.order_id, Reason.USER_CANCELED)
+        exchange.log.cancelled.add(message.order_id)
 
 
 def cancel_batch(exchange: Exchange, batch: BatchCancel) -> None:
@@ -151,7 +162,7 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:
     """Every order that rests or, conditional, is in state."""
     resting = [order for book in exchange.books.values() for order in book.orders.values()]
-    return (*resting, *exchange.untriggered.values(), *exchange.triggered.values())
+    return (*resting, *exchange.untriggered.values(), *exchange.off_book.values())
 
 
 def open_orders(exchange: Exchange) -> dict[SubaccountId, tuple[OpenOrder, ...]]:
