@@ -257,6 +257,22 @@ class Chain:
         self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
         self._recommit()
 
+    def set_execution_delay(self, blocks: int) -> None:
+        """Let short-term messages accepted from now on run so many blocks later than the next one.
+
+        What has passed its good-til-block by then never runs.
+        """
+        self._mempool.delay_blocks = blocks
+
+    def set_starting(self, *, is_starting: bool) -> None:
+        """Let the node refuse orders while it builds its books; once built, state's orders return.
+
+        So a triggered order that a book refused meets it once more (ORDERS.md 1.3).
+        """
+        if self._mempool.is_starting and not is_starting:
+            conditional.place_again(self._exchange)
+        self._mempool.is_starting = is_starting
+
     def set_smart_accounts(self, *, is_active: bool) -> None:
         """Throw governance's switch over all permissioned keys."""
         self.permissions.is_active = is_active
@@ -343,7 +359,7 @@ class Chain:
         """Replace the newest state after the stage was set; pending trials start afresh."""
         digest = self._states.pop().hash
         self._commit(digest)
-        assert self._mempool.is_empty, "the stage is set between blocks, before messages arrive"
+        assert not self._mempool.is_tried, "the stage is set between blocks, before messages arrive"
         self._mempool.clear()
         self._marked = (self._marked[0], marked(self._exchange))
 

@@ -76,6 +76,11 @@ def place_due(exchange: Exchange) -> None:
             matching.place(exchange, waiting.order, waiting)
 
 
+def place_again(exchange: Exchange) -> None:
+    """Let every order that is in state and on no book meet it again, as a restart does."""
+    exchange.due += [one for one in exchange.off_book if one not in exchange.due]
+
+
 def _arrival(exchange: Exchange, order_id: OrderId) -> int:
     waiting: OpenOrder | None = exchange.off_book.get(order_id)
     return 0 if waiting is None else waiting.arrival

@@ -30,6 +30,8 @@ FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and ma
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
     """Run a short-term order or cancel in its block, where it may do nothing any more."""
+    if message.good_til_block < exchange.height:
+        return
     match message:
         case PlaceOrder():
             refused = refuse_in_memory(exchange, message)
