@@ -138,7 +138,7 @@ class Venue:
         exchange.height += 1
         conditional.place_due(exchange)
         self.mempool.run_clob()
-        self.mempool.run_sequenced(exchange.time, GateState(rule=Gate.OFF, seen=()))
+        self.mempool.run_sequenced(exchange.time, GateState(rule=Gate.OFF))
         execution.update_oracle(exchange, self.prices)
         conditional.trigger(exchange)
         self.mempool.clear()

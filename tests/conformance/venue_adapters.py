@@ -13,7 +13,7 @@ from seawall.simulator.events import FillKind
 from seawall.simulator.exchange import Exchange, open_interest_change
 from seawall.simulator.liquidation import Order, Spent
 from seawall.simulator.messages import GOOD_TIL_TIME, OrderId, PlaceOrder
-from seawall.units import Millis, QuoteQuantums
+from seawall.units import Millis
 from tests.conformance.account_adapters import NotOurs
 from tests.conformance.arena import (
     SIDES,
@@ -27,7 +27,7 @@ from tests.conformance.arena import (
 )
 from tests.conformance.vectors import Adapter, Json, number, rows, table, text, ticker
 
-A_LOT = QuoteQuantums(10**15)
+A_LOT = 10**15  # quote quantums
 
 
 def can_deleverage(given: Json, expected: Json) -> None:
@@ -231,7 +231,7 @@ def liquidation_fills(given: Json, expected: Json) -> None:
     exchange = exchange_of(
         given, rows(given["subaccounts"]), maker_ppm=number(given["maker_fee_ppm"])
     )
-    exchange.insurance_fund = A_LOT
+    exchange.insurance = dict.fromkeys((None, *exchange.isolated), A_LOT)
     (attempt,) = rows(given["liquidations"])
     side = "SELL" if attempt["is_buy"] else "BUY"
     for client_id, fill in enumerate(rows(attempt["fills"])):
@@ -257,7 +257,8 @@ def liquidation_fills(given: Json, expected: Json) -> None:
 
 def liquidation_e2e(given: Json, expected: Json) -> None:
     exchange = exchange_of(given, rows(given["subaccounts"]))
-    exchange.insurance_fund = QuoteQuantums(number(given["insurance_fund_balance"]))
+    balance = number(given["insurance_fund_balance"])
+    exchange.insurance = dict.fromkeys((None, *exchange.isolated), balance)
     for client_id, order in enumerate(rows(given["orders"])):
         _rest(exchange, text(order["subaccount"]), order, client_id)
     exchange.time = Millis(0)

@@ -227,7 +227,7 @@ def test_the_gate_refuses_what_its_rule_says(gate: Gate, deposits: int, withdraw
 def test_the_gate_opens_after_fifty_blocks(blocks_later: int, code: int) -> None:
     chain = with_wallet()
     chain.record_outage()
-    until = chain.committed.blocked_until
+    until = chain.committed.blocked_until()
     blocks(chain, blocks_later - 1)
     chain.check(deposit(1))
 

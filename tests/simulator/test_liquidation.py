@@ -69,7 +69,7 @@ def test_a_liquidation_comes_two_blocks_after_the_price_that_made_it(side: int) 
 
 def test_an_attempt_closes_a_tenth_at_makers_prices_with_the_fee_to_insurance() -> None:
     chain = doomed()
-    fund = chain.committed.insurance_fund
+    fund = chain.committed.insurance[None]
     money = chain.total_money()
     before = risk(chain)
 
@@ -80,7 +80,7 @@ def test_an_attempt_closes_a_tenth_at_makers_prices_with_the_fee_to_insurance() 
     assert all(fill.subticks >= attempt.fillable_subticks for fill in block.fills)
     assert {fill.kind for fill in block.fills} == {FillKind.LIQUIDATED}
     assert attempt.to_insurance == sum(fill.fee for fill in block.fills) > 0
-    assert chain.committed.insurance_fund == fund + attempt.to_insurance
+    assert chain.committed.insurance[None] == fund + attempt.to_insurance
     assert chain.total_money() == money
     # BTC keeps 1.2%, the fee may be 1.5%: the whole equity share of the slice is lost.
     after = risk(chain)
@@ -177,13 +177,13 @@ def test_the_fund_pays_where_the_fill_is_worse_than_bankruptcy() -> None:
     next_block(chain, BTC=97_900)
     next_block(chain)
     assert risk(chain)[0] < 0
-    fund = chain.committed.insurance_fund
+    fund = chain.committed.insurance[None]
 
     _, block = blocks(chain, 2)
 
     (attempt,) = block.liquidations
     assert attempt.to_insurance < 0
-    assert chain.committed.insurance_fund == fund + attempt.to_insurance
+    assert chain.committed.insurance[None] == fund + attempt.to_insurance
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -218,25 +218,25 @@ def test_an_empty_fund_stops_the_fill_and_leads_to_the_offset() -> None:
 def test_losses_to_the_fund_are_limited_per_account_and_block() -> None:
     limits = LiquidationConfig(subaccount_max_insurance_lost=QuoteQuantums(1))
     chain = fifty_x(settings=ChainSettings(liquidation=limits))
-    fund = chain.committed.insurance_fund
+    fund = chain.committed.insurance[None]
     next_block(chain, BTC=97_500)
 
     blocks(chain, 3)
 
-    assert chain.committed.insurance_fund >= fund - 1
+    assert chain.committed.insurance[None] >= fund - 1
 
 
 def test_an_account_left_below_zero_raises_the_gate() -> None:
     chain = fifty_x()
     next_block(chain, BTC=97_000)
     next_block(chain)
-    assert chain.committed.blocked_until is None
+    assert chain.committed.blocked_until() is None
 
     _, block = blocks(chain, 2)
 
     assert block.liquidations
     assert risk(chain)[0] < 0
-    assert chain.committed.blocked_until == block.height + 50
+    assert chain.committed.blocked_until() == block.height + 50
 
 
 def test_a_healthy_neighbour_is_left_alone() -> None:

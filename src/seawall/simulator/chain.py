@@ -1,11 +1,11 @@
 """The simulated chain: CheckTx, blocks, committed state.
 
-One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then conditional orders
-that the last block triggered, then short-term orders and cancels in order of arrival, then the
-house against resting orders its quotes now cross, then transfers and stateful orders, all at the
-oracle of the block before; then the oracle update, to the mid of one block ago; then funding and
-expiry; last the triggers of conditional orders. Nothing here reads a clock or draws a number: the
-same inputs give the same block hashes.
+One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then long-term orders
+that the last block took and conditional ones that it triggered, then short-term orders and cancels
+in order of arrival, then the house against resting orders its quotes now cross, then transfers and
+stateful orders, all at the oracle of the block before; then the oracle update, to the mid of one
+block ago; then funding and expiry; last the triggers of conditional orders. Nothing here reads a
+clock or draws a number: the same inputs give the same block hashes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from seawall.account import MarketStatus, Side
 from seawall.simulator import conditional, execution, matching
 from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Shape
+from seawall.simulator.deleveraging import final_positions
 from seawall.simulator.events import Block, FillEvent, TransferEvent
 from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
 from seawall.simulator.limits import OrderLimits
@@ -46,6 +47,7 @@ class ChainSettings:
     fees: Fees = field(default_factory=Fees)
     liquidation: LiquidationConfig = field(default_factory=LiquidationConfig)
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
+    isolated_insurance_fund: QuoteQuantums = QuoteQuantums(0)  # of each isolated market
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
     not_served: frozenset[str] = frozenset()  # gRPC methods that this node is too old for
@@ -83,11 +85,14 @@ class Chain:
         )
         self._exchange = Exchange(markets, self._mids, start, rules)
         self._exchange.height = self.settings.first_height
-        self._exchange.insurance_fund = self.settings.insurance_fund
+        self._exchange.insurance = {
+            None: self.settings.insurance_fund,
+            **dict.fromkeys(self._exchange.isolated, self.settings.isolated_insurance_fund),
+        }
         self._wallets = Wallets()
         self.permissions = Permissions()
         self.history = History()
-        self._negative_seen: int | None = None
+        self._negative_seen: dict[int | None, int] = {}
         self._outage_seen: int | None = None
         self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
         self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
@@ -191,9 +196,9 @@ class Chain:
         for ticker, book in exchange.books.items():
             book.step(at, self._mids[ticker])
         exchange.time = at
-        if self._marked[0] and liquidate(exchange, self._marked[0], previous // 1_000):
-            self._negative_seen = exchange.height
-        execution.settle_finally(exchange, previous // 1_000)
+        if self._marked[0] or final_positions(exchange):
+            negative = liquidate(exchange, self._marked[0], previous // 1_000)
+            self._negative_seen |= dict.fromkeys(negative, exchange.height)
         conditional.place_due(exchange)
         self._mempool.run_clob()
         matching.cross_resting(exchange)
@@ -252,6 +257,22 @@ class Chain:
         self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
         self._recommit()
 
+    def set_execution_delay(self, blocks: int) -> None:
+        """Let short-term messages accepted from now on run so many blocks later than the next one.
+
+        What has passed its good-til-block by then never runs.
+        """
+        self._mempool.delay_blocks = blocks
+
+    def set_starting(self, *, is_starting: bool) -> None:
+        """Let the node refuse orders while it builds its books; once built, state's orders return.
+
+        So a triggered order that a book refused meets it once more (ORDERS.md 1.3).
+        """
+        if self._mempool.is_starting and not is_starting:
+            conditional.place_again(self._exchange)
+        self._mempool.is_starting = is_starting
+
     def set_smart_accounts(self, *, is_active: bool) -> None:
         """Throw governance's switch over all permissioned keys."""
         self.permissions.is_active = is_active
@@ -262,9 +283,9 @@ class Chain:
         self._outage_seen = self.height
         self._recommit()
 
-    def record_negative(self) -> None:
-        """Raise the transfer gate as an account left below zero does."""
-        self._negative_seen = self.height
+    def record_negative(self, pool: int | None = None) -> None:
+        """Raise a pool's transfer gate as an account of it left below zero does."""
+        self._negative_seen[pool] = self.height
         self._recommit()
 
     def total_money(self) -> int:
@@ -283,7 +304,9 @@ class Chain:
 
     @property
     def _gate(self) -> GateState:
-        return GateState(rule=self.settings.gate, seen=(self._negative_seen, self._outage_seen))
+        return GateState(
+            rule=self.settings.gate, negative=self._negative_seen, outage=self._outage_seen
+        )
 
     def _seal(self) -> Block:
         """Close the block: hash it over what it did, and commit the state."""
@@ -324,9 +347,9 @@ class Chain:
                 accounts=dict(exchange.accounts),
                 wallets=dict(self._wallets.known),
                 orders=execution.open_orders(exchange),
-                negative_seen=self._negative_seen,
+                negative_seen=dict(self._negative_seen),
                 outage_seen=self._outage_seen,
-                insurance_fund=exchange.insurance_fund,
+                insurance=dict(exchange.insurance),
                 permissions=dict(self.permissions.by_owner),
                 is_smart_account_active=self.permissions.is_active,
             )
@@ -336,7 +359,7 @@ class Chain:
         """Replace the newest state after the stage was set; pending trials start afresh."""
         digest = self._states.pop().hash
         self._commit(digest)
-        assert self._mempool.is_empty, "the stage is set between blocks, before messages arrive"
+        assert not self._mempool.is_tried, "the stage is set between blocks, before messages arrive"
         self._mempool.clear()
         self._marked = (self._marked[0], marked(self._exchange))
 

@@ -36,7 +36,7 @@ def trigger(exchange: Exchange) -> None:
         if not is_reached(waiting.order, market, traded.get(market.spec.ticker)):
             continue
         del exchange.untriggered[order_id]
-        exchange.triggered[order_id] = replace(waiting, is_triggered=True)
+        exchange.off_book[order_id] = replace(waiting, is_triggered=True)
         exchange.due.append(order_id)
         exchange.log.orders.append(
             OrderEvent(order=waiting.order, status=OrderStatus.OPEN, filled=BaseQuantums(0))
@@ -65,19 +65,24 @@ def oracle_subticks(market: MarketState) -> Fraction:
 
 
 def place_due(exchange: Exchange) -> None:
-    """Put what triggered in the last block on its book, once, in order of placement."""
+    """Put what the last block placed or triggered on its book, once, in order of placement."""
     due, exchange.due = exchange.due, []
     for order_id in sorted(due, key=lambda one: _arrival(exchange, one)):
-        waiting = exchange.triggered.get(order_id)
+        waiting = exchange.off_book.get(order_id)
         if waiting is None:
             continue
         if refuse_in_memory(exchange, waiting.order) is None:
-            del exchange.triggered[order_id]
-            matching.place(exchange, waiting.order)
+            del exchange.off_book[order_id]
+            matching.place(exchange, waiting.order, waiting)
+
+
+def place_again(exchange: Exchange) -> None:
+    """Let every order that is in state and on no book meet it again, as a restart does."""
+    exchange.due += [one for one in exchange.off_book if one not in exchange.due]
 
 
 def _arrival(exchange: Exchange, order_id: OrderId) -> int:
-    waiting: OpenOrder | None = exchange.triggered.get(order_id)
+    waiting: OpenOrder | None = exchange.off_book.get(order_id)
     return 0 if waiting is None else waiting.arrival
 
 

@@ -25,6 +25,8 @@ from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 
 SCANNED_MOST = 500
 
+Position = tuple[SubaccountId, int]  # with the perpetual's id
+
 
 class Price(StrEnum):
     """At which price a position may be offset, if it may."""
@@ -41,6 +43,30 @@ class Offset:
     size: int
     quote: int
     against: SubaccountId | None  # None is the house
+
+
+def final_positions(exchange: Exchange) -> list[Position]:
+    """What is held in markets under final settlement."""
+    final = [
+        market.spec.perpetual_id
+        for market in exchange.markets.values()
+        if market.spec.status is MarketStatus.FINAL_SETTLEMENT
+    ]
+    return [
+        (key, perpetual)
+        for perpetual in final
+        for key, account in exchange.accounts.items()
+        if account.quantums(perpetual)
+    ]
+
+
+def try_offset(exchange: Exchange, subaccount: SubaccountId, perpetual_id: int, seed: int) -> None:
+    """One attempt: offset a position that still is there, if its account may be offset now."""
+    account = exchange.settled(subaccount)
+    status = exchange.market_of_perpetual(perpetual_id).spec.status
+    at = price_for(exchange.risk(account), status)
+    if account.quantums(perpetual_id) and at is not Price.NONE:
+        deleverage(exchange, subaccount, perpetual_id, at, seed)
 
 
 def price_for(risk: Risk, status: MarketStatus) -> Price:

@@ -38,6 +38,7 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as Wir
 from seawall.account import Side
 from seawall.simulator import leverage_wire
 from seawall.simulator.messages import (
+    FREE_OF_GAS,
     AddAuthenticator,
     BatchCancel,
     CancelOrder,
@@ -50,7 +51,6 @@ from seawall.simulator.messages import (
     Send,
     SubaccountId,
     Transfer,
-    UpdateLeverage,
     Withdraw,
     is_short_term,
     signer_of,
@@ -60,7 +60,6 @@ ADDRESS_PREFIX = "dydx"
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
 SIGNATURE_BYTES = 64
 PUBLIC_KEY_BYTES = 33
-FREE_OF_GAS = (PlaceOrder, CancelOrder, BatchCancel, UpdateLeverage)
 SIDES: Mapping[int, Side] = {1: Side.BUY, 2: Side.SELL}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from seawall.account import MarketType
-from seawall.simulator import ruler
+from seawall.simulator import pools, ruler
 from seawall.simulator.book import Book
 from seawall.simulator.events import (
     DeleveragingEvent,
@@ -53,6 +53,8 @@ class Log:
     liquidations: list[LiquidationEvent] = field(default_factory=list)
     deleveragings: list[DeleveragingEvent] = field(default_factory=list)
     results: list[TxResult] = field(default_factory=list)
+    cancelled: set[OrderId] = field(default_factory=set)  # stateful, by their owners
+    removed: set[OrderId] = field(default_factory=set)  # stateful, filled or removed otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +92,9 @@ class Exchange:
         self.fills: dict[OrderId, FillMemory] = {}
         self.cancels: dict[OrderId, int] = {}  # good-til-block of each cancel remembered
         self.untriggered: dict[OrderId, OpenOrder] = {}
-        self.triggered: dict[OrderId, OpenOrder] = {}  # conditional, in state, on no book
-        self.due: list[OrderId] = []  # triggered in the last block, not yet tried
-        self.insurance_fund = QuoteQuantums(0)
+        self.off_book: dict[OrderId, OpenOrder] = {}  # in state: just placed, or triggered
+        self.due: list[OrderId] = []  # of those, what the next block puts on the book
+        self.insurance: dict[int | None, int] = {None: 0}  # funds by collateral pool
         self.fee_pool = 0
         self.house_usdc = 0
         self.house: dict[int, int] = {}  # size by perpetual
@@ -119,8 +121,8 @@ class Exchange:
         copy.accounts = dict(self.accounts)
         copy.fills, copy.cancels = dict(self.fills), dict(self.cancels)
         copy.untriggered = dict(self.untriggered)
-        copy.triggered, copy.due = dict(self.triggered), list(self.due)
-        copy.insurance_fund, copy.fee_pool = self.insurance_fund, self.fee_pool
+        copy.off_book, copy.due = dict(self.off_book), list(self.due)
+        copy.insurance, copy.fee_pool = dict(self.insurance), self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
         copy.arrivals, copy.isolated = self.arrivals, self.isolated
         return copy
@@ -153,14 +155,22 @@ class Exchange:
     def stateful(self, order_id: OrderId) -> OpenOrder | None:
         """The long-term or conditional order of that id, wherever it waits; None for none."""
         return (
-            self.resting(order_id) or self.untriggered.get(order_id) or self.triggered.get(order_id)
+            self.resting(order_id) or self.untriggered.get(order_id) or self.off_book.get(order_id)
         )
 
     def stateful_count(self, subaccount: SubaccountId) -> int:
         """How many long-term and conditional orders of a subaccount are in state."""
         resting = (order_id for book in self.books.values() for order_id in book.orders)
-        everywhere = (*resting, *self.untriggered, *self.triggered)
+        everywhere = (*resting, *self.untriggered, *self.off_book)
         return sum(o.subaccount == subaccount and not o.is_short_term for o in everywhere)
+
+    def fund_of(self, perpetual_id: int) -> int | None:
+        """The key of the insurance fund that stands behind a perpetual; None is the common one."""
+        return perpetual_id if perpetual_id in self.isolated else None
+
+    def pool_of(self, subaccount: SubaccountId) -> int | None:
+        """The collateral pool that an account is in; None is that of all cross markets."""
+        return pools.pool_of(self.account(subaccount).held, self.isolated)
 
     def account(self, subaccount: SubaccountId) -> Account:
         """The account as stored; an empty one where the chain has none."""
@@ -236,7 +246,7 @@ class Exchange:
     def total_money(self) -> int:
         """All USDC inside in quote quantums; only deposits and withdrawals change it."""
         accounts = sum(account.usdc for account in self.accounts.values())
-        return accounts + self.house_usdc + self.fee_pool + self.insurance_fund
+        return accounts + self.house_usdc + self.fee_pool + sum(self.insurance.values())
 
 
 def open_interest_change(before: int, after: int) -> int:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seawall.account import MarketStatus
-from seawall.simulator import deleveraging, matching, ruler
+from seawall.simulator import matching, ruler
 from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
@@ -31,6 +30,8 @@ FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and ma
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
     """Run a short-term order or cancel in its block, where it may do nothing any more."""
+    if message.good_til_block < exchange.height:
+        return
     match message:
         case PlaceOrder():
             refused = refuse_in_memory(exchange, message)
@@ -45,19 +46,29 @@ def execute(exchange: Exchange, message: ClobMessage) -> None:
 
 
 def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
-    """Place an order that nothing speaks against; a conditional one waits for its trigger."""
-    if order.order_id.order_flags != CONDITIONAL:
+    """Place an order that nothing speaks against.
+
+    A short-term one meets the book at once; a long-term one is in state from now on and meets it in
+    the next block, a conditional one when it has triggered.
+    """
+    order_id = order.order_id
+    if order_id.is_short_term:
         return matching.place(exchange, order)
-    exchange.untriggered[order.order_id] = OpenOrder(
+    is_conditional = order_id.order_flags == CONDITIONAL
+    placed = OpenOrder(
         order=order,
         filled=BaseQuantums(0),
         placed_height=exchange.height,
         arrival=exchange.next_arrival(),
-        is_triggered=False,
+        is_triggered=not is_conditional,
     )
-    exchange.log.orders.append(
-        OrderEvent(order=order, status=OrderStatus.UNTRIGGERED, filled=BaseQuantums(0))
-    )
+    if is_conditional:
+        exchange.untriggered[order_id] = placed
+    else:
+        exchange.off_book[order_id] = placed
+        exchange.due.append(order_id)
+    status = OrderStatus.UNTRIGGERED if is_conditional else OrderStatus.OPEN
+    exchange.log.orders.append(OrderEvent(order=order, status=status, filled=BaseQuantums(0)))
     return Reason.NONE
 
 
@@ -67,6 +78,7 @@ def cancel(exchange: Exchange, message: CancelOrder) -> None:
         _cancel_short_term(exchange, message.order_id, message.good_til_block)
     else:
         matching.remove(exchange, message.order_id, Reason.USER_CANCELED)
+        exchange.log.cancelled.add(message.order_id)
 
 
 def cancel_batch(exchange: Exchange, batch: BatchCancel) -> None:
@@ -118,19 +130,6 @@ def cancel_stateful(exchange: Exchange, clob_pair_id: int) -> None:
             matching.remove(exchange, order_id, Reason.FINAL_SETTLEMENT)
 
 
-def settle_finally(exchange: Exchange, seed: int) -> None:
-    """Close what is held in markets under final settlement, at the price each account may have."""
-    for market in tuple(exchange.markets.values()):
-        if market.spec.status is not MarketStatus.FINAL_SETTLEMENT:
-            continue
-        perpetual = market.spec.perpetual_id
-        for key, account in tuple(exchange.accounts.items()):
-            if account.quantums(perpetual):
-                risk = exchange.risk(exchange.settled(key))
-                at = deleveraging.price_for(risk, market.spec.status)
-                deleveraging.deleverage(exchange, key, perpetual, at, seed)
-
-
 def expire(exchange: Exchange) -> None:
     """Forget what has passed: orders, cancels, fill amounts (ORDERS.md 2.1 to 2.4)."""
     height = exchange.height
@@ -165,7 +164,7 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:
     """Every order that rests or, conditional, is in state."""
     resting = [order for book in exchange.books.values() for order in book.orders.values()]
-    return (*resting, *exchange.untriggered.values(), *exchange.triggered.values())
+    return (*resting, *exchange.untriggered.values(), *exchange.off_book.values())
 
 
 def open_orders(exchange: Exchange) -> dict[SubaccountId, tuple[OpenOrder, ...]]:

@@ -3,8 +3,9 @@
 An account that a committed price made liquidatable at height h is tried in block h + 2, re-checked
 on the state before that block, before users' orders. Each position gets one attempt per block,
 limited in size, matched at makers' prices no worse than the fillable price; what the account keeps
-beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall is paid by it.
-A negative account whose attempt filled nothing is offset (`deleveraging`).
+beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall is paid by it;
+an isolated market has a fund of its own. After all attempts, accounts below zero whose attempt
+filled nothing are offset (`deleveraging`), so many a block.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from seawall.account import Side
-from seawall.simulator import ruler
+from seawall.simulator import deleveraging, ruler
 from seawall.simulator.book import Maker
-from seawall.simulator.deleveraging import Price, deleverage
+from seawall.simulator.deleveraging import Position
 from seawall.simulator.events import (
     FillEvent,
     FillKind,
@@ -88,22 +89,31 @@ def marked(exchange: Exchange) -> tuple[SubaccountId, ...]:
     return tuple(found)
 
 
-def liquidate(exchange: Exchange, candidates: Sequence[SubaccountId], seed: int) -> bool:
-    """Try every candidate that still is liquidatable; whether one of them was left below zero.
+def liquidate(
+    exchange: Exchange, candidates: Sequence[SubaccountId], seed: int
+) -> frozenset[int | None]:
+    """Try every candidate that still is liquidatable, then offset what no maker takes.
 
-    `seed` is the Unix time of the block before: it rotates which position comes first.
+    The answer is the pools in which one of them was left below zero. `seed` is the Unix time of
+    the block before: it rotates which position comes first.
     """
     firsts = []
     for subaccount in candidates:
         order = next_order(exchange, subaccount, Spent(), frozenset(), seed)
         if order is not None:
             firsts.append(order)
-    attempts = exchange.rules.liquidation.attempts_per_block_max
+    limits = exchange.rules.liquidation
+    attempts = limits.attempts_per_block_max
+    unfilled: list[Position] = []
     for first in sorted(firsts, key=lambda order: order.rank):
-        attempts = _exhaust(exchange, first, seed, attempts)
+        attempts = _exhaust(exchange, first, seed, attempts, unfilled)
         if attempts == 0:
             break
-    return any(exchange.risk(exchange.settled(one.subaccount)).nc < 0 for one in firsts)
+    unfilled += deleveraging.final_positions(exchange)
+    for subaccount, perpetual in unfilled[: limits.deleveraging_attempts_per_block_max]:
+        deleveraging.try_offset(exchange, subaccount, perpetual, seed)
+    left = (exchange.settled(one.subaccount) for one in firsts)
+    return frozenset(exchange.pool_of(one.id) for one in left if exchange.risk(one).nc < 0)
 
 
 def next_order(
@@ -146,19 +156,19 @@ def next_order(
     return None
 
 
-def _exhaust(exchange: Exchange, first: Order, seed: int, attempts: int) -> int:
+def _exhaust(
+    exchange: Exchange, first: Order, seed: int, attempts: int, unfilled: list[Position]
+) -> int:
     """Try a subaccount's positions one after the other while it is liquidatable; attempts left."""
     spent = Spent()
     tried: frozenset[int] = frozenset()
     order = next_order(exchange, first.subaccount, spent, tried, seed)
     while order is not None and attempts > 0:
         attempts -= 1
-        tried |= {order.market.spec.perpetual_id}
-        filled = attempt(exchange, order, spent)
-        account = exchange.settled(order.subaccount)
-        if filled == 0 and exchange.risk(account).nc < 0:
-            perpetual = order.market.spec.perpetual_id
-            deleverage(exchange, order.subaccount, perpetual, Price.BANKRUPTCY, seed)
+        perpetual = order.market.spec.perpetual_id
+        tried |= {perpetual}
+        if attempt(exchange, order, spent) == 0:
+            unfilled.append((order.subaccount, perpetual))
         order = next_order(exchange, first.subaccount, spent, tried, seed)
     return attempts
 
@@ -221,7 +231,8 @@ def _fill(
     insured = ruler.insurance_delta(signed_quote, bankruptcy, limits.max_fee_ppm)
     lost = max(-insured, 0)
     is_within_limit = lost <= spent.insurance_left(limits)
-    if not ruler.covers(exchange.insurance_fund, insured) or not is_within_limit:
+    fund = exchange.fund_of(spec.perpetual_id)
+    if not ruler.covers(exchange.insurance.get(fund, 0), insured) or not is_within_limit:
         return None
     after = exchange.with_trade(before, spec.perpetual_id, delta, signed_quote - insured)
     proposed = Match(
@@ -238,7 +249,7 @@ def _fill(
     outcome = match(exchange, proposed)
     if outcome is not Outcome.MATCHED:
         return outcome if outcome is Outcome.MAKER_FAILS else None
-    exchange.insurance_fund = QuoteQuantums(exchange.insurance_fund + insured)
+    exchange.insurance[fund] = exchange.insurance.get(fund, 0) + insured
     spent.insurance_lost += lost
     spent.notional += abs(ruler.notional(market.terms, delta))
     done = Fill(

@@ -6,17 +6,18 @@ Observations come from committed state at the newest height, advice included.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from seawall.account import Advice, Book, IndexerSizes, KeyReach, Observation, Seen
+from seawall.account import Advice, Book, IndexerSizes, KeyReach, Observation, Seen, Subaccount
 from seawall.action import Action, Cancel, Reduce, TopUp
-from seawall.simulator import messages
+from seawall.simulator import messages, pools
 from seawall.simulator.book import Shape
 from seawall.simulator.chain import Chain
 from seawall.simulator.messages import CheckResult, Message, OrderId, SubaccountId
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.seen import OWN_METADATA, View
+from seawall.simulator.state import State
 from seawall.units import Millis, QuoteQuantums
 from seawall.venue import Reply
 
@@ -83,7 +84,6 @@ class LocalVenue:
         state = chain.committed
         seen_at = Millis(state.time + self._delay)
         view.follow(chain, state)
-        blocked = state.blocked_until
         return Observation(
             chain_id=chain.chain_id,
             owner=self._owner,
@@ -94,9 +94,7 @@ class LocalVenue:
             subaccounts=view.subaccounts,
             taker_fee_ppm=chain.settings.fees.taker_ppm,
             float_wallet=None if self._float is None else view.float_wallet(state, self._float),
-            transfers_blocked_until={}
-            if blocked is None
-            else dict.fromkeys((one.number for one in view.subaccounts), blocked),
+            transfers_blocked_until=_blocked(state, self._owner, view.subaccounts),
             advice=Advice(
                 books=Books({ticker: chain.book(ticker) for ticker in state.markets}, seen_at),
                 orders=view.orders,
@@ -233,6 +231,19 @@ class LocalVenue:
 
 UNLIMITED = KeyReach()
 ALREADY_KNOWN = Reply(code=19, codespace="sdk", log="tx already in mempool")
+
+
+def _blocked(state: State, owner: str, subaccounts: Sequence[Subaccount]) -> dict[int, int]:
+    """The height at which the transfer gate opens, for each subaccount behind one."""
+    if not state.negative_seen and state.outage_seen is None:
+        return {}
+    isolated, found = state.isolated, {}
+    for one in subaccounts:
+        held = state.subaccount(owner, one.number).held
+        until = state.blocked_until(pools.pool_of(held, isolated))
+        if until is not None:
+            found[one.number] = until
+    return found
 
 
 def _reply(result: CheckResult) -> Reply:

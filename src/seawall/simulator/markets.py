@@ -83,6 +83,7 @@ class LiquidationConfig:
     bankruptcy_adjustment_ppm: Ppm = Ppm(PPM_ONE)
     spread_to_maintenance_ppm: Ppm = Ppm(1_500_000)
     attempts_per_block_max: int = 50
+    deleveraging_attempts_per_block_max: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

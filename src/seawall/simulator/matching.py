@@ -58,10 +58,11 @@ def crosses(side: Side, limit: int, maker_subticks: int) -> bool:
     return maker_subticks <= limit if side is Side.BUY else maker_subticks >= limit
 
 
-def place(exchange: Exchange, order: PlaceOrder) -> Reason:
+def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None) -> Reason:
     """Match an order that nothing speaks against and rest what is left of a good-til order.
 
-    The answer is NONE where it filled or rests, else why the remainder is gone.
+    `known` is what waited in state for the book. The answer is NONE where it filled or rests, else
+    why the remainder is gone.
     """
     side, market = order.side, exchange.market_of_clob(order.order_id.clob_pair_id)
     assert side is not None
@@ -71,7 +72,7 @@ def place(exchange: Exchange, order: PlaceOrder) -> Reason:
         crossing = Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
         finish(exchange, order, OrderStatus.CANCELED, crossing)
         return crossing
-    replaced = book.drop(order.order_id)
+    before = book.drop(order.order_id) or known
     reason = _walk(exchange, Taker(order, side, market))
     filled = exchange.filled(order.order_id)
     left = order.quantums - filled
@@ -86,8 +87,8 @@ def place(exchange: Exchange, order: PlaceOrder) -> Reason:
     rested = OpenOrder(
         order=order,
         filled=BaseQuantums(filled),
-        placed_height=exchange.height,
-        arrival=exchange.next_arrival() if replaced is None else replaced.arrival,
+        placed_height=exchange.height if before is None else before.placed_height,
+        arrival=exchange.next_arrival() if before is None else before.arrival,
     )
     book.put(rested)
     exchange.log.orders.append(
@@ -101,7 +102,7 @@ def remove(exchange: Exchange, order_id: OrderId, reason: Reason) -> bool:
     known = (
         exchange.book_of(order_id).drop(order_id)
         or exchange.untriggered.pop(order_id, None)
-        or exchange.triggered.pop(order_id, None)
+        or exchange.off_book.pop(order_id, None)
     )
     if known is None:
         return False
@@ -114,6 +115,8 @@ def finish(exchange: Exchange, order: PlaceOrder, status: OrderStatus, reason: R
     filled = BaseQuantums(exchange.filled(order.order_id))
     if not order.order_id.is_short_term:
         exchange.fills.pop(order.order_id, None)
+        if reason is not Reason.USER_CANCELED:
+            exchange.log.removed.add(order.order_id)
     exchange.log.orders.append(OrderEvent(order=order, status=status, filled=filled, reason=reason))
 
 

@@ -17,6 +17,7 @@ from seawall.simulator.leverage import refuse_leverage, update_leverage
 from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
     ACCEPTED,
+    FREE_OF_GAS,
     AddAuthenticator,
     BatchCancel,
     CancelOrder,
@@ -74,10 +75,13 @@ class Mempool:
         self._exchange = exchange
         self._wallets = wallets
         self._window = window
+        self._held: list[tuple[int, ClobMessage]] = []  # with the height at which each runs
+        self.delay_blocks = 0  # by which short-term messages run later than in the next block
+        self.is_starting = False  # books are not built yet: clob messages are answered 47
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: a block was made, or the stage was set anew."""
+        """Forget what has run or was tried: a block was made, or the stage was set anew."""
         self._clob: list[ClobMessage] = []
         self._sequenced: list[Sequenced] = []
         self._forked: Exchange | None = None
@@ -86,11 +90,18 @@ class Mempool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the next block has nothing to run."""
-        return not self._clob and not self._sequenced
+        """Whether no block has anything to run."""
+        return not self._clob and not self._sequenced and not self._held
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether something was accepted since the last block."""
+        return bool(self._clob or self._sequenced)
 
     def check(self, message: Message, tx: str) -> CheckResult:
         """Judge a message and keep it for the next block if nothing speaks against it."""
+        if self.is_starting and isinstance(message, FREE_OF_GAS):
+            return clob(47, "clob keeper is not initialized: wait for the next block")
         match message:
             case PlaceOrder():
                 return self._check_order(message, tx)
@@ -101,7 +112,7 @@ class Mempool:
                 if refused is not None:
                     return refused
                 execution.cancel_batch(self._fork, message)
-                self._clob.append(message)
+                self._keep(message)
             case Deposit() | Withdraw() | Transfer() | Send():
                 refused = refuse_transfer(message)
                 if refused is not None:
@@ -136,8 +147,18 @@ class Mempool:
 
     def run_clob(self) -> None:
         """Run short-term orders and cancels on the committed exchange, in order of arrival."""
-        for message in self._clob:
+        height = self._exchange.height
+        due = [message for at, message in self._held if at <= height]
+        self._held = [(at, message) for at, message in self._held if at > height]
+        for message in (*due, *self._clob):
             execution.execute(self._exchange, message)
+
+    def _keep(self, message: ClobMessage) -> None:
+        """Keep a short-term message for the block in which it runs."""
+        if self.delay_blocks:
+            self._held.append((self._now.next_height + self.delay_blocks, message))
+        else:
+            self._clob.append(message)
 
     def run_sequenced(self, time_before: Millis, gate: GateState) -> None:
         """Run fees, sequences and messages that go through the block, in order of arrival."""
@@ -160,8 +181,11 @@ class Mempool:
 
     @property
     def _fork(self) -> Exchange:
+        """The check state: what a block left, and what is still to run replayed on it."""
         if self._forked is None:
             self._forked = self._exchange.fork()
+            for _, message in self._held:
+                execution.execute(self._forked, message)
         return self._forked
 
     @property
@@ -199,7 +223,7 @@ class Mempool:
             case _:
                 pass
         if order.order_id.is_short_term:
-            self._clob.append(order)
+            self._keep(order)
         else:
             self._sequenced.append(Sequenced(message=order, tx=tx))
         return ACCEPTED
@@ -212,7 +236,7 @@ class Mempool:
             return refused
         execution.cancel(self._fork, cancel)
         if cancel.order_id.is_short_term:
-            self._clob.append(cancel)
+            self._keep(cancel)
         else:
             self._stateful_cancels.add(cancel.order_id)
             self._sequenced.append(Sequenced(message=cancel, tx=tx))

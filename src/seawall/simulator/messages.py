@@ -157,6 +157,7 @@ ClobMessage = PlaceOrder | CancelOrder | BatchCancel
 TransferMessage = Deposit | Withdraw | Transfer | Send
 KeyMessage = AddAuthenticator | RemoveAuthenticator
 Message = ClobMessage | TransferMessage | KeyMessage | UpdateLeverage
+FREE_OF_GAS = (PlaceOrder, CancelOrder, BatchCancel, UpdateLeverage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,6 +228,10 @@ def _digest(order: PlaceOrder) -> bytes:
 def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
     """What state says against a long-term or conditional order."""
     order_id = order.order_id
+    if order_id in exchange.log.cancelled:
+        return clob(3008, "the stateful order of this id was cancelled in this block")
+    if order_id in exchange.log.removed:
+        return clob(3009, "the stateful order of this id was removed in this block")
     if exchange.stateful(order_id) is not None:
         return clob(3005, "a stateful order with this id exists")
     equity = exchange.risk(exchange.settled(order_id.subaccount)).nc
@@ -276,6 +280,8 @@ def _refuse_stateful_cancel(
 ) -> CheckResult | None:
     """What state says against the cancel of a stateful order."""
     known = exchange.stateful(cancel.order_id)
+    if known is None and cancel.order_id in exchange.log.removed:
+        return clob(3010, "the stateful order of this id was removed in this block")
     if known is None:
         return clob(3006, "no stateful order with this id exists")
     if cancel.good_til_block_time < known.order.good_til_block_time:

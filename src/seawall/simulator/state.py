@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from seawall.account import MarketType
 from seawall.simulator.authenticators import Permission
 from seawall.simulator.markets import MarketSpec
 from seawall.simulator.messages import PlaceOrder, SubaccountId
@@ -100,9 +101,9 @@ class State:
     accounts: Mapping[SubaccountId, Account]
     wallets: Mapping[str, AccountState]
     orders: Mapping[SubaccountId, tuple[OpenOrder, ...]]
-    negative_seen: int | None = None  # height of the last account left below zero, cross pool
+    negative_seen: Mapping[int | None, int] = field(default_factory=dict)  # height, by pool
     outage_seen: int | None = None
-    insurance_fund: QuoteQuantums = QuoteQuantums(0)
+    insurance: Mapping[int | None, int] = field(default_factory=dict)  # quote quantums, by pool
     permissions: Mapping[str, tuple[Permission, ...]] = field(default_factory=dict)  # by owner
     is_smart_account_active: bool = True
 
@@ -126,8 +127,17 @@ class State:
         return risk(account.usdc, account.held, self.terms, account.custom_imf_ppm)
 
     @property
-    def blocked_until(self) -> int | None:
-        """Height from which money moves again; None while the gate is open (MARGIN.md 4.6)."""
-        seen = [h for h in (self.negative_seen, self.outage_seen) if h is not None]
-        until = max(seen, default=-BLOCKED_FOR_BLOCKS) + BLOCKED_FOR_BLOCKS
+    def isolated(self) -> frozenset[int]:
+        """Perpetuals whose positions stand alone, each with a pool of its own."""
+        found = (m.spec for m in self.markets.values())
+        return frozenset(s.perpetual_id for s in found if s.market_type is MarketType.ISOLATED)
+
+    def gate_seen(self, pool: int | None) -> tuple[int, ...]:
+        """Heights that raised the transfer gate of a collateral pool; an outage raises all."""
+        seen = (self.negative_seen.get(pool), self.outage_seen)
+        return tuple(height for height in seen if height is not None)
+
+    def blocked_until(self, pool: int | None = None) -> int | None:
+        """Height from which a pool's money moves again; None while it does (MARGIN.md 4.6)."""
+        until = max(self.gate_seen(pool), default=-BLOCKED_FOR_BLOCKS) + BLOCKED_FOR_BLOCKS
         return until if until > self.height else None

@@ -7,7 +7,7 @@ their block, where they may fail (reference ORDERS.md sections 5.3, 5.4 and 6).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from seawall.simulator import ruler
@@ -47,14 +47,23 @@ class GateState:
     """The gate's rule and the heights that raised it."""
 
     rule: Gate
-    seen: tuple[int | None, ...]
+    negative: Mapping[int | None, int] = field(default_factory=dict)  # by collateral pool
+    outage: int | None = None  # concerns every pool
 
-    def refuses(self, message: TransferMessage, height: int) -> bool:
-        """Whether a message may not move money in the block of that height (MARGIN.md 4.6)."""
-        is_up = any(seen is not None and height - seen < BLOCKED_FOR_BLOCKS for seen in self.seen)
-        if not is_up or self.rule is Gate.OFF or isinstance(message, Send):
+    def is_up(self, pool: int | None, height: int) -> bool:
+        """Whether a pool's money may not move in the block of that height (MARGIN.md 4.6)."""
+        seen = (self.negative.get(pool), self.outage)
+        return any(at is not None and height - at < BLOCKED_FOR_BLOCKS for at in seen)
+
+    def refuses(self, message: TransferMessage, exchange: Exchange) -> bool:
+        """Whether a message may not move money in the block being made; one pool refuses all."""
+        if self.rule is Gate.OFF or isinstance(message, Send):
             return False
-        return self.rule is Gate.DEPOSITS_TOO or not isinstance(message, Deposit)
+        if self.rule is Gate.SPARES_DEPOSITS and isinstance(message, Deposit):
+            return False
+        ends = (message.sender, message.recipient)
+        concerned = {exchange.pool_of(one) for one in ends if isinstance(one, SubaccountId)}
+        return any(self.is_up(pool, exchange.height) for pool in concerned)
 
 
 _KINDS = {
@@ -131,7 +140,7 @@ def carry_out(
     exchange: Exchange, wallets: Wallets, message: TransferMessage, gate: GateState, tx: str
 ) -> CheckResult:
     """Move the money of a message in its block; the chain's refusal where it may not move."""
-    if gate.refuses(message, exchange.height):
+    if gate.refuses(message, exchange):
         return _failed_update("WithdrawalsAndTransfersBlocked")
     paid = _debit(exchange, wallets, message)
     if not paid.is_accepted:

@@ -17,9 +17,11 @@ class FaultKind(StrEnum):
     NODE_UNAVAILABLE = "node_unavailable"
     NODE_SYNCING = "node_syncing"
     NODE_BEHIND = "node_behind"
+    NODE_RESTARTED = "node_restarted"
     BROADCAST_LOST = "broadcast_lost"
     ANSWER_LOST = "answer_lost"
     ACCEPTED_LOST = "accepted_lost"
+    EXECUTION_LATE = "execution_late"
     DELIVERED_TWICE = "delivered_twice"
     SEQUENCE_MISMATCH = "sequence_mismatch"
     KEY_REVOKED = "key_revoked"
@@ -84,9 +86,16 @@ USUAL: Mapping[FaultKind, Usual] = {
         what="the node says that it catches up; nothing it holds can be trusted"
     ),
     FaultKind.NODE_BEHIND: Usual(what="the node shows an older height than the chain's", blocks=15),
+    FaultKind.NODE_RESTARTED: Usual(
+        what="the node answers orders with clob 47, then puts triggered stops on its book again"
+    ),
     FaultKind.BROADCAST_LOST: Usual(what="a transaction never arrives, and nobody says so"),
     FaultKind.ANSWER_LOST: Usual(what="a transaction arrives; its answer does not"),
     FaultKind.ACCEPTED_LOST: Usual(what="a transaction is answered code 0 and never in a block"),
+    FaultKind.EXECUTION_LATE: Usual(
+        what="orders and cancels run blocks after their code 0, never after their good-til-block",
+        blocks=3,
+    ),
     FaultKind.DELIVERED_TWICE: Usual(
         what="a transaction arrives twice; the answer is the second one's"
     ),

@@ -116,21 +116,21 @@ class FaultyPlayer(Player):
     def _happen(self) -> None:
         """What faults do between blocks: the stage first, since messages queue for the next."""
         in_force = self.trouble.in_force
-        if not in_force and not self._changed_books:
-            return
-        self._set_books(in_force)
-        gate = in_force.get(FaultKind.GATE_UP)
-        if gate is not None and (
-            self.trouble.begins(gate) or self.trouble.block % GATE_RENEWED_BLOCKS == 0
-        ):
+        late = in_force.get(FaultKind.EXECUTION_LATE)
+        self.chain.set_execution_delay(0 if late is None else late.lag)
+        self.chain.set_starting(is_starting=FaultKind.NODE_RESTARTED in in_force)
+        if in_force or self._changed_books:
+            self._set_books(in_force)
+        is_gate_old = self.trouble.block % GATE_RENEWED_BLOCKS == 0
+        if self.trouble.take(FaultKind.GATE_UP) or (FaultKind.GATE_UP in in_force and is_gate_old):
             self.chain.record_outage()
         if self._victim is not None:
             for kind in accidents.IN_ORDER:
-                fault = in_force.get(kind)
-                if fault is not None and self.trouble.begins(fault):
+                fault = self.trouble.take(kind)
+                if fault is not None:
                     accidents.befall(self.chain, self._victim, fault)
-        halt = in_force.get(FaultKind.CHAIN_HALT)
-        if halt is not None and self.trouble.begins(halt):
+        halt = self.trouble.take(FaultKind.CHAIN_HALT)
+        if halt is not None:
             latest = Millis(self.path.end - self.block_time)
             until = min(latest, Millis(self.now + halt.length_s * SECOND))
             self._halted_until = until if until > self.now else None

@@ -22,6 +22,8 @@ class Trouble:
         self._since: dict[When, int] = {}
         self._known: tuple[int, Mapping[FaultKind, Fault]] = (-1, NOTHING)
         self._late: list[tuple[int, Callable[[], object]]] = []
+        self._kinds = frozenset(one.kind for one in faults.faults)
+        self._taken: set[int] = set()
 
     @property
     def block(self) -> int:
@@ -78,6 +80,21 @@ class Trouble:
         return any(
             one is fault and begin + one.first == self._chain.height for one, begin in self._begun()
         )
+
+    def take(self, kind: FaultKind) -> Fault | None:
+        """The next fault of a kind that has begun and was not taken yet; None where there is none.
+
+        For what happens once, between two blocks: it is not missed where its only block is the one
+        that was just made, as with `when: reduce, first: 0`.
+        """
+        if kind not in self._kinds:
+            return None
+        height = self._chain.height
+        for one, begin in self._begun():
+            if one.kind is kind and begin + one.first <= height and id(one) not in self._taken:
+                self._taken.add(id(one))
+                return one
+        return None
 
     def later(self, blocks: int, call: Callable[[], object]) -> None:
         """Have something done some blocks from now."""

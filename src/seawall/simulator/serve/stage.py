@@ -68,7 +68,7 @@ class Stage:
             },
             "prices": {t: shapes.text(shapes.oracle(m)) for t, m in state.markets.items()},
             "transactions": {"received": tally.received, "accepted": tally.accepted},
-            "transfers_blocked_until": state.blocked_until,
+            "transfers_blocked_until": state.blocked_until(),
             "accounts": node.scores.accounts(state),
         }
         after = request.query.get("after")

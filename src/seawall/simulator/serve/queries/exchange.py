@@ -88,11 +88,13 @@ def _blocked_info(
     state: State,
     request: subaccounts.QueryGetWithdrawalAndTransfersBlockedInfoRequest,
 ) -> subaccounts.QueryGetWithdrawalAndTransfersBlockedInfoResponse:
-    if _by_id(state, _perpetual_id, request.perpetual_id) is None:
-        raise NotFound(f"Perpetual id {request.perpetual_id} not found")
-    seen = [h for h in (state.negative_seen, state.outage_seen) if h is not None]
+    perpetual = request.perpetual_id
+    if _by_id(state, _perpetual_id, perpetual) is None:
+        raise NotFound(f"Perpetual id {perpetual} not found")
+    pool = perpetual if perpetual in state.isolated else None
+    seen = state.gate_seen(pool)
     return subaccounts.QueryGetWithdrawalAndTransfersBlockedInfoResponse(
-        negative_tnc_subaccount_seen_at_block=state.negative_seen or 0,
+        negative_tnc_subaccount_seen_at_block=state.negative_seen.get(pool, 0),
         chain_outage_seen_at_block=state.outage_seen or 0,
         withdrawals_and_transfers_unblocked_at_block=(
             max(seen) + BLOCKED_FOR_BLOCKS if seen else 0
