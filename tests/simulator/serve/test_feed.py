@@ -173,7 +173,7 @@ def test_the_book_told_by_deltas_is_the_book_of_rest(
                     books[side].pop(price, None)
                     if size != "0":
                         books[side][price] = size
-    bids, asks = venue.do(lambda: venue.server.node.book("BTC-USD"))
+    bids, asks = venue.do(lambda: venue.server.told.book("BTC-USD"))
 
     assert books == {"bids": dict(bids), "asks": dict(asks)}
     assert "99975" not in books["bids"]  # the price fell, so the first best bid is gone
@@ -237,9 +237,9 @@ def test_batched_news_come_together_and_in_order(venue: Running, socket: ClientC
     subscribe(socket, "v4_block_height", batched=True)
 
     def block() -> None:
-        news = venue.server.node.step()
-        assert news is not None
-        venue.server.feed.publish(news)
+        sealed = venue.server.node.step()
+        assert sealed is not None
+        venue.server.publish(sealed)
 
     for _ in range(3):
         venue.do(block)

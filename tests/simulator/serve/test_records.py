@@ -10,8 +10,9 @@ from seawall.account import Side
 from seawall.simulator.messages import IMMEDIATE_OR_CANCEL, OrderId, PlaceOrder, SubaccountId
 from seawall.simulator.play import Player
 from seawall.simulator.prices import Line, Path, Point
-from seawall.simulator.serve.node import News, Node
-from seawall.simulator.serve.records import PositionRecord
+from seawall.simulator.serve.indexer import Indexer, News, Seen
+from seawall.simulator.serve.node import Node
+from seawall.simulator.serve.positions import PositionRecord
 from seawall.simulator.setup import chain_on, fund
 from seawall.units import HOUR, Millis
 from tests.simulator.serve.running import START, flat_path
@@ -28,6 +29,7 @@ class Stand:
         self.chain = chain_on(played)
         fund(self.chain, OWNER.owner, OWNER.number, Decimal(1_000_000))
         self.node = Node(Player(self.chain, played))
+        self.indexer = Indexer(self.node.newest)
         self._ids = 0
 
     def trade(self, side: Side, steps: int) -> News:
@@ -45,12 +47,12 @@ class Stand:
         return self.block()
 
     def block(self) -> News:
-        news = self.node.step()
-        assert news is not None
-        return news
+        sealed = self.node.step()
+        assert sealed is not None
+        return self.indexer.take(Seen(sealed=sealed))
 
     def position(self) -> PositionRecord | None:
-        return self.node.records.position(OWNER, "BTC-USD")
+        return self.indexer.records.position(OWNER, "BTC-USD")
 
 
 def average(news: News) -> Decimal:
@@ -149,6 +151,6 @@ def test_funding_counts_once_the_chain_settled_it() -> None:
     assert settled is not None
     assert unsettled.net_funding == 0
     assert settled.net_funding == Decimal(-10)  # 0.01% of $100,000, paid by the long
-    assert [(f.rate, f.price) for f in stand.node.records.funding["BTC-USD"]] == [
+    assert [(f.rate, f.price) for f in stand.indexer.records.funding["BTC-USD"]] == [
         (Decimal("0.0001"), Decimal(100_000))
     ]

@@ -125,13 +125,13 @@ async def test_it_trades_cancels_and_reads_back(venue: Running) -> None:
     resting = order(venue, btc, 2, side=Order.Side.SIDE_SELL, price=120_000)
     await node.place_order(wallet, resting)
     venue.next_block()
-    open_orders = await indexer.account.get_subaccount_orders(owner, 0, status="OPEN")
+    open_orders = await indexer.account.get_subaccount_orders(owner, 0, status="BEST_EFFORT_OPENED")
     cancelled = await node.cancel_order(wallet, resting.order_id, good_til_block=20)
     venue.next_block()
 
     assert [(one["clientId"], one["price"]) for one in open_orders] == [("2", "120000")]
     assert cancelled.tx_response.code == 0
-    assert await indexer.account.get_subaccount_orders(owner, 0, status="OPEN") == []
+    assert await indexer.account.get_subaccount_orders(owner, 0, status="BEST_EFFORT_OPENED") == []
 
     close = order(
         venue,

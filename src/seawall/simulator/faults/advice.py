@@ -24,6 +24,7 @@ from seawall.units import Subticks
 Row = TypeVar("Row", Fill, Transfer, RestingOrder)
 Dated = TypeVar("Dated", Fill, Transfer)
 
+BLOCKED = Missing(reason="indexer: 403 COMPLIANCE_BLOCKED, it does not speak of this address")
 LIMITED = Missing(reason="indexer: 429 Too many requests, Retry-After 10000 ms")
 DOWN = Missing(reason="indexer: connection refused")
 LASTING = (FaultKind.INDEXER_GAP, FaultKind.WITHDRAWAL_LATE)
@@ -79,6 +80,8 @@ def _unreachable(shown: Advice, in_force: Mapping[FaultKind, object]) -> Advice:
         reason = DOWN
     elif FaultKind.INDEXER_RATE_LIMITED in in_force:
         reason = LIMITED
+    elif FaultKind.INDEXER_BLOCKED in in_force:
+        reason = BLOCKED
     else:
         return shown
     return replace(

@@ -33,6 +33,7 @@ class FaultKind(StrEnum):
     INDEXER_REORDERED = "indexer_reordered"
     INDEXER_CRASH = "indexer_crash"
     INDEXER_RATE_LIMITED = "indexer_rate_limited"
+    INDEXER_BLOCKED = "indexer_blocked"
     WITHDRAWAL_LATE = "withdrawal_late"
     ORACLE_FROZEN = "oracle_frozen"
     ORACLE_LAGS = "oracle_lags"
@@ -115,6 +116,9 @@ USUAL: Mapping[FaultKind, Usual] = {
     FaultKind.INDEXER_REORDERED: Usual(what="records come in the wrong order"),
     FaultKind.INDEXER_CRASH: Usual(what="the indexer is down: no advice at all"),
     FaultKind.INDEXER_RATE_LIMITED: Usual(what="REST answers 429; the websocket goes on"),
+    FaultKind.INDEXER_BLOCKED: Usual(
+        what="the indexer refuses to speak of any account: 403, for compliance or geography"
+    ),
     FaultKind.WITHDRAWAL_LATE: Usual(
         what="the owner takes money out, and the indexer shows it late",
         amount=Decimal("0.05"),

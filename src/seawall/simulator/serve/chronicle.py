@@ -1,4 +1,4 @@
-"""What an indexer works out over time: candles, and each account's hourly funding payments.
+"""What an indexer works out over time: candles, and each account's hourly funding and profits.
 
 Candles are kept by the minute and merged when asked for. Where nobody traded, the real indexer has
 no candle; here the mid of every block counts as a price with no volume, so that charts of a quiet
@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from seawall.simulator.events import Block
 from seawall.simulator.messages import SubaccountId
+from seawall.simulator.serve.profits import Profits
 from seawall.simulator.serve.records import FillRecord, Noted
 from seawall.simulator.state import MarketState, State
 from seawall.units import DAY, HOUR, MINUTE, Millis, coins, oracle_dollars, subticks_dollars
@@ -72,6 +73,7 @@ class Chronicle:
         self._minutes: dict[str, deque[Candle]] = {
             ticker: deque(maxlen=CANDLES_KEPT) for ticker in state.markets
         }
+        self.profits = Profits(state)
         self.payments: deque[Payment] = deque(maxlen=PAYMENTS_KEPT)  # newest first
 
     def note(self, block: Block, state: State, noted: Noted, mids: dict[str, Decimal]) -> None:
@@ -84,6 +86,7 @@ class Chronicle:
             minutes[-1] = _with_trades(
                 minutes[-1], mids[ticker], noted.trades.get(ticker, ()), market
             )
+        self.profits.note(state, noted.by_subaccount)
         for tick in block.funding:
             self._pay(tick.ticker, block, state)
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from seawall.account import PARENTS
 from seawall.simulator.messages import SubaccountId
-from seawall.simulator.serve import histories, rest, shapes
+from seawall.simulator.serve import accounts, feed_shapes, history_shapes, rest, shapes
 from seawall.simulator.serve.chronicle import RESOLUTIONS
+from seawall.simulator.serve.condition import Condition
 from seawall.simulator.serve.connection import Connection, Topic
-from seawall.simulator.serve.node import Levels, News, Node
+from seawall.simulator.serve.indexer import Indexer, News
 from seawall.simulator.serve.records import Changes
-from seawall.simulator.serve.shapes import Json, Value
+from seawall.simulator.serve.shapes import Json, Levels, Value
 
 VERSIONS: Mapping[str, str] = {
     "v4_orderbook": "1.0.0",
@@ -30,7 +31,7 @@ VERSIONS: Mapping[str, str] = {
     "v4_block_height": "1.0.0",
 }
 CANDLES_SHOWN = 100  # in a snapshot
-OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED")
+OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED", "BEST_EFFORT_CANCELED")
 
 
 class NoSuchTopic(Exception):
@@ -48,10 +49,11 @@ class Contents:
 class Feed:
     """All connections of the venue and what they listen to."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, told: Indexer, shown: Indexer, condition: Condition) -> None:
+        self._told = told
+        self._shown = shown  # what REST reads: snapshots come from there
+        self._condition = condition
         self._connections: set[Connection] = set()
-        self.is_reordering: Callable[[], bool] = lambda: False
         self._books: dict[str, tuple[Levels, Levels]] = {}  # as last told, by ticker
         self._writers: Mapping[str, Callable[[str, News], Iterator[Contents]]] = {
             "v4_orderbook": self._orderbook,
@@ -87,25 +89,34 @@ class Feed:
         return Topic(channel, name)
 
     def snapshot(self, topic: Topic) -> Json:
-        """Contents of `subscribed`: what REST would answer now; {} for an unknown account."""
-        node = self._node
+        """Contents of `subscribed`: what REST would answer now; {} for an unknown account.
+
+        Raises NoSuchTopic where REST would refuse. Books are as the websocket has told them.
+        """
+        shown, state = self._shown, self._shown.state
         match topic.channel:
             case "v4_markets":
-                return shapes.markets(node.state)
+                return shapes.markets(state)
             case "v4_block_height":
-                return shapes.height(node.state)
+                return shapes.height(state)
             case "v4_orderbook":
                 return shapes.orderbook(*self._told_book(topic.name))
             case "v4_trades":
-                return rest.trades(node, topic.name)
+                return rest.trades(shown, topic.name)
             case "v4_candles":
                 ticker, resolution = topic.name.split("/")
-                found = node.chronicle.candles(ticker, resolution)[:CANDLES_SHOWN]
-                return {"candles": [histories.candle(ticker, resolution, one) for one in found]}
-            case "v4_subaccounts":
-                return self._account_snapshot(_subaccount_id(topic.name))
+                found = shown.chronicle.candles(ticker, resolution)[:CANDLES_SHOWN]
+                rows = [history_shapes.candle(ticker, resolution, one) for one in found]
+                return {"candles": rows}
             case _:
-                return self._parent_snapshot(_subaccount_id(topic.name))
+                return self._of_account(topic)
+
+    def _of_account(self, topic: Topic) -> Json:
+        if self._condition.is_blocking:
+            raise NoSuchTopic(accounts.BLOCKED)
+        if topic.channel == "v4_subaccounts":
+            return self._account_snapshot(_subaccount_id(topic.name))
+        return self._parent_snapshot(_subaccount_id(topic.name))
 
     def publish(self, news: News) -> None:
         """Tell every subscriber what a block brought, in the order of the channels."""
@@ -116,7 +127,7 @@ class Feed:
                 if topic.name not in names:
                     names.append(topic.name)
         writers = list(self._writers.items())
-        if self.is_reordering():
+        if self._condition.is_reordering:
             writers.reverse()
         for channel, write in writers:
             for name in wanted.get(channel, ()):
@@ -131,10 +142,10 @@ class Feed:
 
     def _is_valid(self, channel: str, name: str) -> bool:
         if channel in ("v4_orderbook", "v4_trades"):
-            return name in self._node.state.markets
+            return name in self._told.state.markets
         if channel == "v4_candles":
             ticker, _, resolution = name.partition("/")
-            return ticker in self._node.state.markets and resolution in RESOLUTIONS
+            return ticker in self._told.state.markets and resolution in RESOLUTIONS
         address, slash, number = name.partition("/")
         if not (address and slash and number.isdecimal()):
             return False
@@ -144,25 +155,25 @@ class Feed:
         """The book as its subscribers know it."""
         is_heard = any(Topic("v4_orderbook", ticker) in c.topics for c in self._connections)
         if not is_heard or ticker not in self._books:
-            self._books[ticker] = self._node.book(ticker)
+            self._books[ticker] = self._told.book(ticker)
         return self._books[ticker]
 
     def _account_snapshot(self, named: SubaccountId) -> Json:
-        state = self._node.state
+        state = self._shown.state
         account = state.accounts.get(named)
         if account is None:
             return {}
         return {
-            "subaccount": shapes.subaccount(account, state, self._node.records),
+            "subaccount": shapes.subaccount(account, state, self._shown.records),
             "orders": self._open_orders(named),
             "blockHeight": str(state.height),
         }
 
     def _parent_snapshot(self, named: SubaccountId) -> Json:
-        body = rest.parent(self._node, named)
+        body = accounts.family(self._shown, named)
         if body is None:
             return {}
-        children = self._node.state.subaccounts_of(named.owner)
+        children = self._shown.state.subaccounts_of(named.owner)
         orders = [
             order
             for child in children
@@ -172,19 +183,19 @@ class Feed:
         return {
             "subaccount": body,
             "orders": orders,
-            "blockHeight": str(self._node.state.height),
+            "blockHeight": str(self._shown.state.height),
         }
 
     def _open_orders(self, named: SubaccountId) -> list[Json]:
         return [
-            shapes.order(order, self._node.state)
-            for order in self._node.records.orders_of(named)
-            if order.event.status.value in OPEN_STATUSES
+            shapes.order(order, self._shown.state)
+            for order in self._shown.records.orders_of(named)
+            if shapes.is_listed(order) and shapes.order_status(order) in OPEN_STATUSES
         ]
 
     def _orderbook(self, ticker: str, _: News) -> Iterator[Contents]:
         before = self._books.get(ticker, ([], []))
-        after = self._node.book(ticker)
+        after = self._told.book(ticker)
         if after is before:
             return
         self._books[ticker] = after
@@ -199,7 +210,7 @@ class Feed:
     def _trades(self, ticker: str, news: News) -> Iterator[Contents]:
         fills = news.noted.trades.get(ticker, ())
         if fills:
-            yield Contents(body={"trades": [shapes.trade(one, news.state) for one in fills]})
+            yield Contents(body={"trades": [feed_shapes.trade(one, news.state) for one in fills]})
 
     def _markets(self, _: str, news: News) -> Iterator[Contents]:
         block, markets = news.block, news.state.markets
@@ -236,9 +247,9 @@ class Feed:
 
     def _candles(self, name: str, _: News) -> Iterator[Contents]:
         ticker, resolution = name.split("/")
-        newest = self._node.chronicle.newest(ticker, resolution)
+        newest = self._told.chronicle.newest(ticker, resolution)
         if newest is not None:
-            body = histories.candle(ticker, resolution, newest)
+            body = history_shapes.candle(ticker, resolution, newest)
             yield Contents(body=body)
 
     def _height(self, _: str, news: News) -> Iterator[Contents]:
@@ -264,15 +275,16 @@ def _account_contents(named: SubaccountId, changes: Changes, news: News) -> Iter
     body: dict[str, Value] = {}
     if changes.positions:
         body["perpetualPositions"] = [
-            shapes.feed_position(one, state) for one in changes.positions.values()
+            feed_shapes.position(one, state) for one in changes.positions.values()
         ]
     if changes.has_new_usdc:
-        body["assetPositions"] = [shapes.feed_asset(state.subaccount(named.owner, named.number))]
+        body["assetPositions"] = [feed_shapes.asset(state.subaccount(named.owner, named.number))]
     if changes.orders:
-        body["orders"] = [shapes.feed_order(one, state) for one in changes.orders]
+        body["orders"] = [feed_shapes.placed(one, state) for one in changes.orders]
     if changes.fills:
-        body["fills"] = [shapes.feed_fill(one, state) for one in changes.fills]
+        body["fills"] = [feed_shapes.fill(one, state) for one in changes.fills]
     if body:
         yield Contents(body={**body, "blockHeight": height})
     for moved in changes.transfers:
-        yield Contents(body={"transfers": shapes.transfer(moved, named), "blockHeight": height})
+        told = feed_shapes.transfer(moved, named)
+        yield Contents(body={"transfers": told, "blockHeight": height})

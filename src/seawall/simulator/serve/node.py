@@ -1,26 +1,20 @@
-"""The running venue behind its wires: the chain with its player, admission, memory and scores."""
+"""The running venue behind its wires: the chain with its player, admission and scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block
 from seawall.simulator.play import AWAKE, Player
-from seawall.simulator.serve.chronicle import Chronicle
 from seawall.simulator.serve.queries import Constants
-from seawall.simulator.serve.records import Noted, Records
 from seawall.simulator.serve.score import Scoreboard
-from seawall.simulator.serve.shapes import levels
 from seawall.simulator.state import State
 from seawall.simulator.transactions import Admission
-from seawall.units import Millis, oracle_dollars
+from seawall.units import Millis
 
 NODE_VERSION = "9.8.1"
-
-Levels = list[tuple[str, str]]  # price and size, best first
 
 
 class NoSuchHeight(Exception):
@@ -28,12 +22,12 @@ class NoSuchHeight(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """A block with the states around it and what the indexer makes of it."""
+class Sealed:
+    """A block with the state and the books after it."""
 
     block: Block
     state: State
-    noted: Noted
+    shapes: Mapping[str, Shape]
 
 
 class Node:
@@ -46,9 +40,7 @@ class Node:
         self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)
-        self.records = Records(chain.committed)
-        self.chronicle = Chronicle(chain.committed)
-        self._shown: dict[str, tuple[Shape, tuple[Levels, Levels]]] = {}  # books as text
+        self._fills_told = len(chain.history.fills)
         self.scores = Scoreboard(chain.committed, names or {})
 
     @property
@@ -75,31 +67,24 @@ class Node:
             )
         return state
 
-    def book(self, ticker: str) -> tuple[Levels, Levels]:
-        """Bids and asks of a market at the newest block; the same object while it does not move."""
-        shape = self.chain.book(ticker)
-        shown = self._shown.get(ticker)
-        if shown is None or shown[0] is not shape:
-            market = self.state.markets[ticker]
-            book = levels(market, shape.bids), levels(market, shape.asks)
-            self._shown[ticker] = shown = (shape, book)
-        return shown[1]
+    @property
+    def newest(self) -> Sealed:
+        """The newest block as it stands, stage included."""
+        shapes = {ticker: self.chain.book(ticker) for ticker in self.state.markets}
+        return Sealed(block=self.chain.latest, state=self.state, shapes=shapes)
 
-    def step(self, idle_until: Millis = AWAKE) -> News | None:
+    def step(self, idle_until: Millis = AWAKE) -> Sealed | None:
         """Make the next block; None when there is none, for prices are over or the chain halts."""
         before = self.state
         block = self.player.step(idle_until)
         if block is None or block.height == before.height:
             return None
-        state = self.state
         self.admission.note(block)
-        self.scores.note(block, before, state)
-        noted = self.records.note(block, state)
-        mids = {ticker: self._mid(ticker) for ticker in state.markets}
-        self.chronicle.note(block, state, noted, mids)
-        return News(block=block, state=state, noted=noted)
+        self.scores.note(block, before, self.state)
+        return replace(self.newest, block=self._with_all_fills(block))
 
-    def _mid(self, ticker: str) -> Decimal:
-        """The house's mid in dollars per coin."""
-        exponent = self.state.markets[ticker].spec.oracle_exponent
-        return oracle_dollars(self.chain.book(ticker).mid, exponent)
+    def _with_all_fills(self, block: Block) -> Block:
+        """The block with the fills that accidents added to it after it was sealed."""
+        fills = tuple(fill for _, fill in self.chain.history.fills[self._fills_told :])
+        self._fills_told += len(fills)
+        return block if len(fills) == len(block.fills) else replace(block, fills=fills)

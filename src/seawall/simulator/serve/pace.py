@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seawall.simulator.play import AWAKE, NEVER
-from seawall.simulator.serve.node import News, Node
+from seawall.simulator.serve.node import Node, Sealed
 from seawall.units import Millis
 
 log = logging.getLogger(__name__)
@@ -32,12 +32,12 @@ class Report:
 
 
 class Pace:
-    """Makes blocks and hands their news on, one at a time."""
+    """Makes blocks and hands them on, one at a time."""
 
     def __init__(
         self,
         node: Node,
-        publish: Callable[[News], None],
+        publish: Callable[[Sealed], None],
         *,
         speed: float,
         guard_timeout_s: float,
@@ -86,9 +86,9 @@ class Pace:
         due = clock() + self._block_s
         while not self._node.player.is_over:
             await self._wait_until(due)
-            news = self._node.step(self._idle_until)
-            if news is not None:  # None: the chain halts
-                self._publish(news)
+            sealed = self._node.step(self._idle_until)
+            if sealed is not None:  # None: the chain halts
+                self._publish(sealed)
             due = max(due + self._block_s, clock())
         log.info("event=prices_over height=%d", self._node.state.height)
 

@@ -7,12 +7,9 @@ from block to block. Ids are the indexer's uuid5 (reference ORDERS.md section 9.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
-from typing import NamedTuple
-from uuid import UUID, uuid5
 
 from seawall.account import Side
 from seawall.simulator.events import (
@@ -23,64 +20,27 @@ from seawall.simulator.events import (
     OrderStatus,
     TransferEvent,
 )
-from seawall.simulator.messages import OrderId, SubaccountId
+from seawall.simulator.messages import SubaccountId
+from seawall.simulator.ruler import Held
+from seawall.simulator.serve.ids import (
+    event_id,
+    fill_uuid,
+    order_uuid,
+    transfer_uuid,
+)
+from seawall.simulator.serve.positions import Moment, PositionRecord, grown, opened, shrunk
 from seawall.simulator.state import Account, MarketState, State
 from seawall.units import Millis, coins, oracle_dollars, subticks_dollars
 
-NAMESPACE = UUID("0f9da948-a6fb-4c45-9edc-4685c3f3317d")
 FILLS_KEPT = 5_000
+POSITIONS_KEPT = 2_000
 TRANSFERS_KEPT = 2_000
 TRADES_KEPT = 100
 FUNDING_KEPT = 1_000
 ORDERS_KEPT = 5_000
+STAGED = 1 << 16  # events begin here that no block holds: positions set up before it
 LIVING = (OrderStatus.OPEN, OrderStatus.UNTRIGGERED)
 ZERO = Decimal(0)
-
-
-@lru_cache(maxsize=65_536)
-def subaccount_uuid(subaccount: SubaccountId) -> str:
-    """The indexer's id of a subaccount."""
-    return str(uuid5(NAMESPACE, f"{subaccount.owner}-{subaccount.number}"))
-
-
-@lru_cache(maxsize=65_536)
-def order_uuid(order: OrderId) -> str:
-    """The indexer's id of an order; a reused client id has the same one."""
-    owner = subaccount_uuid(order.subaccount)
-    words = f"{owner}-{order.client_id}-{order.clob_pair_id}-{order.order_flags}"
-    return str(uuid5(NAMESPACE, words))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionRecord:
-    """A position as the indexer tells it: sizes in coins, signed where a long may differ."""
-
-    id: str
-    subaccount: SubaccountId
-    ticker: str
-    size: Decimal  # > 0 long
-    max_size: Decimal  # the largest it has been, signed as the side
-    sum_open: Decimal = ZERO
-    sum_close: Decimal = ZERO
-    entry_price: Decimal = ZERO
-    exit_price: Decimal | None = None
-    net_funding: Decimal = ZERO  # dollars settled so far, > 0 received
-    created_at: Millis
-    created_height: int
-    closed_at: Millis | None = None
-
-    @property
-    def side(self) -> str:
-        """LONG or SHORT; a closed one keeps the side it had."""
-        return "LONG" if self.max_size > 0 else "SHORT"
-
-    @property
-    def realized(self) -> Decimal:
-        """Dollars realised by what was closed, funding included."""
-        if self.exit_price is None:
-            return self.net_funding
-        sign = 1 if self.max_size > 0 else -1
-        return sign * (self.exit_price - self.entry_price) * self.sum_close + self.net_funding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +60,7 @@ class FillRecord:
     """One fill with the block that holds it."""
 
     id: str
+    event_id: str
     event: FillEvent
     at: Millis
     height: int
@@ -112,6 +73,16 @@ class TransferRecord:
 
     id: str
     event: TransferEvent
+    at: Millis
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateTransfer:
+    """A transfer that is seen later than its block, with its place in that block."""
+
+    event: TransferEvent
+    index: int
     at: Millis
     height: int
 
@@ -137,14 +108,6 @@ class Changes:
     transfers: list[TransferRecord] = field(default_factory=list)
 
 
-class Moment(NamedTuple):
-    """When and at which price, in dollars, a position changed."""
-
-    price: Decimal
-    at: Millis
-    height: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
     """What a block brought: changes by subaccount and trades by ticker."""
@@ -158,6 +121,7 @@ class Records:
 
     def __init__(self, state: State) -> None:
         self.open: dict[tuple[SubaccountId, str], PositionRecord] = {}
+        self.closed: deque[PositionRecord] = deque(maxlen=POSITIONS_KEPT)  # newest first
         self.orders: dict[str, OrderRecord] = {}
         self.fills: deque[FillRecord] = deque(maxlen=FILLS_KEPT)
         self.transfers: deque[TransferRecord] = deque(maxlen=TRANSFERS_KEPT)
@@ -173,8 +137,8 @@ class Records:
         for account in state.accounts.values():
             self._adopt(account, state)
 
-    def note(self, block: Block, state: State) -> Noted:
-        """Take in a block and the state after it."""
+    def note(self, block: Block, state: State, late: Sequence[LateTransfer] = ()) -> Noted:
+        """Take in a block, the state after it, and transfers of earlier blocks seen only now."""
         changes: dict[SubaccountId, Changes] = {}
         for order in block.orders:
             record = self._note_order(order, block)
@@ -187,8 +151,12 @@ class Records:
             if event.liquidity is Liquidity.TAKER:
                 trades.setdefault(event.ticker, []).append(fill)
                 self.trades[event.ticker].appendleft(fill)
-        for index, transfer in enumerate(block.transfers):
-            self._note_transfer(transfer, index, block, changes)
+        for index, moved in enumerate(block.transfers):
+            self._note_transfer(
+                LateTransfer(event=moved, index=index, at=block.time, height=block.height), changes
+            )
+        for transfer in late:
+            self._note_transfer(transfer, changes)
         for tick in block.funding:
             self.funding[tick.ticker].appendleft(
                 FundingRecord(
@@ -208,6 +176,17 @@ class Records:
     def position(self, subaccount: SubaccountId, ticker: str) -> PositionRecord | None:
         """The open position of a subaccount in a market."""
         return self.open.get((subaccount, ticker))
+
+    def agreeing(self, subaccount: SubaccountId, market: MarketState, held: Held) -> PositionRecord:
+        """The record of a position with the size that some state holds, today's or an older one."""
+        ticker = market.spec.ticker
+        size = coins(held.quantums, market.spec.atomic_resolution)
+        known = self.open.get((subaccount, ticker))
+        if known is None or (known.size > 0) != (size > 0):
+            named = event_id(0, STAGED + market.spec.perpetual_id)
+            moment = Moment(named, _oracle(market), Millis(0), 0)
+            return opened((subaccount, ticker), size, moment)
+        return known if known.size == size else replace(known, size=size)
 
     def orders_of(self, subaccount: SubaccountId) -> Iterable[OrderRecord]:
         """Every order of the subaccount that is remembered, newest first."""
@@ -234,8 +213,10 @@ class Records:
         key = (event.subaccount, event.ticker)
         held = self.open.get(key)
         spec = self._state.markets[event.ticker].spec
+        named = event_id(block.height, index)
         fill = FillRecord(
-            id=str(uuid5(NAMESPACE, f"{block.height}-{index}-{event.liquidity.value}")),
+            id=fill_uuid(named, event.liquidity),
+            event_id=named,
             event=event,
             at=block.time,
             height=block.height,
@@ -247,7 +228,7 @@ class Records:
             event.subticks, spec.atomic_resolution, spec.quantum_conversion_exponent
         )
         change = size if event.side is Side.BUY else -size
-        self._trade(key, change, Moment(price, block.time, block.height), own)
+        self._trade(key, change, Moment(named, price, block.time, block.height), own)
         return fill
 
     def _trade(
@@ -255,31 +236,28 @@ class Records:
     ) -> None:
         held = self.open.get(key)
         if held is None or held.size == 0:
-            self.open[key] = _opened(key, change, moment)
+            self.open[key] = opened(key, change, moment)
         elif (held.size > 0) == (change > 0):
-            self.open[key] = _grown(held, change, moment.price)
+            self.open[key] = grown(held, change, moment.price)
         elif abs(change) <= abs(held.size):
-            self.open[key] = _shrunk(held, abs(change), moment.price)
+            self.open[key] = shrunk(held, abs(change), moment.price)
         else:
-            closed = _shrunk(held, abs(held.size), moment.price)
-            own.positions[held.id] = replace(closed, closed_at=moment.at)
-            self.open[key] = _opened(key, change + held.size, moment)
+            reduced = shrunk(held, abs(held.size), moment.price)
+            closed = replace(reduced, closed_at=moment.at)
+            own.positions[held.id] = closed
+            self.closed.appendleft(closed)
+            self.open[key] = opened(key, change + held.size, moment)
 
-    def _note_transfer(
-        self,
-        event: TransferEvent,
-        index: int,
-        block: Block,
-        changes: dict[SubaccountId, Changes],
-    ) -> None:
+    def _note_transfer(self, seen: LateTransfer, changes: dict[SubaccountId, Changes]) -> None:
+        event = seen.event
         ends = [end for end in (event.sender, event.recipient) if isinstance(end, SubaccountId)]
         if not ends:
             return
         record = TransferRecord(
-            id=str(uuid5(NAMESPACE, f"transfer-{block.height}-{index}")),
+            id=transfer_uuid(event, event_id(seen.height, seen.index)),
             event=event,
-            at=block.time,
-            height=block.height,
+            at=seen.at,
+            height=seen.height,
         )
         self.transfers.appendleft(record)
         for end in ends:
@@ -319,14 +297,17 @@ class Records:
         for (owner, ticker), record in list(self.open.items()):
             if owner == account.id and ticker not in sizes:
                 del self.open[(owner, ticker)]
-                touched.append(replace(record, size=ZERO, closed_at=state.time))
+                closed = replace(record, size=ZERO, closed_at=state.time)
+                self.closed.appendleft(closed)
+                touched.append(closed)
         for ticker, quantums in sizes.items():
             market = state.markets[ticker]
             size = coins(quantums, market.spec.atomic_resolution)
             known = self.open.get((account.id, ticker))
             if known is None or (known.size > 0) != (size > 0):
-                moment = Moment(_oracle(market), state.time, state.height)
-                record = _opened((account.id, ticker), size, moment)
+                named = event_id(state.height, STAGED + market.spec.perpetual_id)
+                moment = Moment(named, _oracle(market), state.time, state.height)
+                record = opened((account.id, ticker), size, moment)
             else:
                 record = replace(known, size=size)
             self.open[(account.id, ticker)] = record
@@ -346,42 +327,3 @@ def _of(changes: dict[SubaccountId, Changes], subaccount: SubaccountId) -> Chang
 
 def _oracle(market: MarketState) -> Decimal:
     return oracle_dollars(market.price, market.spec.oracle_exponent)
-
-
-def _opened(key: tuple[SubaccountId, str], size: Decimal, moment: Moment) -> PositionRecord:
-    subaccount, ticker = key
-    words = f"{subaccount_uuid(subaccount)}-{ticker}-{moment.height}-{size > 0}"
-    return PositionRecord(
-        id=str(uuid5(NAMESPACE, words)),
-        subaccount=subaccount,
-        ticker=ticker,
-        size=size,
-        max_size=size,
-        sum_open=abs(size),
-        entry_price=moment.price,
-        created_at=moment.at,
-        created_height=moment.height,
-    )
-
-
-def _grown(held: PositionRecord, change: Decimal, price: Decimal) -> PositionRecord:
-    opened = held.sum_open + abs(change)
-    size = held.size + change
-    return replace(
-        held,
-        size=size,
-        max_size=size if abs(size) > abs(held.max_size) else held.max_size,
-        sum_open=opened,
-        entry_price=(held.entry_price * held.sum_open + price * abs(change)) / opened,
-    )
-
-
-def _shrunk(held: PositionRecord, closing: Decimal, price: Decimal) -> PositionRecord:
-    closed = held.sum_close + closing
-    before = held.exit_price if held.exit_price is not None else ZERO
-    return replace(
-        held,
-        size=held.size - closing if held.size > 0 else held.size + closing,
-        sum_close=closed,
-        exit_price=(before * held.sum_close + price * closing) / closed,
-    )

@@ -17,18 +17,22 @@ from typing import Self
 
 import grpc
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from seawall.errors import OperatorError
 from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.play import Player
-from seawall.simulator.serve import rpc
-from seawall.simulator.serve.failing import FailingIndexer, FailingNode, Handler
+from seawall.simulator.serve import asking, rpc
+from seawall.simulator.serve.accounts import Accounts
+from seawall.simulator.serve.asking import Handler
+from seawall.simulator.serve.condition import Condition
+from seawall.simulator.serve.failing import FailingNode
 from seawall.simulator.serve.feed import Feed
-from seawall.simulator.serve.histories import Histories
-from seawall.simulator.serve.node import News, Node
+from seawall.simulator.serve.limiter import Limiter
+from seawall.simulator.serve.node import Node, Sealed
+from seawall.simulator.serve.outages import Outages
 from seawall.simulator.serve.pace import Pace
-from seawall.simulator.serve.rest import Rest, refusals
+from seawall.simulator.serve.relay import Relay
+from seawall.simulator.serve.rest import Rest
 from seawall.simulator.serve.stage import Stage
 from seawall.simulator.serve.websocket import Socket
 
@@ -74,6 +78,8 @@ class ServeSettings:
     speed: float = 1.0  # blocks a second; 0 is as fast as the guards allow
     guard_timeout_s: float = GUARD_TIMEOUT_S
     is_started: bool = True  # else blocks wait for POST /seawall/start
+    feed_lag: int = 0  # blocks that the websocket is behind the chain
+    rest_lag: int = 0  # blocks that REST is behind the websocket
 
 
 class Server:
@@ -88,19 +94,25 @@ class Server:
         self._settings = settings or ServeSettings()
         check_loopback(self._settings.host)
         self.node = Node(player, names)
-        self.feed = Feed(self.node)
+        trouble = player.trouble if isinstance(player, FaultyPlayer) else None
+        self._failing = None if trouble is None else FailingNode(self.node, trouble)
+        if self._failing is not None:
+            self.node.shown_height = self._failing.height
+        self._condition = Condition(trouble)
+        self._relay = Relay(
+            self.node.newest,
+            self._condition,
+            feed_lag=self._settings.feed_lag,
+            rest_lag=self._settings.rest_lag,
+        )
+        self.told, self.shown = self._relay.told, self._relay.shown
+        self.feed = Feed(self.told, self.shown, self._condition)
         self.pace = Pace(
             self.node,
-            self._publish,
+            self.publish,
             speed=self._settings.speed,
             guard_timeout_s=self._settings.guard_timeout_s,
         )
-        self._failing: tuple[FailingNode, FailingIndexer] | None = None
-        if isinstance(player, FaultyPlayer):
-            node, indexer = FailingNode(self.node, player.trouble), FailingIndexer(player.trouble)
-            self._failing = (node, indexer)
-            self.node.shown_height = node.height
-            self.feed.is_reordering = lambda: indexer.is_reordering
         self._runner: web.AppRunner | None = None
         self._grpc: grpc.aio.Server | None = None
         self._blocks: asyncio.Task[None] | None = None
@@ -123,10 +135,10 @@ class Server:
         sockets = bind(settings.host, settings.http_port, "--http-port")
         try:
             grpc_port = await self._start_grpc(settings.host, settings.grpc_port)
-            app = web.Application(middlewares=self._middlewares())
+            app = self._application()
             parts = (
-                Histories(self.node),
-                Rest(self.node),
+                Rest(self.shown, self.told, self._condition),
+                Accounts(self.shown, self._condition, self.node.chain.at_height),
                 Stage(self.node, self.pace),
                 Socket(self.feed),
             )
@@ -154,7 +166,7 @@ class Server:
             # Tried first, because the gRPC library prints its own complaint about a taken port.
             bind(host, port, "--grpc-port").close()
         self._grpc = grpc.aio.server(options=rpc.OPTIONS)
-        wrap = None if self._failing is None else self._failing[0].wrap
+        wrap = None if self._failing is None else self._failing.wrap
         rpc.Services(self.node).attach(self._grpc, wrap)
         try:
             got = self._grpc.add_insecure_port(f"{_bracketed(host)}:{port}")
@@ -180,23 +192,27 @@ class Server:
         assert self._blocks is not None, "the server has been started"
         await self._blocks
 
-    def _publish(self, news: News) -> None:
-        if self._failing is None or self._failing[1].hears(news):
+    def publish(self, sealed: Sealed) -> None:
+        """Let the indexer see a block and tell of it."""
+        for news in self._relay.hand_on(sealed):
             self.feed.publish(news)
-        if self._failing is not None and self._failing[1].is_down:
+        if self._condition.is_down:
             for connection in self.feed.connections:
                 connection.cut()
 
-    def _middlewares(self) -> list[Middleware]:
-        if self._failing is None:
-            return [refusals]
-        indexer = self._failing[1]
+    def _application(self) -> web.Application:
+        outages = Outages(self._condition)
+        limiter = Limiter(self._condition, lambda: self.node.state.time)
 
         @web.middleware
         async def failing(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await indexer.respond(request, handler)
+            return await outages.respond(request, handler)
 
-        return [failing, refusals]
+        @web.middleware
+        async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await limiter.respond(request, handler)
+
+        return web.Application(middlewares=[failing, limited, asking.refusals])
 
 
 def check_loopback(host: str) -> None:

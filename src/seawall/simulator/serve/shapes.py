@@ -2,7 +2,7 @@
 
 Traps kept on purpose (reference ORDERS.md section 9.2): `freeCollateral` and
 `initialMarginFraction` use the tier's base fraction; REST shows USDC with unsettled funding, the
-websocket without, and unsigned with a side.
+websocket (`feed_shapes`) without, and unsigned with a side.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from seawall.simulator.messages import (
     SubaccountId,
 )
 from seawall.simulator.ruler import Held
+from seawall.simulator.serve.ids import order_uuid, subaccount_uuid
+from seawall.simulator.serve.positions import PositionRecord
 from seawall.simulator.serve.records import (
     FillRecord,
-    FundingRecord,
     OrderRecord,
-    PositionRecord,
     Records,
     TransferRecord,
-    order_uuid,
-    subaccount_uuid,
 )
 from seawall.simulator.state import Account, MarketState, State
 from seawall.units import PPM_ONE, Millis, coins, oracle_dollars, subticks_dollars, usd
 
+Levels = list[tuple[str, str]]  # price and size, best first
 Json = Mapping[str, "Value"]
 Value = str | int | float | bool | None | Json | Sequence["Value"]
 
 TEXTS_KEPT = 65_536
 ZERO = Decimal(0)
+OF_BLOCKS = ("createdAtHeight", "updatedAt", "updatedAtHeight")
 
 
 def text(number: Decimal) -> str:
@@ -124,7 +124,7 @@ def markets(state: State, ticker: str | None = None) -> Json:
     return {"markets": {name: market(one) for name, one in chosen.items()}}
 
 
-def levels(state: MarketState, side: Sequence[BookLevel]) -> list[tuple[str, str]]:
+def levels(state: MarketState, side: Sequence[BookLevel]) -> Levels:
     """One side of a book as price and size, best first."""
     return [(price_text(state, lv.subticks), size_text(state, lv.quantums)) for lv in side]
 
@@ -173,8 +173,7 @@ def subaccount(account: Account, state: State, records: Records) -> Json:
         worth = coins(held.quantums, one.spec.atomic_resolution) * oracle(one)
         notional += worth
         initial += abs(worth) * one.spec.tier.initial_margin_ppm / PPM_ONE
-        record = records.position(account.id, one.spec.ticker)
-        assert record is not None, f"no record of {one.spec.ticker} in {account.id}"
+        record = records.agreeing(account.id, one, held)
         positions[one.spec.ticker] = position(record, state, held)
     return {
         "address": account.id.owner,
@@ -200,41 +199,6 @@ def asset(number: int, dollars: Decimal) -> Json:
     }
 
 
-def feed_asset(account: Account) -> Json:
-    """USDC as the websocket shows it: raw, unsigned, with a side."""
-    return {
-        "address": account.id.owner,
-        "subaccountNumber": account.id.number,
-        "positionId": subaccount_uuid(account.id),
-        "assetId": str(USDC_ASSET),
-        "symbol": "USDC",
-        "side": "LONG" if account.usdc >= 0 else "SHORT",
-        "size": text(abs(usd(account.usdc))),
-    }
-
-
-def feed_position(record: PositionRecord, state: State) -> Json:
-    """A position as the websocket shows it."""
-    one = state.markets[record.ticker]
-    return {
-        "address": record.subaccount.owner,
-        "subaccountNumber": record.subaccount.number,
-        "positionId": record.id,
-        "market": record.ticker,
-        "side": record.side,
-        "status": "OPEN" if record.closed_at is None else "CLOSED",
-        "size": text(record.size),
-        "maxSize": text(record.max_size),
-        "netFunding": text(record.net_funding),
-        "entryPrice": text(record.entry_price),
-        "exitPrice": None if record.exit_price is None else text(record.exit_price),
-        "sumOpen": text(record.sum_open),
-        "sumClose": text(record.sum_close),
-        "realizedPnl": text(record.realized),
-        "unrealizedPnl": text(record.size * (oracle(one) - record.entry_price)),
-    }
-
-
 def order(record: OrderRecord, state: State) -> Json:
     """An order as REST shows it."""
     placed = record.event.order
@@ -249,8 +213,8 @@ def order(record: OrderRecord, state: State) -> Json:
         "size": size_text(one, placed.quantums),
         "totalFilled": size_text(one, record.event.filled),
         "price": price_text(one, placed.subticks),
-        "type": _order_type(named, placed.condition_type),
-        "status": record.event.status.value,
+        "type": order_type(record),
+        "status": order_status(record),
         "timeInForce": "IOC" if placed.time_in_force == IMMEDIATE_OR_CANCEL else "GTT",
         "reduceOnly": placed.reduce_only,
         "orderFlags": str(named.order_flags),
@@ -269,16 +233,39 @@ def order(record: OrderRecord, state: State) -> Json:
         body["goodTilBlockTime"] = iso(Millis(placed.good_til_block_time * 1_000))
     if named.order_flags == CONDITIONAL:
         body["triggerPrice"] = price_text(one, placed.trigger_subticks)
+    if is_hearsay(record):
+        body = {key: value for key, value in body.items() if key not in OF_BLOCKS}
     return body
 
 
-def feed_order(record: OrderRecord, state: State) -> Json:
-    """An order as the websocket shows it: why it was removed, optimistic fills."""
-    body = dict(order(record, state))
-    body["totalOptimisticFilled"] = body["totalFilled"]
-    if record.event.status is OrderStatus.CANCELED and record.event.reason is not Reason.NONE:
-        body["removalReason"] = f"ORDER_REMOVAL_REASON_{record.event.reason.value}"
-    return body
+def order_type(record: OrderRecord) -> str:
+    """The indexer's word for the kind of an order."""
+    placed = record.event.order
+    if placed.order_id.order_flags != CONDITIONAL:
+        return "LIMIT"
+    return "STOP_LIMIT" if placed.condition_type == STOP_LOSS else "TAKE_PROFIT"
+
+
+def order_status(record: OrderRecord) -> str:
+    """The indexer's word: what happens to a short-term order before it fills is hearsay."""
+    event = record.event
+    if not event.order.order_id.is_short_term or event.reason is Reason.EXPIRED:
+        return event.status.value
+    if event.status is OrderStatus.OPEN and event.filled == 0:
+        return "BEST_EFFORT_OPENED"
+    return "BEST_EFFORT_CANCELED" if event.status is OrderStatus.CANCELED else event.status.value
+
+
+def is_hearsay(record: OrderRecord) -> bool:
+    """Whether no block has told of the order."""
+    return order_status(record).startswith("BEST_EFFORT")
+
+
+def is_listed(record: OrderRecord) -> bool:
+    """Whether REST knows the order: a short-term one that ends without a fill leaves no row."""
+    event = record.event
+    is_gone = event.status is OrderStatus.CANCELED and event.filled == 0
+    return not (event.order.order_id.is_short_term and is_gone)
 
 
 def fill(record: FillRecord, state: State) -> Json:
@@ -306,14 +293,6 @@ def fill(record: FillRecord, state: State) -> Json:
     if event.order_id is not None:
         body["orderId"] = order_uuid(event.order_id)
         body["clientMetadata"] = str(event.client_metadata)
-    return body
-
-
-def feed_fill(record: FillRecord, state: State) -> Json:
-    """A fill as the websocket shows it."""
-    body = dict(fill(record, state))
-    body["subaccountId"] = subaccount_uuid(record.event.subaccount)
-    body["ticker"] = record.event.ticker
     return body
 
 
@@ -351,26 +330,9 @@ def transfer(record: TransferRecord, seen_by: SubaccountId) -> Json:
     }
 
 
-def funding(ticker: str, record: FundingRecord) -> Json:
-    """One row of /v4/historicalFunding/TICKER: the rate of one hour, > 0 where longs paid."""
-    return {
-        "ticker": ticker,
-        "rate": text(record.rate),
-        "price": text(record.price),
-        "effectiveAtHeight": str(record.height),
-        "effectiveAt": iso(record.at),
-    }
-
-
 def _unsettled(one: MarketState, held: Held) -> Decimal:
     """Funding not yet settled in dollars, > 0 is received."""
     return Decimal(-(one.funding_index - held.funding_index) * held.quantums).scaleb(-12)
-
-
-def _order_type(named: OrderId, condition: int) -> str:
-    if named.order_flags != CONDITIONAL:
-        return "LIMIT"
-    return "STOP_LIMIT" if condition == STOP_LOSS else "TAKE_PROFIT"
 
 
 def _side_before(quantums: int) -> str | None:

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.serve import shapes
+from seawall.simulator.serve.asking import Refused, answer
 from seawall.simulator.serve.node import Node
 from seawall.simulator.serve.pace import Pace
-from seawall.simulator.serve.rest import Refused, answer
 from seawall.simulator.serve.shapes import Json
 from seawall.units import Millis
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
+from v4_proto.cosmos.auth.v1beta1 import query_pb2 as auth
 from v4_proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
-from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest, QueryAccountResponse
 from v4_proto.cosmos.bank.v1beta1 import query_pb2 as bank
 from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
@@ -31,16 +31,27 @@ def _timestamp(time: Millis) -> Timestamp:
     return Timestamp(seconds=time // 1_000, nanos=time % 1_000 * 1_000_000)
 
 
-def _account(_: Constants, state: State, request: QueryAccountRequest) -> QueryAccountResponse:
-    wallet = state.wallets.get(request.address)
+def _base_account(state: State, address: str) -> BaseAccount:
+    wallet = state.wallets.get(address)
     if wallet is None:
-        raise NotFound(f"account {request.address} not found")
-    account = BaseAccount(
+        raise NotFound(f"account {address} not found")
+    return BaseAccount(
         address=wallet.address, account_number=wallet.account_number, sequence=wallet.sequence
     )
+
+
+def _account(
+    _: Constants, state: State, request: auth.QueryAccountRequest
+) -> auth.QueryAccountResponse:
     packed = AnyMessage()
-    packed.Pack(account, type_url_prefix="/")
-    return QueryAccountResponse(account=packed)
+    packed.Pack(_base_account(state, request.address), type_url_prefix="/")
+    return auth.QueryAccountResponse(account=packed)
+
+
+def _account_info(
+    _: Constants, state: State, request: auth.QueryAccountInfoRequest
+) -> auth.QueryAccountInfoResponse:
+    return auth.QueryAccountInfoResponse(info=_base_account(state, request.address))
 
 
 def _coin(state: State, address: str) -> Coin:
@@ -179,7 +190,8 @@ def _all_assets(
 
 
 QUERIES: tuple[Answerer, ...] = (
-    Query("/cosmos.auth.v1beta1.Query/Account", QueryAccountRequest, _account),
+    Query("/cosmos.auth.v1beta1.Query/AccountInfo", auth.QueryAccountInfoRequest, _account_info),
+    Query("/cosmos.auth.v1beta1.Query/Account", auth.QueryAccountRequest, _account),
     Query("/cosmos.bank.v1beta1.Query/Balance", bank.QueryBalanceRequest, _balance),
     Query("/cosmos.bank.v1beta1.Query/AllBalances", bank.QueryAllBalancesRequest, _all_balances),
     Query(
