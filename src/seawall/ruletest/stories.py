@@ -19,6 +19,7 @@ from seawall.ruletest.amounts import written
 from seawall.ruletest.drive import (
     ALT,
     ALT_WORDS,
+    GROWTH,
     Driver,
     Kind,
     account_words,
@@ -191,7 +192,7 @@ def _growth(driver: Driver, rule: Rule, stops: Sequence[Stop]) -> str:
     """The trader adds half the position at the worst moment, so that a lock has work."""
     worst = max(range(len(stops)), key=lambda at: _badness(rule, stops[at]))
     after = sum(stop.lasts for stop in stops[:worst]) + stops[worst].lasts - STEP
-    more = driver.size * Decimal("1.5")
+    more = driver.size * GROWTH
     at = words.duration(Millis(after - after % STEP))
     return f"sizes: {{{driver.ticker}: [{driver.size:f}, {{hold: {at}}}, {more.normalize():f}]}}"
 
