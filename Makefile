@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint simulate screenshots dockerfile-check lock clean
+.PHONY: help setup demo test lint simulate soak screenshots dockerfile-check lock clean
 
 help: ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -28,6 +28,11 @@ lint: setup
 SEEDS ?= 200
 simulate: setup ## Play SEEDS=200 bad days and judge the guard at every step.
 	@$(BIN)/seawall simulate --seeds 0:$$(( $(SEEDS) - 1 )) --json
+
+MINUTES ?= 60
+SEED ?= 7
+soak: setup ## Run a guard over sockets for MINUTES=60 of faults; fail if it grows.
+	@$(BIN)/python -m bench.soak --minutes $(MINUTES) --seed $(SEED)
 
 screenshots: setup ## Write the demo's first, middle and last screens to docs/.
 	@$(BIN)/seawall demo --screenshots docs

@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from seawall.account import Side
+from seawall.simulator.faults.kinds import FaultKind
+from seawall.simulator.faults.schedule import Fault, Faults
 from seawall.simulator.messages import SHORT_TERM, OrderId, PlaceOrder, SubaccountId
 from seawall.simulator.prices import Path
 from seawall.simulator.serve.launch import Cast
@@ -263,3 +265,19 @@ def test_the_state_tells_equity_headroom_and_costs() -> None:
     for account in ended["accounts"]:
         assert Decimal(account["lowest_headroom"]) <= Decimal(account["headroom"])
         assert account["liquidated"] is False
+
+
+def test_a_halt_takes_its_time_at_the_speed_of_the_blocks() -> None:
+    halt = Fault(kind=FaultKind.CHAIN_HALT, first=3, last=3, seconds=60)
+    settings = ServeSettings(speed=50)
+    with running(settings=settings, guard=None, faults=Faults(faults=(halt,))) as served:
+        caller = Caller(served)
+        before = int(caller.state()["at"])
+        began = time.monotonic()
+
+        while int(caller.state()["at"]) < before + 60_000:
+            time.sleep(0.01)
+        took = time.monotonic() - began
+        caller.close()
+
+    assert took > 0.8  # 60 blocks' time; a block for each ten seconds would be 0.2

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from seawall.simulator.faults.play import HALT_TICK
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.serve.node import Node, Sealed
 from seawall.units import Millis
@@ -20,6 +21,7 @@ from seawall.units import Millis
 log = logging.getLogger(__name__)
 
 AS_FAST_AS_GUARDS = 0.0  # a speed: wait for guards only
+CATCH_UP_S = 30.0  # lost by a busy machine and made good, so that chain time keeps to real time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,13 @@ class Pace:
         while not self._node.player.is_over:
             await self._wait_until(due)
             sealed = self._node.step(self._idle_until)
-            if sealed is not None:  # None: the chain halts
+            blocks = 1
+            if sealed is not None:
                 self._publish(sealed)
-            due = max(due + self._block_s, clock())
+            else:  # the chain halts, and time went on by more than a block's
+                blocks = HALT_TICK // self._node.player.block_time
+            late_most = 0.0 if self._guards else CATCH_UP_S
+            due = max(due + blocks * self._block_s, clock() - late_most)
         log.info("event=prices_over height=%d", self._node.state.height)
 
     @property

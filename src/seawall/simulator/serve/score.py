@@ -185,4 +185,6 @@ def _fill(height: int, at: Millis, fill: FillEvent, state: State) -> Json:
         "quote": text(quote),
         "fee": text(usd(fill.fee)),
         "kind": fill.kind.value,
+        "client_id": None if fill.order_id is None else fill.order_id.client_id,
+        "position_before": size_text(market, fill.position_before),
     }
