@@ -177,6 +177,7 @@ class RestingOrder:
     good_til_block: int | None = None
     good_til_block_time: int | None = None  # Unix seconds
     trigger_subticks: Subticks | None = None
+    is_triggered: bool = False  # a conditional order that has had its attempt, or has it now
     ours: bool = False  # carries our client metadata
 
 
@@ -236,6 +237,21 @@ class KeyReach:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityTier:
+    """From this net collateral on, a subaccount may have so many stateful orders open."""
+
+    least: QuoteQuantums
+    orders: int
+
+
+# What the chain began with, for a node that does not say what holds now (ORDERS.md 5.2).
+EQUITY_TIERS = tuple(
+    EquityTier(least=QuoteQuantums(dollars * units.PPM_ONE), orders=orders)
+    for dollars, orders in ((20, 1), (100, 5), (1_000, 10), (10_000, 100), (100_000, 200))
+)
+
+
 NOT_READ = Missing(reason="not read")
 
 
@@ -268,6 +284,7 @@ class Observation:
     taker_fee_ppm: Ppm
     float_wallet: FloatWallet | None = None
     transfers_blocked_until: Mapping[int, int] = field(default_factory=dict)  # number -> height
+    equity_tiers: tuple[EquityTier, ...] = EQUITY_TIERS
     advice: Advice = field(default_factory=Advice)
 
     def subaccount(self, number: int) -> Subaccount:

@@ -1,7 +1,8 @@
-"""What Seawall may do: Cancel | TopUp | Reduce. No type here can open a position.
+"""What Seawall may do: Cancel | TopUp | Reduce | Backstop. No type here can open a position.
 
 A `Reduce` has no reduce-only flag because it is one: immediate-or-cancel, at most the live
-position, with a price bound. The names of windows and ids are DESIGN.md section 4.
+position, with a price bound. A `Backstop` is the same with a trigger, and rests on the chain until
+a price reaches it. The names of windows and ids are DESIGN.md section 4.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from seawall import units
 from seawall.account import Side
 from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
 
 WINDOW_BLOCKS = 6
 BLOCKS_AHEAD_LEAST = 3  # good_til_block minus committed height, or wait for the next window
 TOP_UP_TIMEOUT_BLOCKS = 20
+STOP_TIMEOUT_BLOCKS = 12  # the oldest state to act on, and two: later it never rests
+STOP_LIFE = Millis(14 * units.DAY)
+STOP_SLOTS = 2  # client ids of a market: one rests while the other takes its place
+CONDITIONAL = 32  # order flags
 
 
 def window_of(height: int) -> int:
@@ -39,6 +45,16 @@ def client_id(chain_id: str, owner: str, subaccount: int, clob_pair: int, window
     """The one order id of a subaccount, market and window, for any number of guards."""
     words = f"{chain_id}|{owner}|{subaccount}|{clob_pair}|{window}"
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big")
+
+
+def stop_ids(chain_id: str, owner: str, subaccount: int, clob_pair: int) -> tuple[int, ...]:
+    """The client ids that stops of a subaccount and market ever have, for any number of guards.
+
+    There are two, so the chain itself keeps any number of guards to two stops in a market.
+    """
+    words = f"{chain_id}|{owner}|{subaccount}|{clob_pair}|stop"
+    digests = (hashlib.sha256(f"{words}|{slot}".encode()) for slot in range(STOP_SLOTS))
+    return tuple(int.from_bytes(digest.digest()[:4], "big") for digest in digests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +99,28 @@ class Reduce:
     client_id: int
 
 
-Action = Cancel | TopUp | Reduce
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backstop:
+    """A reduce-only stop that rests on the chain: one immediate-or-cancel attempt at its trigger.
+
+    `good_til_block_time` is also its version: a cancel that names an older one of the same client
+    id does nothing (ORDERS.md 2.3), so no late cancel takes a newer stop away.
+    """
+
+    kind: Literal["backstop"] = "backstop"
+    subaccount: int
+    ticker: str
+    clob_pair_id: int
+    side: Side
+    quantums: BaseQuantums  # > 0, a multiple of the step
+    trigger_subticks: Subticks  # oracle price at which it goes off, on the tick
+    subticks: Subticks  # worst price, on the tick
+    good_til_block_time: int  # Unix seconds
+    timeout_height: int
+    client_id: int  # one of `stop_ids`
+
+
+Action = Cancel | TopUp | Reduce | Backstop
 
 
 class RefusalCode(StrEnum):
@@ -120,6 +157,11 @@ class RefusalCode(StrEnum):
     PAUSED = "PAUSED"
     INTERLOCK = "INTERLOCK"
     NO_DATA = "NO_DATA"
+    RATE_LIMIT = "RATE_LIMIT"
+    EQUITY_TIER = "EQUITY_TIER"
+    FIRES_AT_ONCE = "FIRES_AT_ONCE"
+    SLOT_TAKEN = "SLOT_TAKEN"
+    NOT_ASKED_FOR = "NOT_ASKED_FOR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +233,7 @@ class Ending(StrEnum):
     FILLED = "filled"
     PARTIAL = "partial"
     NOTHING = "nothing"
-    LANDED = "landed"
+    LANDED = "landed"  # the deposit is there; the stop rests
     FAILED = "failed"
     DEAD = "dead"
     GONE = "gone"  # a cancelled order is no longer there

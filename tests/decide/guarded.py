@@ -14,7 +14,7 @@ from typing import assert_never
 
 from seawall import units
 from seawall.account import Blind, Book, Fill, Missing, Observation, RestingOrder, Transfer
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.alarm import Phase
 from seawall.decide import decide
 from seawall.decide.memory import Command, Decision, Memory, Message, Rearm
@@ -183,8 +183,27 @@ class Guarded:
                     self._deposit(action)
                 case Cancel():
                     self._cancel(action)
+                case Backstop():
+                    self._rest(action)
                 case _:
                     assert_never(action)
+
+    def _rest(self, action: Backstop) -> None:
+        assert not isinstance(self.orders, Missing)
+        stop = RestingOrder(
+            subaccount=action.subaccount,
+            ticker=action.ticker,
+            side=action.side,
+            quantums=action.quantums,
+            subticks=action.subticks,
+            client_id=action.client_id,
+            order_flags=32,
+            reduce_only=True,
+            good_til_block_time=action.good_til_block_time,
+            trigger_subticks=action.trigger_subticks,
+            ours=True,
+        )
+        self.orders = (*self.orders, stop)
 
     def _fill(self, action: Reduce) -> None:
         market = priced(MARKETS[action.ticker], self.price(action.ticker))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from seawall import action, words
 from seawall.account import Observation, Side
-from seawall.action import Cancel, Reduce, TopUp
+from seawall.action import Backstop, Cancel, Reduce, TopUp
 from seawall.alarm import Phase
 from seawall.decide.memory import Decision, Memory, Transition
 from seawall.decide.telling import bound_words, wait_words
@@ -67,7 +67,8 @@ def at_once(policy: Policy, memory: Memory, seen: Observation) -> AtOnce:
 
     Levels that fire already are no news; rules on paper do nothing.
     """
-    hasty = replace(policy, rules=tuple(_without_holds(rule) for rule in policy.rules))
+    rules_now = tuple(_without_holds(rule) for rule in policy.rules)
+    hasty = replace(policy, rules=rules_now, backstop=None)  # a stop that rests sells nothing yet
     _, decision = decide(hasty, memory, _in_an_open_window(seen), mode=Mode.LIVE)
     rules = {rule.id: rule for rule in policy.rules}
     levels = tuple(
@@ -113,6 +114,8 @@ def _summary(decision: Decision, seen: Observation, levels: tuple[str, ...]) -> 
                 deposited += amount
             case Cancel():
                 cancels += 1
+            case Backstop():
+                pass
     return AtOnce(
         levels=levels,
         actions=tuple(one.what for one in decision.actions),

@@ -1,6 +1,7 @@
 """Who changed a position: the guard, the trader, a liquidation, or deleveraging.
 
-The guard's orders are known by their ids alone, which follow from account, market and window: so
+The guard's orders are known by their ids alone, which follow from account, market and window, and
+those of its stops from account and market: so
 those of a second guard or of `seawall panic` count as the guard's. What no record of a fill
 explains is the guard's up to what it had sent. Growth beyond that is the trader's at once, who
 alone can add; a shrinking waits a few blocks for its record, since a liquidation looks like a sale
@@ -111,6 +112,10 @@ def _cause(fill: Fill, seen: Observation) -> Cause:
     market = seen.markets.get(fill.ticker)
     if market is None or fill.client_id is None:
         return Cause.TRADER
+    if fill.client_id in action.stop_ids(
+        seen.chain_id, seen.owner, fill.subaccount, market.clob_pair_id
+    ):
+        return Cause.BACKSTOP
     # An order of ours that fills at this height was decided before it, in this one window.
     window = action.window_of(fill.height - 1)
     ours = action.client_id(seen.chain_id, seen.owner, fill.subaccount, market.clob_pair_id, window)
@@ -147,6 +152,8 @@ def messages(
         match change.cause:
             case Cause.GUARD:
                 pass
+            case Cause.BACKSTOP:
+                yield _by_stop(change, seen)
             case Cause.LIQUIDATION | Cause.DELEVERAGING:
                 yield _by_venue(change, seen)
             case Cause.TRADER:
@@ -211,6 +218,17 @@ def _by_venue(change: Change, seen: Observation) -> Message:
         text=(
             f"{change.cause.capitalize()} by the venue: {_size_words(change, seen)}. Look at the "
             f"account: what the guard could do was not enough, or came too late."
+        ),
+    )
+
+
+def _by_stop(change: Change, seen: Observation) -> Message:
+    return Message(
+        urgency=Urgency.PAGE,
+        key=f"fired/{change.subaccount}/{change.ticker}",
+        text=(
+            f"The stop on the chain went off: {_size_words(change, seen)}. Prices outran the "
+            f"guard, or it was away; what is left is guarded by the rules, and gets a new stop."
         ),
     )
 

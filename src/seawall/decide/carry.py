@@ -8,7 +8,7 @@ from typing import assert_never
 
 from seawall import action, limits, plan, units
 from seawall.account import Observation
-from seawall.action import Action, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, TopUp
 from seawall.budget import top_up_left
 from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
@@ -347,7 +347,9 @@ def _remember(carried: Carried, view: View) -> Memory:
                 memory = replace(memory, sent=(*memory.sent, sent))
             case TopUp() as top_up:
                 memory = _remember_top_up(memory, one, top_up, seen)
-            case cancel:
+            case Backstop():
+                pass  # remembered where they are kept in step
+            case Cancel() as cancel:
                 sent_cancel = CancelSent(action_id=one.id, action=cancel, height=seen.height)
                 memory = replace(memory, cancels=(*memory.cancels, sent_cancel))
     tried = {name for one in carried.numbered for name in one.asked_by}

@@ -38,6 +38,8 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
         for page in memory.pages.values()
         if not page.is_acknowledged
     ]
+    if memory.stops.renew_at is not None:
+        moments.append(memory.stops.renew_at)
     if (pause := memory.pause) is not None:
         told_at = now if pause.told_at is None else pause.told_at
         moments += [pause.until, Millis(told_at + pausing.TELL_EVERY)]
@@ -49,6 +51,8 @@ def _is_busy(memory: Memory) -> bool:
     return bool(
         memory.sent
         or memory.cancels
+        or memory.stops.sent
+        or memory.stops.is_waiting
         or memory.running
         or memory.unexplained
         or memory.top_up is not None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from seawall.account import BookLevel, Market, Side, Subaccount
-from seawall.action import Action, Cancel, Outcome, Plan, Reduce, Refusal
+from seawall.action import Action, Backstop, Cancel, Outcome, Plan, Reduce, Refusal
 from seawall.alarm import LevelState, Phase
 from seawall.budget import Spent
 from seawall.intervention import End, Intervention, Keep
@@ -75,6 +75,33 @@ class CancelSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopSent:
+    """A backstop that was sent and is not seen to rest yet."""
+
+    action_id: str
+    action: Backstop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """What is remembered of backstops; what rests is seen, not remembered.
+
+    `bare` is since when a position has no stop, block time. `told` is what a person has heard, and
+    `paper` what a run on paper would have placed last, which is told again once it moves.
+    """
+
+    sent: tuple[StopSent, ...] = ()
+    placed: tuple[int, ...] = ()  # heights at which one was sent, of the last 100 blocks
+    died_at: int | None = None  # height at which one was last seen not to have come to rest
+    unseen: Mapping[tuple[int, str], int] = field(default_factory=dict)  # id that failed last
+    bare: Mapping[tuple[int, str], Millis] = field(default_factory=dict)
+    renew_at: Millis | None = None  # the next renewal
+    is_waiting: bool = False  # the chain's rate limit holds some back
+    told: tuple[str, ...] = ()
+    paper: tuple[Backstop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
     """An intervention that sent an order in a market: when it first did, then when it ended."""
 
@@ -103,6 +130,7 @@ class Cause(StrEnum):
     """Who changed a position."""
 
     GUARD = "guard"
+    BACKSTOP = "backstop"
     TRADER = "trader"
     LIQUIDATION = "liquidation"
     DELEVERAGING = "deleveraging"
@@ -175,6 +203,7 @@ class Memory:
     locks: Mapping[str, tuple[Keep, ...]] = field(default_factory=dict)  # RULE[/INSTANCE]/LEVEL
     sent: tuple[Sent, ...] = ()
     cancels: tuple[CancelSent, ...] = ()
+    stops: Stops = field(default_factory=Stops)
     refused: tuple[str, ...] = ()  # refusals of the last tick, so that each is told once
     top_up: TopUpSent | None = None
     top_up_closed_until: Millis = Millis(0)

@@ -47,11 +47,12 @@ def cancels(
         doomed = risk_increasing(same, held)
         if which is CancelWhich.ALL and held == 0:
             doomed = tuple(same)
-        found.extend(_cancel(order, seen) for order in doomed)
+        found.extend(cancel_of(order, seen) for order in doomed)
     return tuple(found)
 
 
-def _cancel(order: RestingOrder, seen: Observation) -> Cancel:
+def cancel_of(order: RestingOrder, seen: Observation) -> Cancel:
+    """The cancel of a resting order."""
     return Cancel(
         subaccount=order.subaccount,
         ticker=order.ticker,

@@ -7,11 +7,21 @@ from typing import assert_never
 
 from seawall import words
 from seawall.account import Observation
-from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
+from seawall.action import (
+    Action,
+    Backstop,
+    Cancel,
+    Leg,
+    Plan,
+    Reduce,
+    Refusal,
+    RefusalCode,
+    TopUp,
+)
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
-from seawall.measures.spec import NoData
+from seawall.measures.spec import NoData, Unit
 from seawall.plan.demand import Demand
 from seawall.plan.greedy import slots_of
 from seawall.policy import (
@@ -169,8 +179,25 @@ def action_words(action: Action, seen: Observation) -> str:
                 f"{action.side.lower()} {words.coins(size)} {action.subaccount}/{action.ticker} "
                 f"at {words.dollars(price)} or better"
             )
+        case Backstop():
+            return f"place a stop: {stop_words(action, seen)}"
         case _:
             assert_never(action)
+
+
+def stop_words(stop: Backstop, seen: Observation) -> str:
+    """A stop as a trader says it: `sell 0.5 0/BTC-USD if the oracle reaches $95,200 (4.8% away)`.
+
+    The worst price follows.
+    """
+    market = seen.markets[stop.ticker]
+    trigger, oracle = market.dollars(stop.trigger_subticks), market.oracle_dollars
+    away = words.show(abs(trigger / oracle - 1), Unit.RATIO)
+    return (
+        f"{stop.side.lower()} {words.coins(market.coins(stop.quantums))} "
+        f"{stop.subaccount}/{stop.ticker} if the oracle reaches {words.dollars(trigger)} "
+        f"({away} away), at {words.dollars(market.dollars(stop.subticks))} or better"
+    )
 
 
 def done_words(actions: tuple[Numbered, ...], plan: Plan | None, key: str) -> str:
@@ -188,6 +215,8 @@ def done_words(actions: tuple[Numbered, ...], plan: Plan | None, key: str) -> st
             case Reduce() as reduce:
                 leg = _leg_of(plan, reduce)
                 parts.append(_reduce_words(reduce, leg))
+            case Backstop():
+                pass  # no rule asks for one
     return ", ".join(parts)
 
 

@@ -16,6 +16,7 @@ from seawall.action import Refusal, RefusalCode
 from seawall.budget import Spent, roll
 from seawall.decide import (
     attribution,
+    backstops,
     blind,
     depth,
     interlock,
@@ -105,6 +106,7 @@ def decide(
         )
     )
     draft.messages.extend(standing.conditions(policy, seen, mode))
+    live, paper = _with_backstops(policy, live, paper, view, draft, mode=mode)
     return _close(
         paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
     )
@@ -132,6 +134,8 @@ def evaluate(
     memory, changes = attribution.attribute(memory, seen)
     draft.changes.extend(changes)
     memory, outcomes = outcome.resolve(memory, seen)
+    draft.outcomes.extend(outcomes)
+    memory, outcomes = backstops.resolve(memory, seen)
     draft.outcomes.extend(outcomes)
     book, events = ledger.advance(memory.ledger, seen, price_band=policy.price_band)
     draft.messages.extend(
@@ -198,6 +202,21 @@ def _on_paper(
         memory = watch.cool(memory, each, one.rule.levels[each.rank], view.observation.at)
     running = tuple(each for each in memory.running if each.mode is not Mode.DRY_RUN)
     return replace(paper, memory=replace(memory, running=running))
+
+
+def _with_backstops(
+    policy: Policy, live: Carried, paper: Carried, view: View, draft: Draft, *, mode: Mode
+) -> tuple[Carried, Carried]:
+    """Both with the stops that are kept in step, last of all that is sent."""
+    whose = live if mode is Mode.LIVE else paper
+    first = len(whose.numbered)
+    kept = backstops.keep(policy, paper.memory, view, mode=mode, first=first)
+    draft.refusals.extend(kept.refusals)
+    draft.messages.extend(kept.messages)
+    whose = replace(whose, numbered=(*whose.numbered, *kept.numbered))
+    if mode is Mode.LIVE:
+        return whose, replace(paper, memory=kept.memory)
+    return live, replace(whose, memory=kept.memory)
 
 
 def _tell(

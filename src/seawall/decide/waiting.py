@@ -15,7 +15,7 @@ from seawall.plan.demand import CutDemand, Demand, Slot, UntilDemand
 from seawall.policy import Policy
 from seawall.units import SECOND
 
-PACING = frozenset({RefusalCode.ALREADY_SENT, RefusalCode.WINDOW_CLOSING})
+PACING = frozenset({RefusalCode.ALREADY_SENT, RefusalCode.WINDOW_CLOSING, RefusalCode.RATE_LIMIT})
 Reason = tuple[RefusalCode, str]
 
 

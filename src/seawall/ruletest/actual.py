@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from seawall.account import Observation
-from seawall.action import Cancel, Reduce, TopUp
+from seawall.action import Backstop, Cancel, Reduce, TopUp
 from seawall.decide.memory import Alarm
 from seawall.intervention import flatten_of
 from seawall.measures import MEASURES, value_of
@@ -99,7 +99,7 @@ def done(moment: Moment, policy: Policy) -> Done:
                     step=market.coins(market.step_base_quantums),
                     is_flatten=any(name in flattening for name in one.asked_by),
                 )
-            case Cancel():
+            case Cancel() | Backstop():
                 pass
     return Done(cancels=_cancels(moment, policy), top_up=dollars, cuts=cuts)
 

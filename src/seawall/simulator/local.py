@@ -9,8 +9,17 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from seawall.account import Advice, Book, IndexerSizes, KeyReach, Observation, Seen, Subaccount
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.account import (
+    Advice,
+    Book,
+    EquityTier,
+    IndexerSizes,
+    KeyReach,
+    Observation,
+    Seen,
+    Subaccount,
+)
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.simulator import messages, pools
 from seawall.simulator.book import Shape
 from seawall.simulator.chain import Chain
@@ -73,6 +82,10 @@ class LocalVenue:
         self._said = (0, AWAKE)
         self._known: dict[tuple[Message, int], int] = {}
         self._view = View(owner=owner, parent=parent)
+        self._tiers = tuple(
+            EquityTier(least=QuoteQuantums(tier.least), orders=tier.most)
+            for tier in chain.settings.limits.equity
+        )
 
     async def observe(self) -> Seen:
         """State at the newest height with all advice; never Blind."""
@@ -95,6 +108,7 @@ class LocalVenue:
             taker_fee_ppm=chain.settings.fees.taker_ppm,
             float_wallet=None if self._float is None else view.float_wallet(state, self._float),
             transfers_blocked_until=_blocked(state, self._owner, view.subaccounts),
+            equity_tiers=self._tiers,
             advice=Advice(
                 books=Books({ticker: chain.book(ticker) for ticker in state.markets}, seen_at),
                 orders=view.orders,
@@ -117,6 +131,8 @@ class LocalVenue:
                 return self._submit(self._cancel(action))
             case Reduce():
                 return self._submit(self._place(action))
+            case Backstop():
+                return self._rest(action)
             case TopUp():
                 return self._top_up(action)
             case _:
@@ -171,6 +187,32 @@ class LocalVenue:
             client_metadata=OWN_METADATA,
         )
 
+    def _rest(self, action: Backstop) -> Reply:
+        """A stop, unless the block that its transaction must be in by is past."""
+        next_height = self._chain.height + 1
+        if next_height > action.timeout_height:
+            log = f"block height: {next_height}, timeout height: {action.timeout_height}"
+            return Reply(code=30, codespace="sdk", log=log)
+        return self._submit(
+            messages.PlaceOrder(
+                order_id=OrderId(
+                    subaccount=SubaccountId(owner=self._owner, number=action.subaccount),
+                    client_id=action.client_id,
+                    order_flags=messages.CONDITIONAL,
+                    clob_pair_id=action.clob_pair_id,
+                ),
+                side=action.side,
+                quantums=action.quantums,
+                subticks=action.subticks,
+                good_til_block_time=action.good_til_block_time,
+                time_in_force=messages.IMMEDIATE_OR_CANCEL,
+                reduce_only=True,
+                client_metadata=OWN_METADATA,
+                condition_type=messages.STOP_LOSS,
+                trigger_subticks=action.trigger_subticks,
+            )
+        )
+
     def _top_up(self, action: TopUp) -> Reply:
         """A deposit from the float wallet, with the sequence and timeout it was signed for."""
         if self._float is None:
@@ -214,7 +256,8 @@ class LocalVenue:
         return None
 
     def _submit(self, message: Message) -> Reply:
-        if self._is_known(message, 0):
+        # Stateful ones go out with a nonce of their own: no node has seen their bytes.
+        if messages.is_short_term(message) and self._is_known(message, 0):
             return ALREADY_KNOWN
         return _reply(self._chain.check(message))
 

@@ -219,6 +219,7 @@ def order_seen(rested: OpenOrder, state: State) -> RestingOrder:
         good_til_block=order.good_til_block or None,
         good_til_block_time=order.good_til_block_time or None,
         trigger_subticks=Subticks(order.trigger_subticks) if order.trigger_subticks else None,
+        is_triggered=rested.is_triggered and order.trigger_subticks > 0,
         ours=order.client_metadata == OWN_METADATA,
     )
 

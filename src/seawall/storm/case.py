@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from seawall.policy import Policy
+from seawall.rulefile.load import parse
 from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.faults.schedule import Fault, Faults, random_faults
 from seawall.simulator.markets import TICKERS
@@ -23,6 +24,7 @@ EPOCH = Millis(1_700_000_000_000 // DAY * DAY)
 PRICES = {"BTC-USD": 60_000.0, "ETH-USD": 3_000.0, "SOL-USD": 150.0}
 FLOAT = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
 OWNER = "guarded"
+BACKSTOP = "backstop: {scenario: gap, at: 60%, slippage: 500bps}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def draw(chance: random.Random, seed: int) -> Case:
         chance, equity=equity, leverage=leverage, address=FLOAT, hands_off=hands_off
     )
     honoured = chance.random() < 0.85
-    return Case(
+    case = Case(
         seed=seed,
         path=_path(chance, tickers, side),
         equity=equity,
@@ -119,6 +121,14 @@ def draw(chance: random.Random, seed: int) -> Case:
         trades=chance.choice((0.0, 0.0, 0.01, 0.05)),
         trader_seed=chance.getrandbits(32),
     )
+    # Drawn last, so that a seed without backstops stays the day that it was before there were any.
+    return with_backstop(case) if chance.random() < 0.6 else case
+
+
+def with_backstop(case: Case) -> Case:
+    """The same day under the same rules, with stops on the chain."""
+    text = case.rules.replace("budgets:\n", f"{BACKSTOP}budgets:\n", 1)
+    return replace(case, rules=text, policy=parse(text, file="drawn.yaml").policy)
 
 
 def _odd(chance: random.Random) -> int:

@@ -13,6 +13,7 @@ from seawall.measures.spec import NoData, Value
 from seawall.policy import Level, Rule
 from seawall.simulator.chain import Chain
 from seawall.storm.case import OWNER, Case
+from seawall.storm.stops import ids_of
 
 Ends = dict[str, End]  # RULE[/INSTANCE]/LEVEL -> how its last intervention ended
 Values = dict[str, Value]  # RULE[/INSTANCE] -> its last reading
@@ -41,6 +42,34 @@ def unfinished(
         yield f"{name} is {phase} at {values.get(key)}, runs {running}, pages {list(memory.pages)}"
 
 
+def unprotected(agent: Agent | None, chain: Chain, case: Case) -> Iterator[str]:
+    """Positions that no stop of ours waits for, with nobody told."""
+    if agent is None or case.policy.backstop is None:
+        return
+    state = chain.committed
+    pages = agent.memory.pages
+    is_held = any(page.startswith(("state/", "pause", "panic")) for page in pages)
+    tickers = {market.spec.perpetual_id: market.spec for market in state.markets.values()}
+    for account in state.subaccounts_of(OWNER):
+        for one in account.held:
+            spec = tickers[one.perpetual_id]
+            ids = ids_of(chain.chain_id, OWNER, account.id.number, spec.clob_pair_id)
+            waits = [
+                order
+                for order in state.open_orders(OWNER)
+                if order.order.order_id.client_id in ids
+                and order.order.order_id.clob_pair_id == spec.clob_pair_id
+                and not order.is_triggered
+                and order.order.side is not None
+                and order.order.side.sign * one.quantums < 0
+            ]
+            name = f"{account.id.number}/{spec.ticker}"
+            is_left = spec.ticker in case.policy.hands_off.markets or is_held
+            is_told = f"backstop/{name}" in pages or f"none {name}" in agent.memory.stops.told
+            if abs(one.quantums) >= spec.step_base_quantums and not (waits or is_left or is_told):
+                yield f"{name} holds {one.quantums} and has no stop, pages {list(pages)}"
+
+
 def _acting(rule: Rule, held: Alarm) -> tuple[Level, str] | None:
     """The highest level that moves cash or size and is not clear, with its phase."""
     for level, state in zip(reversed(rule.levels), reversed(held.levels), strict=True):
@@ -67,6 +96,7 @@ def _is_told(memory: Memory, key: str, name: str) -> bool:
 def unresolved(journal: Journal, memory: Memory) -> Iterator[str]:
     """Actions that were written down to be sent, are over, and whose end nobody wrote down."""
     waiting = {one.action_id for one in memory.sent} | {one.action_id for one in memory.cancels}
+    waiting |= {one.action_id for one in memory.stops.sent}
     if memory.top_up is not None:
         waiting.add(memory.top_up.action_id)
     sending: dict[str, int] = {}

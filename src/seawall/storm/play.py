@@ -22,7 +22,7 @@ from seawall.simulator.messages import SubaccountId
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.setup import chain_on, fund, fund_wallet, open_book
 from seawall.storm.case import CALM, CHAOS_BLOCKS, FLOAT, OWNER, Case, GuardCase
-from seawall.storm.ending import unfinished, unresolved
+from seawall.storm.ending import unfinished, unprotected, unresolved
 from seawall.storm.fuse import Crashed, Fuse, FusedJournal
 from seawall.storm.lookout import Lookout
 from seawall.storm.model import Model
@@ -154,6 +154,8 @@ class Guard:
         case, chain = self._case, self._player.chain
         for words in unfinished(self.agent, chain, case, self.ends, self.values):
             self._referee.complain("unfinished", f"{self.name}: {words}")
+        for words in unprotected(self.agent, chain, case):
+            self._referee.complain("unprotected", f"{self.name}: {words}")
         if self.agent is not None:
             for words in unresolved(self.journal, self.agent.memory):
                 self._referee.complain("unresolved", f"{self.name}: {words}")

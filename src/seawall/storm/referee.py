@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seawall.account import Blind, Seen
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.agent import Kind
 from seawall.decide.memory import Decision, Numbered
 from seawall.journal.codec import from_json
@@ -23,6 +23,7 @@ from seawall.simulator.messages import SubaccountId
 from seawall.storm.case import FLOAT, OWNER, Case
 from seawall.storm.purse import Purse
 from seawall.storm.sends import Verdicts
+from seawall.storm.stops import StopWatch
 from seawall.units import quote_up, usd
 
 Told = Callable[[str], None]
@@ -52,6 +53,8 @@ class Referee:
         self._ours: dict[Place, list[str]] = {}
         self._most: dict[Place, int] = {}
         self._filled: dict[Place, int] = {}
+        self._stops: set[Place] = set()
+        self._stop_watch = StopWatch(chain)
         self._deposits = 0
         self.broken: list[Broken] = []
         self.sent = 0
@@ -113,6 +116,8 @@ class Referee:
             case TopUp():
                 for words in purse.tops_up(action, seen):
                     self.complain("budget", f"{guard} {words}")
+            case Backstop():
+                self._stops.add((action.subaccount, action.clob_pair_id, action.client_id))
             case Cancel():
                 pass
 
@@ -123,18 +128,20 @@ class Referee:
                 self._judge_fill(fill, block)
         for moved in block.transfers:
             self._judge_transfer(moved)
+        for what, words in self._stop_watch.saw(block):
+            self.complain(what, words)
         self._judge_floor()
 
     def _judge_fill(self, fill: FillEvent, block: Block) -> None:
         assert fill.order_id is not None
         place = (fill.subaccount.number, fill.order_id.clob_pair_id, fill.order_id.client_id)
-        if place not in self._ours:
+        if place not in self._ours and place not in self._stops:
             return
         self.say(f"fill {fill.side} {fill.quantums} {fill.ticker} at {fill.subticks}")
-        for guard in self._ours[place]:
+        for guard in self._ours.get(place, ()):
             self._purse(guard).filled(place, fill, block)
         self._filled[place] = self._filled.get(place, 0) + fill.quantums
-        if self._filled[place] > self._most[place]:
+        if place in self._most and self._filled[place] > self._most[place]:
             self.complain("twice", f"{place} filled {self._filled[place]} of {self._most[place]}")
         if self._case.reduce_only is ReduceOnly.IGNORED and not self._is_undisturbed:
             return  # between the look and the fill somebody else moved the position

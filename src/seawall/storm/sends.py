@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from seawall.account import Blind, Missing, Observation, Seen
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.policy import Flatten, Lock, Policy, ReduceAmount, ReduceUntil
 from seawall.storm.case import Case
+from seawall.storm.stops import StopVerdicts, may_go
 from seawall.units import quote_up
 
 Complaint = tuple[str, str]
@@ -30,6 +31,7 @@ class Verdicts:
 
     def __init__(self, case: Case) -> None:
         self._policy = case.policy
+        self._stops = StopVerdicts(case.policy)
         self._slack_ppm = 2 * _slippage_most(case.policy) + case.policy.price_band
         self._bodies: dict[tuple[str, int, str, int], Reduce] = {}
         self._tick: dict[str, tuple[int, dict[tuple[int, str], int]]] = {}
@@ -55,6 +57,10 @@ class Verdicts:
                 yield from self._reduce(guard, action, seen)
             case TopUp():
                 yield from self._top_up(guard, action, seen)
+            case Backstop():
+                yield from self._stops.of(guard, action, seen)
+                if self._is_resuming(guard, action.ticker, seen):
+                    yield "halt", f"a stop in {action.ticker} before the oracle moved after a halt"
             case Cancel():
                 yield from self._cancel(action, seen)
 
@@ -158,7 +164,8 @@ class Verdicts:
             return
         position = seen.subaccount(action.subaccount).position(action.ticker)
         held = 0 if position is None else position.quantums
-        if target.reduce_only and held * target.side.sign < 0:
+        is_left = may_go(action, seen, self._policy)
+        if target.reduce_only and held * target.side.sign < 0 and not is_left:
             yield "cancel", f"cancels the reduce-only {action.client_id} of a position of {held}"
 
 

@@ -8,7 +8,7 @@ notional, sigma +-1. Everything is an integer: notionals in quote quantums, frac
 
 from __future__ import annotations
 
-from seawall.stress.fatal import Nearest, fatal_move, nearest_fatal_market
+from seawall.stress.fatal import Nearest, fatal_move, fatal_move_of, nearest_fatal_market
 from seawall.stress.footing import (
     PPT_ONE,
     Footing,
@@ -26,6 +26,7 @@ __all__ = [
     "Nearest",
     "contributions",
     "fatal_move",
+    "fatal_move_of",
     "footing",
     "headroom",
     "hourly_clamp_ppt",

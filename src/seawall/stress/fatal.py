@@ -19,11 +19,13 @@ def fatal_move(stand: Footing, scenario: Scenario) -> Decimal:
 
     Slippage and funding are not scaled. 0 where it is below already, Infinity where no multiple is.
     """
-    return min(_fatal_move(stand, scenario, sign) for sign in scenario.signs)
+    return min(fatal_move_of(stand, scenario, sign) for sign in scenario.signs)
 
 
-def _fatal_move(stand: Footing, scenario: Scenario, sign: int) -> Decimal:
-    """The first root of a piecewise linear function: NC - loss = level + k * slope, in 10^-18.
+def fatal_move_of(stand: Footing, scenario: Scenario, sign: int) -> Decimal:
+    """The same in one sign of the scenario: +1 as written, -1 mirrored.
+
+    The first root of a piecewise linear function: NC - loss = level + k * slope, in 10^-18.
 
     A falling price stops at zero, so its market leaves the slope at the kink k = 1/|r|.
     """

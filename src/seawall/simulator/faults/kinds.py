@@ -60,6 +60,7 @@ class When(StrEnum):
     CANCEL = "cancel"
     REDUCE = "reduce"
     TOP_UP = "top_up"
+    BACKSTOP = "backstop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from seawall.account import Blind, KeyReach, Observation, Seen
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.simulator.faults import advice
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.play import FaultyPlayer
@@ -169,3 +169,5 @@ def _moment(action: Action) -> When:
             return When.REDUCE
         case TopUp():
             return When.TOP_UP
+        case Backstop():
+            return When.BACKSTOP

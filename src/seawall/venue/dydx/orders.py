@@ -21,7 +21,7 @@ from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgDepositToSubaccount
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.account import Side
-from seawall.action import Cancel, Reduce, TopUp
+from seawall.action import CONDITIONAL, Backstop, Cancel, Reduce, TopUp
 from seawall.units import Millis
 from seawall.venue.dydx.keys import Key
 from seawall.venue.dydx.node import USDC_ASSET, USDC_DENOM
@@ -74,6 +74,35 @@ def reduce_order(owner: str, action: Reduce) -> Order:
         reduce_only=True,
         client_metadata=CLIENT_METADATA,
     )
+
+
+def stop_order(owner: str, action: Backstop) -> Order:
+    """The conditional order of a backstop: immediate-or-cancel, reduce-only, at its trigger."""
+    assert 0 < action.quantums < UINT64
+    assert 0 < action.subticks < UINT64
+    assert 0 < action.trigger_subticks < UINT64
+    assert 0 < action.good_til_block_time < UINT32
+    return Order(
+        order_id=_order_id(owner, action, CONDITIONAL),
+        side=Order.Side.SIDE_BUY if action.side is Side.BUY else Order.Side.SIDE_SELL,
+        quantums=action.quantums,
+        subticks=action.subticks,
+        good_til_block_time=action.good_til_block_time,
+        time_in_force=Order.TimeInForce.TIME_IN_FORCE_IOC,
+        reduce_only=True,
+        client_metadata=CLIENT_METADATA,
+        condition_type=Order.ConditionType.CONDITION_TYPE_STOP_LOSS,
+        conditional_order_trigger_subticks=action.trigger_subticks,
+    )
+
+
+def sign_stop(signer: Signer, owner: str, action: Backstop, nonce: Millis) -> bytes:
+    """The transaction of a backstop; `nonce` (block time) is its sequence.
+
+    It ends with its timeout: what no block took by then never rests.
+    """
+    terms = Terms(sequence=nonce, timeout_height=action.timeout_height)
+    return sign(signer, MsgPlaceOrder(order=stop_order(owner, action)), terms)
 
 
 def sign_reduce(signer: Signer, owner: str, action: Reduce) -> bytes:
@@ -148,7 +177,7 @@ def transaction_parts(
     return body, Fee(amount=coins, gas_limit=terms.gas)
 
 
-def _order_id(owner: str, action: Reduce | Cancel, flags: int) -> OrderId:
+def _order_id(owner: str, action: Reduce | Cancel | Backstop, flags: int) -> OrderId:
     assert 0 <= action.client_id < UINT32
     return OrderId(
         subaccount_id=SubaccountId(owner=owner, number=action.subaccount),

@@ -6,13 +6,19 @@ Read together at one height, and used for at most five minutes.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import grpc
 from v4_proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest, QueryAccountResponse
-from v4_proto.dydxprotocol.clob.query_pb2 import QueryAllClobPairRequest, QueryClobPairAllResponse
+from v4_proto.dydxprotocol.clob.query_pb2 import (
+    QueryAllClobPairRequest,
+    QueryClobPairAllResponse,
+    QueryEquityTierLimitConfigurationRequest,
+    QueryEquityTierLimitConfigurationResponse,
+)
 from v4_proto.dydxprotocol.feetiers.query_pb2 import (
     QueryUserFeeTierRequest,
     QueryUserFeeTierResponse,
@@ -27,8 +33,9 @@ from v4_proto.dydxprotocol.perpetuals.query_pb2 import (
     QueryParamsResponse,
 )
 
-from seawall.account import MarketStatus, MarketType, Missing, Tier
-from seawall.errors import MalformedAnswer, VenueUnreachable
+from seawall import units
+from seawall.account import EQUITY_TIERS, EquityTier, MarketStatus, MarketType, Missing, Tier
+from seawall.errors import MalformedAnswer, VenueError, VenueUnreachable
 from seawall.units import Ppm, QuoteQuantums
 from seawall.venue.dydx.grid import Grid
 from seawall.venue.dydx.key_state import KeyState, Permit, read_key_state
@@ -42,9 +49,15 @@ ALL_TIERS = Method(
     "/dydxprotocol.perpetuals.Query/AllLiquidityTiers", QueryAllLiquidityTiersResponse
 )
 PERPETUALS_PARAMS = Method("/dydxprotocol.perpetuals.Query/Params", QueryParamsResponse)
+EQUITY_LIMITS = Method(
+    "/dydxprotocol.clob.Query/EquityTierLimitConfiguration",
+    QueryEquityTierLimitConfigurationResponse,
+)
 USER_FEE_TIER = Method("/dydxprotocol.feetiers.Query/UserFeeTier", QueryUserFeeTierResponse)
 
 STATUS_PREFIX = "STATUS_"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +91,7 @@ class Parameters:
     owner_account: Account
     custom_imf_ppm: Mapping[int, Mapping[int, Ppm] | Missing]  # by subaccount, then clob pair
     key: KeyState
+    equity_tiers: tuple[EquityTier, ...] = EQUITY_TIERS
 
     def custom_by_ticker(self, number: int) -> Mapping[str, Ppm] | Missing:
         """Custom initial margin fractions of a subaccount by ticker, or why they are not known."""
@@ -107,13 +121,14 @@ async def read_parameters(
     Raises VenueError; custom leverage and key reach may be Missing instead.
     """
     wanted = tuple(numbers)
-    (listings, tiers, perpetuals, fee, account, state, *leverages) = await asyncio.gather(
+    (listings, tiers, perpetuals, fee, account, state, equity, *leverages) = await asyncio.gather(
         read_listings(wire, height),
         _tiers(wire, height),
         wire.read(PERPETUALS_PARAMS, QueryParamsRequest(), height),
         wire.read(USER_FEE_TIER, QueryUserFeeTierRequest(user=owner), height),
         read_account(wire, owner, height),
         _key_state(wire, key, height),
+        _equity_tiers(wire, height),
         *(read_leverage(wire, owner, number, height) for number in wanted),
     )
     return Parameters(
@@ -124,6 +139,7 @@ async def read_parameters(
         owner_account=account,
         custom_imf_ppm=dict(zip(wanted, leverages, strict=True)),
         key=state,
+        equity_tiers=equity,
     )
 
 
@@ -207,6 +223,23 @@ async def _tiers(wire: Wire, height: int) -> Mapping[int, Tier]:
         )
         for tier in tiers
     }
+
+
+async def _equity_tiers(wire: Wire, height: int) -> tuple[EquityTier, ...]:
+    """How many stateful orders the chain allows by equity; as it began, where it won't say."""
+    try:
+        request = QueryEquityTierLimitConfigurationRequest()
+        answer = await wire.read(EQUITY_LIMITS, request, height)
+        return tuple(
+            EquityTier(
+                least=QuoteQuantums(units.decode_serializable_int(tier.usd_tnc_required)),
+                orders=tier.limit,
+            )
+            for tier in answer.equity_tier_limit_config.stateful_order_equity_tiers
+        )
+    except (VenueError, ValueError) as error:
+        log.warning("event=equity_tiers_not_read reason=%s", error)
+        return EQUITY_TIERS
 
 
 async def _key_state(wire: Wire, key: KeyState | Permit, height: int) -> KeyState:

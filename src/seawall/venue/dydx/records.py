@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from seawall import units
 from seawall.account import Fill, RestingOrder, Side, Transfer
+from seawall.action import CONDITIONAL
 from seawall.errors import MalformedAnswer
 from seawall.units import QuoteQuantums
 from seawall.venue.dydx import fields
@@ -46,8 +47,14 @@ def order_name(order: Fields) -> str:
 
 
 def resting_order(number: int, grid: Grid, order: Fields) -> RestingOrder | None:
-    """An order that may still fill; None once it cannot."""
-    if order.get("status") not in ALIVE:
+    """An order that may still fill, or still holds its id on the chain; None once it does not.
+
+    A stop that went off without its position is told as best-effort canceled and stays in the
+    chain's state, under its id, until it is cancelled (ORDERS.md section 1.3).
+    """
+    status, is_stop = order.get("status"), _is_stop(order)
+    is_left = is_stop and status == "BEST_EFFORT_CANCELED" and order.get("reduceOnly") is True
+    if status not in ALIVE and not is_left:
         return None
     filled = order.get("totalFilled") or order.get("totalOptimisticFilled") or "0"
     unfilled = grid.quantums(fields.decimal(order, "size") - fields.to_decimal(filled))
@@ -69,9 +76,15 @@ def resting_order(number: int, grid: Grid, order: Fields) -> RestingOrder | None
             None if until is None else fields.moment(order, "goodTilBlockTime") // units.SECOND
         ),
         trigger_subticks=(None if trigger is None else grid.subticks(fields.to_decimal(trigger))),
+        is_triggered=is_stop and status != "UNTRIGGERED",
         ours=order.get("clientMetadata") is not None
         and fields.integer(order, "clientMetadata") == CLIENT_METADATA,
     )
+
+
+def _is_stop(order: Fields) -> bool:
+    flags = order.get("orderFlags")
+    return flags is not None and fields.integer(order, "orderFlags") == CONDITIONAL
 
 
 def fill(number: int, grid: Grid, entry: Fields, client_id: int | None) -> Fill:

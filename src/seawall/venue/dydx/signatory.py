@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import assert_never
 
-from seawall.action import Action, Cancel, Reduce, TopUp
+from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.units import Millis
 from seawall.venue import Reply
 from seawall.venue.dydx.connection import Connection, Keys
 from seawall.venue.dydx.key_state import KeyState, Permit, permit_of
-from seawall.venue.dydx.orders import Signer, sign_cancel, sign_reduce, sign_top_up
+from seawall.venue.dydx.orders import Signer, sign_cancel, sign_reduce, sign_stop, sign_top_up
 
+NONCES_APART = 1_000  # ms
 REFUSED_HERE = "seawall"  # the codespace of what never left this machine
 
 
@@ -21,6 +23,7 @@ class Signatory:
         self._connection = connection
         self._keys = keys
         self._nonce = Millis(0)
+        self._apart = secrets.randbelow(NONCES_APART)
 
     @property
     def permit(self) -> KeyState | Permit:
@@ -45,15 +48,18 @@ class Signatory:
         match action:
             case TopUp():
                 return self._top_up(action)
-            case Reduce() | Cancel():
+            case Reduce() | Cancel() | Backstop():
                 signer = self._trading(account_number, authenticator)
                 if isinstance(signer, Reply):
                     return signer
                 owner = self._connection.owner
                 if isinstance(action, Reduce):
                     return sign_reduce(signer, owner, action)
-                # Within 30 s of the chain's clock, and unique (ORDERS.md section 5.4).
-                self._nonce = Millis(max(at, self._nonce + 1))
+                # Within 30 s of the chain's clock, and unique (ORDERS.md section 5.4): two guards
+                # that sign with one key at one block time must not pick the same one.
+                self._nonce = Millis(max(at + self._apart, self._nonce + 1))
+                if isinstance(action, Backstop):
+                    return sign_stop(signer, owner, action, self._nonce)
                 return sign_cancel(signer, owner, action, height, self._nonce)
             case _:
                 assert_never(action)

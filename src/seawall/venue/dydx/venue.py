@@ -370,6 +370,7 @@ class DydxVenue:
             taker_fee_ppm=self._parameters.taker_fee_ppm,
             float_wallet=state.float_wallet,
             transfers_blocked_until=state.blocked_until,
+            equity_tiers=self._parameters.equity_tiers,
             advice=Advice(
                 books=mirror.books(),
                 orders=mirror.orders(),

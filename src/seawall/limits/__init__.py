@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import assert_never
 
 from seawall import units
-from seawall.account import Market, MarketStatus, Missing, Observation, RestingOrder, Side
+from seawall.account import Market, Observation, Side
 from seawall.action import (
     TOP_UP_TIMEOUT_BLOCKS,
     Action,
+    Backstop,
     Cancel,
     Reduce,
     Refusal,
@@ -27,14 +28,35 @@ from seawall.action import (
     window_of,
 )
 from seawall.budget import Spent, top_up_left
+from seawall.limits.cancelling import judge_cancel
+from seawall.limits.refusing import (
+    STATE_AGE_MOST,
+    Slot,
+    coins,
+    held,
+    notional,
+    refuse,
+    refuse_order,
+    refuse_stale,
+)
+from seawall.limits.stopping import HUNDRED, STOPS_PER_BLOCK, STOPS_PER_HUNDRED, judge_backstop
 from seawall.policy import Budget, Flatten, Lock, Policy, ReduceAmount, ReduceUntil
-from seawall.units import PPM_ONE, BaseQuantums, Millis, QuoteQuantums
+from seawall.units import PPM_ONE, QuoteQuantums
 
-STATE_AGE_MOST = Millis(10_000)
+__all__ = [
+    "HUNDRED",
+    "STATE_AGE_MOST",
+    "STOPS_PER_BLOCK",
+    "STOPS_PER_HUNDRED",
+    "TOP_UP_LEAST",
+    "Asked",
+    "Standing",
+    "judge",
+    "slippage_most",
+]
+
 TOP_UP_LEAST = QuoteQuantums(10 * PPM_ONE)
 WIDENING = 2  # a flatten may widen its bound once
-
-Slot = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +78,7 @@ class Standing:
     top_up_in_flight: bool = False
     resuming: frozenset[str] = frozenset()  # markets that wait after a halt
     by_panic: bool = False  # the operator's own command: acts on the last known state
+    stops_placed: tuple[int, ...] = ()  # heights, of the last 100 blocks
     paused: str | None = None  # why the operator lets nothing be sent; None while he does
 
 
@@ -68,6 +91,7 @@ class _Totals:
     orders: int
     cost: int
     topped_up: int
+    stops: list[Backstop] = field(default_factory=list)
 
 
 def judge(
@@ -79,13 +103,16 @@ def judge(
     refused: list[Refusal] = []
     for one in asked:
         if standing.paused is not None:
-            refused.append(_refuse(one.action, RefusalCode.PAUSED, standing.paused))
+            refused.append(refuse(one.action, RefusalCode.PAUSED, standing.paused))
             continue
         match one.action:
             case Cancel() as cancel:
-                refusal = _judge_cancel(cancel, seen)
+                refusal = judge_cancel(cancel, seen, policy)
             case TopUp() as top_up:
                 refusal = _judge_top_up(top_up, seen, policy, standing, totals)
+            case Backstop() as stop:
+                refusal = judge_backstop(stop, seen, policy, standing.stops_placed, totals.stops)
+                refusal = refusal or _judge_halt(stop, standing)
             case Reduce() as reduce:
                 refusal = _judge_reduce(reduce, seen, policy, standing, totals)
                 refusal = refusal or _judge_budget(
@@ -111,84 +138,33 @@ def _count(one: Asked, seen: Observation, totals: _Totals) -> None:
         case Reduce() as reduce:
             slot = (reduce.subaccount, reduce.ticker)
             totals.reduced[slot] = totals.reduced.get(slot, 0) + reduce.quantums
-            totals.notional += _notional(seen.markets[reduce.ticker], reduce.quantums)
+            totals.notional += notional(seen.markets[reduce.ticker], reduce.quantums)
             totals.orders += 1
             totals.cost += one.cost
         case TopUp() as top_up:
             totals.topped_up += top_up.amount
+        case Backstop() as stop:
+            totals.stops.append(stop)
         case Cancel():
             pass
-
-
-def _refuse(action: Action, code: RefusalCode, detail: str) -> Refusal:
-    return Refusal(code=code, what=_what(action), detail=detail, action=action)
-
-
-def _what(action: Action) -> str:
-    match action:
-        case TopUp():
-            return f"top up {action.subaccount}"
-        case Cancel():
-            return f"cancel {action.subaccount}/{action.ticker} order {action.client_id}"
-        case Reduce():
-            return f"{action.side.lower()} {action.subaccount}/{action.ticker}"
-        case _:
-            assert_never(action)
-
-
-def _coins(market: Market, quantums: int) -> str:
-    """Coins without trailing zeros, signed."""
-    return f"{market.coins(quantums).normalize():f}"
-
-
-def _notional(market: Market, quantums: int) -> int:
-    return units.base_to_quote(
-        abs(quantums), market.oracle_price, market.oracle_exponent, market.atomic_resolution
-    )
-
-
-def _held(seen: Observation, slot: Slot) -> BaseQuantums | None:
-    """Signed size; None where the subaccount is not guarded."""
-    for subaccount in seen.subaccounts:
-        if subaccount.number == slot[0]:
-            position = subaccount.position(slot[1])
-            return BaseQuantums(0) if position is None else position.quantums
-    return None
 
 
 def _judge_reduce(
     action: Reduce, seen: Observation, policy: Policy, standing: Standing, totals: _Totals
 ) -> Refusal | None:
+    refusal = refuse_order(action, seen, policy)
+    if refusal is not None:
+        return refusal
     slot = (action.subaccount, action.ticker)
-    held, market = _held(seen, slot), seen.markets.get(action.ticker)
-    if held is None or market is None or market.clob_pair_id != action.clob_pair_id:
-        return _refuse(action, RefusalCode.NOT_GUARDED, "not an account and market of this guard")
-    if action.ticker in policy.hands_off.markets or (
-        action.subaccount in policy.hands_off.subaccounts
-    ):
-        return _refuse(action, RefusalCode.HANDS_OFF, "hands_off in the rule file")
-    if market.status is not MarketStatus.ACTIVE:
-        return _refuse(action, RefusalCode.MARKET_CLOSED, f"market is {market.status}")
-    reach = seen.advice.key_reach
-    if not isinstance(reach, Missing) and not reach.covers(action.subaccount, action.clob_pair_id):
-        return _refuse(action, RefusalCode.OUTSIDE_KEY_REACH, "the trading key cannot trade it")
-    if held == 0 or (held > 0) == (action.side is Side.BUY):
-        return _refuse(
-            action, RefusalCode.WOULD_GROW, f"position {_coins(market, held)}, side {action.side}"
-        )
-    if action.quantums <= 0 or action.quantums % market.step_base_quantums:
-        return _refuse(
-            action,
-            RefusalCode.OFF_STEP,
-            f"size {action.quantums} is not a multiple of {market.step_base_quantums}",
-        )
+    size, market = held(seen, slot), seen.markets[action.ticker]
+    assert size is not None
     already = totals.reduced.get(slot, 0)
-    if action.quantums + already > abs(held):
-        return _refuse(
+    if action.quantums + already > abs(size):
+        return refuse(
             action,
             RefusalCode.EXCEEDS_POSITION,
-            f"asked {_coins(market, action.quantums)}, sent {_coins(market, already)}, "
-            f"position {_coins(market, held)}",
+            f"asked {coins(market, action.quantums)}, sent {coins(market, already)}, "
+            f"position {coins(market, size)}",
         )
     return _judge_price(action, market, policy) or _judge_moment(
         action, seen, standing, totals, slot
@@ -198,7 +174,7 @@ def _judge_reduce(
 def _judge_price(action: Reduce, market: Market, policy: Policy) -> Refusal | None:
     """Worst price within twice the largest slippage of any level, plus the price band."""
     if action.subticks <= 0 or action.subticks % market.subticks_per_tick:
-        return _refuse(
+        return refuse(
             action, RefusalCode.PRICE_OUTSIDE_BOUND, f"price {action.subticks} is off the tick"
         )
     slack = Decimal(WIDENING * slippage_most(policy) + policy.price_band) / PPM_ONE
@@ -207,7 +183,7 @@ def _judge_price(action: Reduce, market: Market, policy: Policy) -> Refusal | No
     beyond = price < worst if action.side is Side.SELL else price > worst
     if not beyond:
         return None
-    return _refuse(
+    return refuse(
         action,
         RefusalCode.PRICE_OUTSIDE_BOUND,
         f"price {price:f}, oracle {oracle:f}, worst allowed {worst:f}",
@@ -243,23 +219,22 @@ def _judge_moment(
         good_til_block(window),
         expected,
     ):
-        return _refuse(action, RefusalCode.WRONG_WINDOW, f"window {action.window}, now {window}")
+        return refuse(action, RefusalCode.WRONG_WINDOW, f"window {action.window}, now {window}")
     if slot in totals.reduced:
-        return _refuse(action, RefusalCode.ALREADY_SENT, f"sent in window {window}")
+        return refuse(action, RefusalCode.ALREADY_SENT, f"sent in window {window}")
     if not may_send(seen.height):
-        return _refuse(
+        return refuse(
             action, RefusalCode.WINDOW_CLOSING, f"height {seen.height}, next window is nearer"
         )
     if standing.by_panic:
         return None
-    age = seen.seen_at - seen.at
-    if age > STATE_AGE_MOST:
-        return _refuse(
-            action, RefusalCode.STALE_STATE, f"state is {age} ms old, at most {STATE_AGE_MOST}"
-        )
-    if action.ticker in standing.resuming:
-        return _refuse(action, RefusalCode.AFTER_HALT, "the oracle has not moved since the halt")
-    return None
+    return refuse_stale(action, seen) or _judge_halt(action, standing)
+
+
+def _judge_halt(action: Reduce | Backstop, standing: Standing) -> Refusal | None:
+    if action.ticker not in standing.resuming:
+        return None
+    return refuse(action, RefusalCode.AFTER_HALT, "the oracle has not moved since the halt")
 
 
 def _judge_budget(
@@ -277,27 +252,27 @@ def _judge_budget(
     if standing.by_panic:
         return None
     if orders > budget.hourly_orders:
-        return _refuse(
+        return refuse(
             action,
             RefusalCode.BUDGET_ORDERS,
             f"{spent.hour_orders} orders filled this hour, at most {budget.hourly_orders}",
         )
     if one.overdraws:
         return None
-    notional = spent.hour_notional + totals.notional + _notional(market, action.quantums)
+    worth = spent.hour_notional + totals.notional + notional(market, action.quantums)
     most = units.ppm_down(spent.hour_gross, budget.hourly_notional)
-    if notional > most:
-        return _refuse(
+    if worth > most:
+        return refuse(
             action,
             RefusalCode.BUDGET_NOTIONAL,
-            f"${units.usd(notional):,.2f} this hour, at most ${units.usd(most):,.2f}",
+            f"${units.usd(worth):,.2f} this hour, at most ${units.usd(most):,.2f}",
         )
     cost, most = (
         spent.day_cost + totals.cost + one.cost,
         units.ppm_down(max(0, spent.day_equity), budget.daily_cost),
     )
     if cost > most:
-        return _refuse(
+        return refuse(
             action,
             RefusalCode.BUDGET_COST,
             f"${units.usd(cost):,.2f} today, at most ${units.usd(most):,.2f}",
@@ -309,88 +284,39 @@ def _judge_top_up(
     action: TopUp, seen: Observation, policy: Policy, standing: Standing, totals: _Totals
 ) -> Refusal | None:
     wallet, source = seen.float_wallet, policy.float_source
-    if _held(seen, (action.subaccount, "")) is None:
-        return _refuse(action, RefusalCode.NOT_GUARDED, "not a subaccount of this guard")
+    if held(seen, (action.subaccount, "")) is None:
+        return refuse(action, RefusalCode.NOT_GUARDED, "not a subaccount of this guard")
     if action.subaccount in policy.hands_off.subaccounts:
-        return _refuse(action, RefusalCode.HANDS_OFF, "hands_off in the rule file")
+        return refuse(action, RefusalCode.HANDS_OFF, "hands_off in the rule file")
     if wallet is None or source is None or wallet.address != source.address:
-        return _refuse(action, RefusalCode.FLOAT_SHORT, "no float wallet")
+        return refuse(action, RefusalCode.FLOAT_SHORT, "no float wallet")
     if standing.top_up_in_flight or totals.topped_up:
-        return _refuse(action, RefusalCode.TOP_UP_IN_FLIGHT, "one top-up at a time")
+        return refuse(action, RefusalCode.TOP_UP_IN_FLIGHT, "one top-up at a time")
     if action.amount < TOP_UP_LEAST:
-        return _refuse(
+        return refuse(
             action, RefusalCode.BELOW_MINIMUM, f"${units.usd(action.amount):,.2f}, at least $10"
         )
     free = wallet.balance - units.quote_up(source.floor)
     if action.amount > free:
-        return _refuse(
+        return refuse(
             action,
             RefusalCode.FLOAT_SHORT,
             f"${units.usd(action.amount):,.2f} asked, ${units.usd(max(0, free)):,.2f} above floor",
         )
     left = top_up_left(standing.spent, policy)
     if action.amount > left:
-        return _refuse(
+        return refuse(
             action,
             RefusalCode.BUDGET_TOP_UP,
             f"${units.usd(action.amount):,.2f} asked, ${units.usd(left):,.2f} left today",
         )
     blocked = seen.transfers_blocked_until.get(action.subaccount, 0)
     if blocked > seen.height:
-        return _refuse(
+        return refuse(
             action, RefusalCode.TRANSFERS_BLOCKED, f"the chain refuses deposits until {blocked}"
         )
     if (action.sequence, action.account_number) != (wallet.sequence, wallet.account_number):
-        return _refuse(action, RefusalCode.WRONG_WINDOW, "not the sequence of this state")
+        return refuse(action, RefusalCode.WRONG_WINDOW, "not the sequence of this state")
     if action.timeout_height != seen.height + TOP_UP_TIMEOUT_BLOCKS:
-        return _refuse(action, RefusalCode.WRONG_WINDOW, "not the timeout of this height")
-    age = seen.seen_at - seen.at
-    if age > STATE_AGE_MOST:
-        return _refuse(
-            action, RefusalCode.STALE_STATE, f"state is {age} ms old, at most {STATE_AGE_MOST}"
-        )
-    return None
-
-
-def _judge_cancel(action: Cancel, seen: Observation) -> Refusal | None:
-    """No order that protects a position is cancelled while the position stands."""
-    held = _held(seen, (action.subaccount, action.ticker))
-    orders = seen.advice.orders
-    if held is None or isinstance(orders, Missing):
-        return _refuse(action, RefusalCode.NOT_GUARDED, "no such order of this guard's accounts")
-    same = [
-        order
-        for order in orders
-        if order.subaccount == action.subaccount and order.ticker == action.ticker
-    ]
-    target = next((o for o in same if _is_the_order(o, action)), None)
-    if target is None:
-        return _refuse(action, RefusalCode.NOT_GUARDED, "no such order is resting")
-    if held != 0 and _protects(target, same, held):
-        return _refuse(
-            action, RefusalCode.CANCELS_PROTECTION, "it reduces a position that still stands"
-        )
-    return None
-
-
-def _is_the_order(order: RestingOrder, action: Cancel) -> bool:
-    return (order.client_id, order.order_flags) == (action.client_id, action.order_flags)
-
-
-def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
-    """Whether an order can only shrink the position, with every better-priced one before it."""
-    if (held > 0) == (target.side is Side.BUY):
-        return False
-    if target.reduce_only:
-        return True
-    ahead = sum(
-        order.quantums
-        for order in orders
-        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign > 0
-    )
-    equal = sum(
-        order.quantums
-        for order in orders
-        if order.side is target.side and order.subticks == target.subticks
-    )
-    return ahead + equal <= abs(held)
+        return refuse(action, RefusalCode.WRONG_WINDOW, "not the timeout of this height")
+    return refuse_stale(action, seen)

@@ -1,0 +1,113 @@
+"""Keeping a market's stop in step: place in the free slot, see it rest, cancel the other.
+
+There is never a moment without. Any number of guards decide the same from the same orders: the one
+that lives longest stays, so two guards that cannot talk never cancel each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from seawall.account import Market, RestingOrder
+from seawall.action import CONDITIONAL, STOP_LIFE
+from seawall.backstop.wanted import Stop
+from seawall.plan import pricing
+from seawall.policy import BackstopOrder
+from seawall.units import SECOND, Millis
+
+RENEW_BEFORE = Millis(STOP_LIFE // 2)
+SLACK = 10  # a tenth: of the distance for the trigger, of the size for the size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What a market needs now: orders to cancel, and the client id to place a new stop under."""
+
+    cancels: tuple[RestingOrder, ...] = ()
+    place_as: int | None = None
+    is_bare: bool = False  # no stop protects the position now
+    renew_at: Millis | None = None  # when the one that stays is to be renewed
+
+
+def is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
+    """Whether a resting order is one of our stops, whichever guard placed it."""
+    return order.order_flags == CONDITIONAL and order.client_id in ids
+
+
+def stops_of(
+    orders: Sequence[RestingOrder], subaccount: int, ticker: str, ids: Sequence[int]
+) -> tuple[RestingOrder, ...]:
+    """Our stops of one market that rest, the one that lives longest first."""
+    ours = [
+        order
+        for order in orders
+        if (order.subaccount, order.ticker) == (subaccount, ticker) and is_stop(order, ids)
+    ]
+    return tuple(
+        sorted(ours, key=lambda order: (-(order.good_til_block_time or 0), order.client_id))
+    )
+
+
+def is_armed(order: RestingOrder, held: int) -> bool:
+    """Whether a stop waits for its trigger and would shrink a position of that signed size."""
+    return order.reduce_only and not order.is_triggered and order.side.sign * held < 0
+
+
+def next_move(
+    stop: Stop | None,
+    held: int,
+    resting: Sequence[RestingOrder],
+    *,
+    going: Collection[RestingOrder] = (),
+    ids: Sequence[int],
+    market: Market,
+    asked: BackstopOrder | None,
+    at: Millis,
+) -> Move:
+    """What one market needs; `resting` are its stops, the one that lives longest first.
+
+    `going` are those whose cancel is under way: they protect no more and hold their ids still.
+    `asked` is None where no stop may stand: the block is gone from the rule file, or it says
+    `hands_off`. `stop` is None where none can be said: what rests stays.
+    """
+    if held == 0 or asked is None:
+        return Move(cancels=tuple(resting))
+    staying = [order for order in resting if order not in going]
+    armed = [order for order in staying if is_armed(order, held)]
+    spent = [order for order in staying if order not in armed]
+    free = [one for one in ids if one not in {order.client_id for order in resting}]
+    if not armed:
+        # One that has gone off, or is on the wrong side, protects nothing: the oldest makes room.
+        cancels = () if free or going else tuple(spent[-1:])
+        return Move(
+            cancels=cancels,
+            place_as=free[0] if free and stop is not None else None,
+            is_bare=True,
+        )
+    newest, *older = armed
+    ends = Millis((newest.good_til_block_time or 0) * SECOND)
+    renew_at = Millis(ends - RENEW_BEFORE)
+    place_as = None
+    if (
+        stop is not None
+        and free
+        and not older
+        and (at >= renew_at or _is_off(newest, stop, market, asked))
+    ):
+        place_as = free[0]
+    return Move(cancels=(*older, *spent), place_as=place_as, renew_at=renew_at)
+
+
+def _is_off(order: RestingOrder, stop: Stop, market: Market, asked: BackstopOrder) -> bool:
+    """Whether trigger or size are off by more than a tenth, or the bound is not the file's."""
+    trigger = order.trigger_subticks
+    if trigger is None:
+        return True
+    distance = abs(pricing.oracle_subticks(market) - stop.trigger)
+    return (
+        abs(trigger - stop.trigger) * SLACK > distance
+        or abs(order.quantums - stop.quantums) * SLACK > stop.quantums
+        or order.subticks != pricing.bound(market, order.side, Fraction(trigger), asked.slippage)
+    )

@@ -1,0 +1,90 @@
+"""The gate's word on cancels: no order that protects a position is cancelled while it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seawall.account import Missing, Observation, RestingOrder, Side
+from seawall.action import CONDITIONAL, Cancel, Refusal, RefusalCode, stop_ids
+from seawall.limits.refusing import held, is_hands_off, refuse
+from seawall.policy import Policy
+
+
+def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal | None:
+    """Why a cancel is not sent; None where nothing speaks against it.
+
+    A stop of ours may go while its position stands only once another of ours is seen to rest, or
+    where the operator wants none there any more.
+    """
+    slot = (action.subaccount, action.ticker)
+    size, orders = held(seen, slot), seen.advice.orders
+    if size is None or isinstance(orders, Missing):
+        return refuse(action, RefusalCode.NOT_GUARDED, "no such order of this guard's accounts")
+    same = [order for order in orders if (order.subaccount, order.ticker) == slot]
+    target = next((o for o in same if _is_the_order(o, action)), None)
+    if target is None:
+        return refuse(action, RefusalCode.NOT_GUARDED, "no such order is resting")
+    ids = stop_ids(seen.chain_id, seen.owner, action.subaccount, action.clob_pair_id)
+    if _is_stop(target, ids):
+        if action.good_til_block_time != target.good_til_block_time:
+            return refuse(action, RefusalCode.WRONG_WINDOW, "not the life of the stop that rests")
+        is_unwanted = policy.backstop is None or is_hands_off(policy, slot)
+        if is_unwanted or _is_replaced(target, same, ids, size):
+            return None
+    if size != 0 and _protects(target, same, size):
+        return refuse(
+            action, RefusalCode.CANCELS_PROTECTION, "it reduces a position that still stands"
+        )
+    return None
+
+
+def _is_the_order(order: RestingOrder, action: Cancel) -> bool:
+    return (order.client_id, order.order_flags) == (action.client_id, action.order_flags)
+
+
+def _is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
+    return order.order_flags == CONDITIONAL and order.client_id in ids
+
+
+def _is_replaced(
+    target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int], size: int
+) -> bool:
+    """Whether another stop of ours takes its place; one that has gone off holds no place.
+
+    Of two that wait for their triggers the one that ends first goes, whoever asks: two guards that
+    each kept another one would leave none.
+    """
+    others = [order for order in same if order is not target and _is_stop(order, ids)]
+    if target.is_triggered and others:
+        return True
+    return any(
+        other.reduce_only
+        and not other.is_triggered
+        and other.side.sign * size < 0
+        and other.quantums > 0
+        and _rank(other) > _rank(target)
+        for other in others
+    )
+
+
+def _rank(order: RestingOrder) -> tuple[int, int]:
+    return (order.good_til_block_time or 0, -order.client_id)
+
+
+def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
+    """Whether an order can only shrink the position, with every better-priced one before it."""
+    if (held > 0) == (target.side is Side.BUY):
+        return False
+    if target.reduce_only:
+        return True
+    ahead = sum(
+        order.quantums
+        for order in orders
+        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign > 0
+    )
+    equal = sum(
+        order.quantums
+        for order in orders
+        if order.side is target.side and order.subticks == target.subticks
+    )
+    return ahead + equal <= abs(held)
