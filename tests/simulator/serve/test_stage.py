@@ -51,6 +51,7 @@ class Caller:
         for _ in range(500):
             if (now := self.height()) > height:
                 return now
+            time.sleep(0.02)
         raise AssertionError(f"no block after {height}")
 
     def close(self) -> None:
