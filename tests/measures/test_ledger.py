@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from seawall.measures import ledger
 from seawall.measures.ledger import ACCOUNT
 from seawall.measures.spec import Instance, NoData
@@ -111,16 +113,23 @@ def test_a_child_that_is_discovered_brings_its_equity_without_a_profit() -> None
     assert kept.unexplained == {}
 
 
-def test_money_sent_to_a_child_that_is_discovered_later_leaves_and_comes_back() -> None:
-    sent = (transfer(-1_000, HEIGHT + 1, counterpart=128),)
+@pytest.mark.parametrize("known", [None, 128])
+def test_money_sent_to_a_child_that_is_discovered_later_leaves_and_comes_back(
+    known: int | None,
+) -> None:
+    sent = (transfer(-1_000, HEIGHT + 1, counterpart=known),)
+    told_again = (transfer(-1_000, HEIGHT + 1, counterpart=128),)
     child: Held = {"SOL-USD": (1, 200)}
 
     away, events = after(FIRST, tick(1, 9_000, transfers=sent))
-    found, _ = ledger.advance(
-        away, tick(2, 9_000, children={128: (1_000, child)}, transfers=sent), price_band=PRICE_BAND
+    found, later = ledger.advance(
+        away,
+        tick(2, 9_000, children={128: (1_000, child)}, transfers=told_again),
+        price_band=PRICE_BAND,
     )
 
     assert kinds(events) == [KIND.FLOW]
+    assert later == ()
     assert away.series[ACCOUNT].units == quote(9_000)
     assert found.series[ACCOUNT].units == quote(10_000)
     assert found.unexplained == {}

@@ -125,6 +125,9 @@ async def _guard(settings: Settings, starting: Starting) -> None:
                 chain_id=chain_id,
                 parent=parent,
             )
+            if (ledger := agent.memory.ledger) is not None:
+                held = {p.ticker for one in ledger.holdings.values() for p in one.positions}
+                venue.go_on_from(ledger.height, held)
             _announce(settings, loaded, mode)
             await _stand_guard(settings, venue, agent, Armoury(rules, agent, owner))
         finally:

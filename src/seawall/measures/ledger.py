@@ -162,7 +162,8 @@ def _new_transfers(
 ) -> tuple[Transfer, ...]:
     """Transfers of guarded subaccounts that this state contains and no unit accounts for yet.
 
-    A move between two subaccounts counts on both sides, whichever of them the records show.
+    A move between two subaccounts counts on both sides, whichever of them the records show. The
+    other side tells no transfer from another: it is known only once it is guarded.
     """
     records = observation.advice.transfers
     if isinstance(records, Missing):
@@ -170,17 +171,16 @@ def _new_transfers(
     recent = [t for t in records if ledger.accounted_to < t.height <= observation.height]
     if not recent:
         return ()
-    written = Counter(recent)
+    written = Counter(map(_one_sided, recent))
     for transfer, count in Counter(recent).items():
         if transfer.counterpart is not None:
             mirrored = Transfer(
                 subaccount=transfer.counterpart,
                 amount=QuoteQuantums(-transfer.amount),
                 height=transfer.height,
-                counterpart=transfer.subaccount,
             )
             written[mirrored] = max(written[mirrored], count)
-    written.subtract(Counter(ledger.accounted))
+    written.subtract(Counter(map(_one_sided, ledger.accounted)))
     new = []
     for transfer, count in written.items():
         holding = ledger.holdings.get(str(transfer.subaccount))
@@ -189,6 +189,10 @@ def _new_transfers(
         if transfer.height > holding.since:
             new.extend([transfer] * count)
     return tuple(new)
+
+
+def _one_sided(transfer: Transfer) -> Transfer:
+    return replace(transfer, counterpart=None)
 
 
 def _remember(ledger: Ledger, taken: Sequence[Transfer]) -> tuple[tuple[Transfer, ...], int]:

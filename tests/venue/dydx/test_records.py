@@ -7,9 +7,11 @@ import pytest
 from seawall.account import Fill, Missing, Side, Transfer
 from seawall.errors import MalformedAnswer
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
+from seawall.venue.dydx.mirror import Channel, Mirror
 from seawall.venue.dydx.records import order_uuid
 from tests.venue.dydx.fake_node import OWNER
-from tests.venue.dydx.mirrors import ORDER, Clock, account, block, lively
+from tests.venue.dydx.mirrors import NAME, ORDER, Clock, account, block, lively
+from tests.venue.dydx.test_grid import BTC
 
 
 def fill(name: str, height: int, **changes: object) -> dict[str, object]:
@@ -54,6 +56,43 @@ def test_a_deleveraging_between_the_units_is_still_told() -> None:
     shown = mirror.fills()
     assert not isinstance(shown, Missing)
     assert [f.kind for f in shown] == ["DELEVERAGED"]
+
+
+def told_after_a_gap(blocks: int) -> list[int]:
+    """Heights of told fills so many blocks after the feed came back at 2,000, gone since 1,000."""
+    mirror = lively()
+    block(mirror, 1_000)
+    mirror.forget_live()
+    block(mirror, 2_000)
+    mirror.apply_snapshot(Channel.SUBACCOUNTS, NAME, {})
+    mirror.backfill(0, [fill("before", 399), fill("in it", 1_001), fill("last", 1_999)], [])
+    block(mirror, 2_001)
+    block(mirror, 2_001 + blocks)
+    shown = mirror.fills()
+    assert not isinstance(shown, Missing)
+    assert mirror.fill_tickers() == ({"BTC-USD"} if shown else set())
+    return [one.height for one in shown]
+
+
+def test_fills_of_a_gap_are_told_for_as_long_as_others() -> None:
+    assert told_after_a_gap(0) == [1_001, 1_999]
+    assert told_after_a_gap(600) == [1_001, 1_999]
+    assert told_after_a_gap(601) == []
+
+
+def test_fills_since_a_guard_last_looked_are_told() -> None:
+    mirror = Mirror(OWNER, Clock())
+    mirror.know([BTC])
+    mirror.guard((0,))
+    mirror.keep_fills_from(50)
+    block(mirror, 1_000)
+    mirror.apply_snapshot(Channel.SUBACCOUNTS, NAME, {})
+    mirror.backfill(0, [fill("seen", 50), fill("missed", 51)], [])
+
+    shown = mirror.fills()
+
+    assert not isinstance(shown, Missing)
+    assert [one.height for one in shown] == [51]
 
 
 def test_old_fills_leave() -> None:

@@ -228,14 +228,14 @@ async def test_children_are_found_and_remembered_ones_are_read_without_the_index
     assert [s.number for s in blind_indexer.subaccounts] == [0, 128]
 
 
-async def test_markets_that_are_watched_are_read_without_a_position() -> None:
+async def test_markets_that_were_held_before_a_restart_are_read_without_a_position() -> None:
     node = FakeNode()
     async with (
         serving(node),
         indexing(FakeIndexer()) as indexer,
         opened(connection_to(indexer, node)) as venue,
     ):
-        venue.watch(["ETH-USD"])
+        venue.go_on_from(90, ["ETH-USD"])
         seen_well(await venue.observe())
 
         assert set(seen_well(await venue.observe()).markets) == {"BTC-USD", "ETH-USD"}

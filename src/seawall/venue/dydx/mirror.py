@@ -73,6 +73,8 @@ class Mirror:
         self._books: dict[str, KeptBook] = {}
         self._accounts: dict[int, _Account] = {}
         self._client_ids: dict[str, int] = {}
+        self._fills_from: int | None = None  # height, where a gap makes older fills matter too
+        self._fills_until = 0  # height at which that gap is over
 
     def know(self, grids: Iterable[Grid]) -> None:
         """Take the markets' resolutions; messages of a market unknown here are left out."""
@@ -83,8 +85,16 @@ class Mirror:
         for number in numbers:
             self._accounts.setdefault(number, _Account())
 
+    def keep_fills_from(self, height: int) -> None:
+        """Tell fills since an earlier height too, as long as others are told: nobody saw them."""
+        known = self._fills_from
+        self._fills_from = height if known is None else min(known, height)
+        self._fills_until = 0
+
     def forget_live(self) -> None:
         """The connection is gone: books, orders and sizes are unknown until snapshots come."""
+        if self.height > 0:
+            self.keep_fills_from(self.height - FILL_BLOCKS)
         self._books.clear()
         self.next_funding.clear()
         for account in self._accounts.values():
@@ -152,14 +162,14 @@ class Mirror:
         )
 
     def fills(self) -> tuple[Fill, ...] | Missing:
-        """Fills of the last minutes, oldest first."""
+        """Fills of the last minutes and since a gap in what was seen, oldest first."""
         if unknown := self._unknown():
             return unknown
         found = [
             fill
             for account in self._accounts.values()
             for fill in account.fills.values()
-            if fill.height > self.height - FILL_BLOCKS
+            if self._is_told(fill)
         ]
         return tuple(sorted(found, key=lambda fill: fill.height)[-FILLS_MOST:])
 
@@ -204,6 +214,21 @@ class Mirror:
             order.ticker for account in self._accounts.values() for order in account.orders.values()
         )
 
+    def fill_tickers(self) -> frozenset[str]:
+        """Markets with a fill that is told."""
+        return frozenset(
+            fill.ticker
+            for account in self._accounts.values()
+            for fill in account.fills.values()
+            if self._is_told(fill)
+        )
+
+    def _is_told(self, fill: Fill) -> bool:
+        oldest = self.height - FILL_BLOCKS
+        if self._fills_from is not None:
+            oldest = min(oldest, self._fills_from)
+        return fill.height > oldest
+
     def _unknown(self) -> Missing | None:
         silent = self._clock() - self.heard_at
         if self.height == 0:
@@ -219,7 +244,18 @@ class Mirror:
         self.height = fields.integer(contents, key)
         self.block_at = fields.moment(contents, "time")
         self.heard_at = self._clock()
+        self._end_gap()
         return Change.BLOCK
+
+    def _end_gap(self) -> None:
+        """Forget a gap once all records since are in and have been told for a while."""
+        if self._fills_from is None:
+            return
+        if self._fills_until == 0:
+            if all(account.is_backfilled for account in self._accounts.values()):
+                self._fills_until = self.height + FILL_BLOCKS
+        elif self.height > self._fills_until:
+            self._fills_from = None
 
     def _markets(self, trading: Fields) -> Change:
         for ticker, entry in trading.items():
@@ -296,10 +332,10 @@ class Mirror:
             order = entry.get("orderId")
             client_id = self._client_ids.get(str(order)) if order is not None else None
             fill = records.fill(number, grid, entry, client_id)
-            if fill.height > self.height - FILL_BLOCKS:
+            if self._is_told(fill):
                 account.fills[fields.text(entry, "id")] = fill
         for name, fill in list(account.fills.items()):
-            if fill.height <= self.height - FILL_BLOCKS:
+            if not self._is_told(fill):
                 del account.fills[name]
 
     def _add_transfers(self, number: int, account: _Account, transfers: Iterable[Fields]) -> None:

@@ -128,9 +128,10 @@ class DydxVenue:
         listings = () if self._parameters is None else self._parameters.listings.values()
         return {listing.grid.ticker: listing.grid for listing in listings}
 
-    def watch(self, markets: Iterable[str]) -> None:
-        """Read these markets even where nothing is held in them."""
-        self._markets = frozenset(markets)
+    def go_on_from(self, height: int, markets: Iterable[str]) -> None:
+        """Show what changed since a height at which these markets were held, seen by nobody."""
+        self._markets |= frozenset(markets)
+        self._mirror.keep_fills_from(height)
 
     async def observe(self) -> Seen:
         """State at one height with the newest advice, or Blind with the reason; never raises."""
@@ -334,7 +335,7 @@ class DydxVenue:
     def _tickers(self, state: State | None) -> frozenset[str]:
         subaccounts = () if state is None else state.subaccounts
         held = {p.ticker for subaccount in subaccounts for p in subaccount.positions}
-        return self._markets | held | self._mirror.order_tickers()
+        return self._markets | held | self._mirror.order_tickers() | self._mirror.fill_tickers()
 
     def _subaccount_feed(self, number: int) -> Subscription:
         return Subscription(Channel.SUBACCOUNTS, f"{self._connection.owner}/{number}")
