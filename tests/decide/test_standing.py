@@ -14,7 +14,7 @@ from seawall.decide.standing import FLOAT_EMPTY, KEY_FAULT
 from seawall.policy import FloatSource, Mode, Policy
 from seawall.rulefile.load import parse
 from seawall.units import MINUTE, Millis, QuoteQuantums
-from tests.see import see
+from tests.see import BTC, book, see
 
 RULES = """
 rules:
@@ -74,6 +74,35 @@ def test_faults_of_the_key_page_until_they_are_gone() -> None:
 
 def test_on_paper_no_key_and_no_float_is_needed() -> None:
     assert pages(seen(dollars="0", faults=("removed",)), mode=Mode.DRY_RUN) == set()
+
+
+def quoted(mid: str, passed: int = 0) -> Observation:
+    """A bitcoin of $100,000 by the oracle, with a book around another mid."""
+    now = later(seen(), passed)
+    books = {"BTC-USD": book(BTC, mid, seen_at=now.seen_at)}
+    return replace(now, advice=replace(now.advice, books=books))
+
+
+@pytest.mark.parametrize(("mid", "told"), [("103000", False), ("103010", True), ("96990", True)])
+@pytest.mark.parametrize("mode", [Mode.LIVE, Mode.DRY_RUN])
+def test_an_oracle_price_outside_the_band_pages(mid: str, mode: Mode, *, told: bool) -> None:
+    assert pages(quoted(mid), mode) == ({"prices/BTC-USD"} if told else set())
+
+
+def test_an_oracle_price_that_comes_and_goes_pages_once_a_minute() -> None:
+    memory, made = decide(POLICY, Memory(), quoted("110000"), mode=Mode.LIVE)
+    (page,) = made.messages
+    assert page.text.startswith(
+        "BTC-USD: the oracle price $100,000 is 10% from the book's mid $110,000, limit 3%. "
+    )
+
+    memory, made = decide(POLICY, memory, quoted("100000", 1_000), mode=Mode.LIVE)
+    memory, again = decide(POLICY, memory, quoted("110000", 2_000), mode=Mode.LIVE)
+    assert (made.messages, again.messages) == ((), ())
+
+    memory, made = decide(POLICY, memory, quoted("100000", 61_000), mode=Mode.LIVE)
+    memory, again = decide(POLICY, memory, quoted("110000", 62_000), mode=Mode.LIVE)
+    assert [len(one.messages) for one in (made, again)] == [0, 1]
 
 
 def later(observation: Observation, passed: int) -> Observation:

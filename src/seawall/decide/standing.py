@@ -1,6 +1,6 @@
-"""Conditions of the guard's own means, told every tick while they last: its key and its float.
+"""Conditions told every tick while they last: prices that cannot be believed, key and float.
 
-They are no rules, because a guard that cannot act must say so whatever the rules are.
+They are no rules, because a guard that cannot see or act must say so whatever the rules are.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from collections.abc import Iterator
 
 from seawall import words
 from seawall.account import Observation
-from seawall.decide.memory import Message, Urgency
+from seawall.decide.memory import Memory, Message, Urgency
 from seawall.limits import TOP_UP_LEAST
+from seawall.measures import prices
+from seawall.measures.spec import Unit
 from seawall.policy import Level, Mode, Policy, TopUpUntil
-from seawall.units import usd
+from seawall.units import MINUTE, usd
 
 KEY_FAULT = "key/trading"
 FLOAT_EMPTY = "key/float"
+BAD_PRICE = "prices"
 
 
-def conditions(policy: Policy, seen: Observation, mode: Mode) -> Iterator[Message]:
-    """A page for each of the guard's means that fails it now; none on paper, where none is used."""
+def conditions(policy: Policy, memory: Memory, seen: Observation, mode: Mode) -> Iterator[Message]:
+    """A page for each condition that holds now; key and float only live, where they are used."""
+    yield from _bad_prices(policy, memory, seen)
     if mode is Mode.DRY_RUN:
         return
     if seen.advice.key_faults:
@@ -30,6 +34,33 @@ def conditions(policy: Policy, seen: Observation, mode: Mode) -> Iterator[Messag
         )
     if (message := _float_empty(policy, seen)) is not None:
         yield message
+
+
+def _bad_prices(policy: Policy, memory: Memory, seen: Observation) -> Iterator[Message]:
+    """A page for each held market whose oracle price the book denies (RULES.md section 2).
+
+    A price that comes and goes stands for a minute, so that it pages once and not every block.
+    """
+    for ticker in sorted({p.ticker for one in seen.subaccounts for p in one.positions}):
+        key = f"{BAD_PRICE}/{ticker}"
+        page = memory.pages.get(key)
+        if prices.unreliable(seen, (ticker,), policy.price_band) is not None:
+            yield Message(urgency=Urgency.PAGE, key=key, text=_denied(policy, seen, ticker))
+        elif page is not None and seen.seen_at - page.sent_at < MINUTE:
+            yield Message(urgency=Urgency.PAGE, key=key, text=page.text)
+
+
+def _denied(policy: Policy, seen: Observation, ticker: str) -> str:
+    market, mid_twice = seen.markets[ticker], prices.fresh_mid(seen, ticker)
+    assert mid_twice is not None
+    gap = words.show(prices.gap(market, mid_twice), Unit.RATIO)
+    band = words.percent(policy.price_band)
+    oracle, mid = words.price(market.oracle_dollars), words.price(market.dollars(mid_twice) / 2)
+    return (
+        f"{ticker}: the oracle price {oracle} is {gap} from the book's mid {mid}, limit {band}. "
+        "Profit-and-loss and exposure rules that contain it have no data until they agree; "
+        "margin, liquidation and stress go on by the oracle, as the chain does. Look at the market."
+    )
 
 
 def _float_empty(policy: Policy, seen: Observation) -> Message | None:

@@ -105,7 +105,7 @@ def decide(
             mode=mode,
         )
     )
-    draft.messages.extend(standing.conditions(policy, seen, mode))
+    draft.messages.extend(standing.conditions(policy, memory, seen, mode))
     live, paper = _with_backstops(policy, live, paper, view, draft, mode=mode)
     return _close(
         paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
