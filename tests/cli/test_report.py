@@ -169,6 +169,8 @@ def test_a_price_of_zero_shows_no_number_that_needs_it() -> None:
 
     (shown,) = cast("list[dict[str, object]]", made["subaccounts"])
     (position,) = cast("list[dict[str, object]]", shown.pop("positions"))
+    reasons = cast("list[str]", shown.pop("reasons"))
+    assert reasons[0] == "0: BTC-USD: oracle price is 0, must be above 0"
     assert {name for name, value in shown.items() if value is not None} == {"number"}
     assert position == dict.fromkeys(position) | {"market": "BTC-USD", "size": "0.1"}
 
@@ -187,4 +189,5 @@ def test_unread_leverage_hides_what_rests_on_it_and_nothing_else() -> None:
     assert "free collateral  no data" in text
     assert "equity            $9,000" in text
     assert "MMR                 $120" in text
+    assert "  no data: 0: custom leverage was not read, so IMR is not known" in lines
     assert "funding payments  no data: not served" in text

@@ -116,10 +116,10 @@ def _reach(marks: Sequence[Mark]) -> float:
 
 
 def _moves(reach: float) -> Floats:
-    """Moves from -reach to +reach in whole ppm, so that the middle is exactly today."""
+    """Moves from -reach to +reach in whole ppm, of which one is exactly today; none below -100%."""
     step = int(reach * PPM_ONE) // STEPS
-    steps: Floats = np.arange(-STEPS, STEPS + 1, dtype=np.float64) * step / PPM_ONE
-    return steps
+    steps: Floats = np.arange(-STEPS, STEPS + 1, dtype=np.float64) * step
+    return steps[steps >= -PPM_ONE] / PPM_ONE
 
 
 def _ground(stand: Footing, moves: Floats, buffer: QuoteQuantums) -> Floats:

@@ -7,7 +7,7 @@ NoData with its reason, never a zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from seawall import margin, stress, units
@@ -61,6 +61,13 @@ class SubaccountReport:
     buffer: Decimal
     is_liquidatable: bool | None
     positions: tuple[PositionReport, ...]
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why numbers are missing, each reason once, in the order in which they are shown."""
+        shown: list[object] = [getattr(self, one.name) for one in fields(self)]
+        for position in self.positions:
+            shown += [getattr(position, one.name) for one in fields(position)]
+        return tuple(dict.fromkeys(one.reason for one in shown if isinstance(one, NoData)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

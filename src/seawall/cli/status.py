@@ -177,6 +177,7 @@ def _subaccount_lines(one: SubaccountReport) -> Iterator[str]:
             *("funding/day", "at worst", "paid 24h"),
         )
         yield from table([heads, *(_position_cells(position) for position in one.positions)])
+    yield from (f"  no data: {reason}" for reason in one.reasons())
 
 
 def _position_cells(one: PositionReport) -> tuple[str, ...]:
@@ -291,6 +292,7 @@ def _subaccount_object(one: SubaccountReport) -> Mapping[str, object]:
         "free_collateral": number(one.free_collateral),
         "free_collateral_before_buffer": number(one.free_before_buffer),
         "is_liquidatable": one.is_liquidatable,
+        "reasons": list(one.reasons()),
         "positions": [_position_object(position) for position in one.positions],
     }
 

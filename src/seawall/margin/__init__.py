@@ -14,6 +14,7 @@ from seawall.margin.liquidation import (
     liquidation_price,
 )
 from seawall.margin.requirements import (
+    USDC_ASSET,
     Markets,
     Risk,
     effective_imf_ppm,
@@ -44,6 +45,7 @@ from seawall.margin.updates import (
 )
 
 __all__ = [
+    "USDC_ASSET",
     "Band",
     "Markets",
     "NoPrice",

@@ -121,7 +121,9 @@ def worst_close_subticks(
 
     None at or above initial margin, where a reduction is not refused for its price. Below it, or
     where IMR is not known, NC/MMR must not fall (ORDERS.md 4.4, 4.5): the lowest tick for a long,
-    the highest for a short. Where no price passes: one past the last tick, or 0 for a short.
+    the highest for a short. A close of the whole that ends above IMR may pass at worse prices too,
+    but the chain judges every match alone, and the first of several need not end there.
+    Where no price passes: one past the last tick, or 0 for a short.
     Raises MissingParameter, and KeyError where nothing is held.
     """
     market = market_of(markets, ticker)

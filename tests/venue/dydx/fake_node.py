@@ -91,6 +91,7 @@ class FakeNode:
     markets: list[FakeMarket] = field(default_factory=lambda: [BTC, ETH])
     usdc: dict[int, int] = field(default_factory=lambda: {0: 5_000_000_000})
     held: dict[int, dict[int, int]] = field(default_factory=lambda: {0: {0: 1_000_000_000}})
+    other_assets: dict[int, int] = field(default_factory=dict)
     gate_opens: int = 0
     sequence: int = 7
     unserved: set[str] = field(default_factory=lambda: {LEVERAGE})
@@ -151,6 +152,10 @@ class FakeNode:
         if usdc := self.usdc.get(asked.number, 0):
             answer.subaccount.asset_positions.add(
                 asset_id=0, quantums=encode_serializable_int(usdc)
+            )
+        for asset, quantums in self.other_assets.items():
+            answer.subaccount.asset_positions.add(
+                asset_id=asset, quantums=encode_serializable_int(quantums)
             )
         for perpetual, quantums in self.held.get(asked.number, {}).items():
             answer.subaccount.perpetual_positions.add(

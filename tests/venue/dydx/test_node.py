@@ -171,6 +171,11 @@ async def test_a_held_market_that_is_not_listed_is_named() -> None:
     assert message == "perpetual 2: not among the markets read"
 
 
+async def test_collateral_that_is_not_usdc_is_an_error_as_on_the_chain() -> None:
+    with pytest.raises(MissingParameter, match="asset 1: the chain has no margin for it"):
+        await state_of(FakeNode(other_assets={1: -7}))
+
+
 async def test_an_oracle_price_of_zero_is_shown_as_zero() -> None:
     state = await state_of(FakeNode(markets=[replace(BTC, price=0), ETH]))
 

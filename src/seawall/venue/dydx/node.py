@@ -44,6 +44,7 @@ from v4_proto.dydxprotocol.subaccounts.query_pb2 import (
 from seawall import units
 from seawall.account import FloatWallet, Market, MarketType, Missing, Position, Subaccount
 from seawall.errors import MalformedAnswer, MissingParameter, TornState
+from seawall.margin import usdc_of
 from seawall.units import BaseQuantums, Millis, Ppm, QuoteQuantums
 from seawall.venue.dydx.key_state import KeyState, Permit
 from seawall.venue.dydx.parameters import (
@@ -56,7 +57,6 @@ from seawall.venue.dydx.parameters import (
 from seawall.venue.dydx.rpc import Method, Wire
 
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
-USDC_ASSET = 0
 FEW_LISTINGS = 50  # so many fit one page, and two reads fetch them all
 
 BLOCK = Method("/dydxprotocol.blocktime.Query/PreviousBlockInfo", QueryPreviousBlockInfoResponse)
@@ -198,10 +198,8 @@ class Node:
     ) -> tuple[int, QuoteQuantums, tuple[_Held, ...]]:
         request = QueryGetSubaccountRequest(owner=owner, number=number)
         subaccount = (await self.wire.read(SUBACCOUNT, request, height)).subaccount
-        usdc = sum(
-            _integer(asset.quantums)
-            for asset in subaccount.asset_positions
-            if asset.asset_id == USDC_ASSET
+        usdc = usdc_of(
+            (asset.asset_id, _integer(asset.quantums)) for asset in subaccount.asset_positions
         )
         positions = tuple(
             _Held(
@@ -212,7 +210,7 @@ class Node:
             )
             for position in subaccount.perpetual_positions
         )
-        return number, QuoteQuantums(usdc), positions
+        return number, usdc, positions
 
     async def _markets(
         self, perpetuals: frozenset[int], parameters: Parameters, height: int

@@ -22,9 +22,10 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.account import Side
 from seawall.action import CONDITIONAL, Backstop, Cancel, Reduce, TopUp
+from seawall.margin import USDC_ASSET
 from seawall.units import Millis
 from seawall.venue.dydx.keys import Key
-from seawall.venue.dydx.node import USDC_ASSET, USDC_DENOM
+from seawall.venue.dydx.node import USDC_DENOM
 
 CLIENT_METADATA = 0x5EA  # marks our orders in the indexer's rows
 MEMO = "seawall"

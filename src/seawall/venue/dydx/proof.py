@@ -28,8 +28,9 @@ from v4_proto.dydxprotocol.sending.tx_pb2 import MsgCreateTransfer
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.account import PARENTS
+from seawall.margin import USDC_ASSET
 from seawall.venue import Reply
-from seawall.venue.dydx.node import USDC_ASSET, USDC_DENOM
+from seawall.venue.dydx.node import USDC_DENOM
 from seawall.venue.dydx.orders import (
     CANCEL_BLOCKS_AHEAD,
     DEPOSIT_FEE_QUOTE,

@@ -152,7 +152,13 @@ class DydxVenue:
         return self._observation(state)
 
     async def observe_with_rates(self) -> Seen:
-        """The same, once the funding rates that it lacked have been read."""
+        """The same where no feed is heard, once the funding rates that it lacked have been read."""
+        try:
+            self._mirror.apply_snapshot(
+                Channel.MARKETS, "", {"markets": await self._indexer.markets()}
+            )
+        except (VenueError, NoSuchSubaccount) as error:
+            log.info("event=current_rates_not_read reason=%s", error)
         seen = await self.observe()
         await asyncio.wait({self._funding_read})
         if isinstance(seen, Blind) or self._state is None:
