@@ -170,7 +170,19 @@ async def test_a_node_that_says_it_is_syncing_shows_no_number() -> None:
     async with serving(FakeNode(is_syncing=True)) as node, indexing(indexer):
         message = await refused(look(indexer, node), VenueUnreachable)
 
-    assert "at height 100 says that it is still syncing" in message
+    assert message == f"{node.url}: it says that it is still syncing"
+
+
+async def test_another_node_is_read_where_the_first_is_syncing() -> None:
+    indexer = at_height(HEIGHT)
+    async with (
+        serving(FakeNode(is_syncing=True)) as syncing,
+        serving(FakeNode()) as ready,
+        indexing(indexer),
+    ):
+        survey = await look(indexer, syncing, ready)
+
+    assert survey.node_url == ready.url
 
 
 async def test_an_indexer_far_behind_is_said() -> None:

@@ -43,7 +43,7 @@ from v4_proto.dydxprotocol.subaccounts.query_pb2 import (
 
 from seawall import units
 from seawall.account import FloatWallet, Market, MarketType, Missing, Position, Subaccount
-from seawall.errors import MalformedAnswer, MissingParameter, TornState
+from seawall.errors import MalformedAnswer, MissingParameter, TornState, VenueError
 from seawall.margin import usdc_of
 from seawall.units import BaseQuantums, Millis, Ppm, QuoteQuantums
 from seawall.venue.dydx.key_state import KeyState, Permit
@@ -126,8 +126,11 @@ class Node:
         )
 
     async def is_syncing(self) -> bool:
-        """Whether the node says that it is still catching up with the chain."""
-        answer = await self.wire.ask(SYNCING, GetSyncingRequest())
+        """Whether the node says that it is still catching up; one that does not say is not."""
+        try:
+            answer = await self.wire.ask(SYNCING, GetSyncingRequest())
+        except VenueError:
+            return False
         return bool(answer.message.syncing)
 
     async def block(self) -> Block:

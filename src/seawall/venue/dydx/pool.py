@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 PENALTY_S = 30.0  # so long a node that failed is asked last
 BEHIND_MOST = 10  # blocks
+SYNCING_EVERY_S = 10.0
 ATTEMPTS = 2
 PAUSE_S = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -32,6 +33,7 @@ class Nodes:
         assert urls
         self.all = tuple(Node(url) for url in urls)
         self._failed_at: dict[str, float] = {}
+        self._syncing_due: dict[str, float] = {}
         self._highest = 0
         self.answered = ""  # the URL of the node that was read last
 
@@ -49,6 +51,7 @@ class Nodes:
         lagging: list[tuple[int, Node]] = []
         for node in self._in_order():
             try:
+                await self._refuse_syncing(node)
                 block = await node.block()
                 if block.height + BEHIND_MOST < max(known_height, self._highest):
                     lagging.append((block.height, node))
@@ -64,14 +67,6 @@ class Nodes:
             except VenueError as error:
                 self._note(node, error, reasons)
         raise VenueUnreachable("; ".join(reasons))
-
-    async def is_syncing(self) -> bool:
-        """Whether the node that was read last says so; silence counts as no."""
-        (node,) = (node for node in self.all if node.url == self.answered)
-        try:
-            return await node.is_syncing()
-        except VenueError:
-            return False
 
     async def close(self) -> None:
         """Close all channels."""
@@ -90,6 +85,15 @@ class Nodes:
         found: T = await retrying(action, node, block)
         self.answered = node.url
         return found
+
+    async def _refuse_syncing(self, node: Node) -> None:
+        """Raise VenueUnreachable where the node says that it is syncing, asked now and then."""
+        now = asyncio.get_running_loop().time()
+        if now < self._syncing_due.get(node.url, now):
+            return
+        if await node.is_syncing():
+            raise VenueUnreachable(f"{node.url}: it says that it is still syncing")
+        self._syncing_due[node.url] = now + SYNCING_EVERY_S
 
     def _in_order(self) -> list[Node]:
         now = asyncio.get_running_loop().time()

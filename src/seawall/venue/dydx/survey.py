@@ -95,7 +95,6 @@ class Surveyor:
         seen = await self._venue.observe_with_rates()
         if isinstance(seen, Blind):
             raise VenueUnreachable("; ".join(seen.reasons))
-        await self._refuse_syncing(seen)
         self._check_markets()
         if self._is_played:
             seen = replace(seen, seen_at=seen.at)
@@ -134,13 +133,6 @@ class Surveyor:
         family = {n for n in indexed if n % PARENTS == self._connection.parent}
         if not family <= set(self._venue.subaccounts):
             await self._venue.refresh_parameters()
-
-    async def _refuse_syncing(self, seen: Observation) -> None:
-        if await self._venue.nodes.is_syncing():
-            raise VenueUnreachable(
-                f"{self._venue.nodes.answered} at height {seen.height:,} says that it is still "
-                "syncing, so none of its numbers are shown; name another node first in venue.nodes"
-            )
 
     def _check_markets(self) -> None:
         listed = frozenset(self._venue.grids)
