@@ -91,11 +91,15 @@ def moves_of(text: str) -> Mapping[str, Ppm]:
 
 
 async def _look(settings: Settings, float_address: str | None, moves: Moves) -> Observation:
-    from seawall.cli.books import with_books
+    from seawall.cli.books import orders_of, with_books, with_orders
     from seawall.cli.look import observe
 
     seen = await observe(settings, markets=moves, float_address=float_address)
-    return await with_books(settings, seen)
+    orders = await orders_of(settings, seen)
+    if unread := {ticker for one in orders or () for ticker in one.tickers} - set(seen.markets):
+        seen = await observe(settings, markets={*moves, *unread}, float_address=float_address)
+    seen = await with_books(settings, seen)
+    return seen if orders is None else with_orders(seen, orders)
 
 
 def _title(shown: Preview, moves: Moves) -> str:
@@ -108,6 +112,8 @@ def _title(shown: Preview, moves: Moves) -> str:
 
 def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
     """The whole preview, decimals as strings, money in dollars, sizes in coins."""
+    from seawall.action import Cancel
+
     made = shown.plan
     dropped = () if made is None else made.dropped
     return {
@@ -115,6 +121,16 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
         "height": shown.seen.height,
         "if": {ticker: _text(Decimal(move).scaleb(-6)) for ticker, move in moves.items()},
         "solver": None if made is None else made.solver,
+        "cancels": [
+            {
+                "subaccount": one.action.subaccount,
+                "market": one.action.ticker,
+                "client_id": one.action.client_id,
+                "asked_by": list(one.asked_by),
+            }
+            for one in shown.actions
+            if isinstance(one.action, Cancel)
+        ],
         "orders": [] if made is None else [_leg(shown, leg) for leg in made.legs],
         "top_ups": []
         if made is None
@@ -128,6 +144,7 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
                 "cost_vs_mid": _dollars(one.cost),
                 "reached": one.reached,
                 "targets": one.wanted,
+                "in_budget": one.is_in_budget,
             }
             for one in shown.alternatives
         ],
