@@ -262,6 +262,15 @@ async def test_books_of_held_markets_and_resting_orders_are_asked_for() -> None:
     assert "status=OPEN" in asked
 
 
+async def test_a_market_with_nothing_but_an_order_is_read() -> None:
+    indexer = at_height(HEIGHT, child(0, "BTC-USD", "0.1"))
+    indexer.answers["/orders"] = [order("ETH-USD") | {"clobPairId": "1", "price": "3000"}]
+    async with serving(FakeNode()) as node, indexing(indexer):
+        survey = await look(indexer, node)
+
+    assert survey.observation.markets.keys() == {"BTC-USD", "ETH-USD"}
+
+
 async def test_an_order_in_a_market_that_the_node_lacks_makes_orders_missing() -> None:
     indexer = at_height(HEIGHT, child(0, "BTC-USD", "0.1"))
     indexer.answers["/orders"] = [order("DOGE-USD")]

@@ -92,16 +92,20 @@ class Surveyor:
             await self._venue.preflight()
             self._is_checked = True
         await self._meet(indexed)
-        seen = await self._venue.observe_with_rates()
-        if isinstance(seen, Blind):
-            raise VenueUnreachable("; ".join(seen.reasons))
+        seen = await self._observe()
         self._check_markets()
+        orders = await self._orders(seen)
+        if unread := _tickers(orders) - set(seen.markets):
+            self._venue.watch(unread)
+            seen = await self._observe()
         if self._is_played:
             seen = replace(seen, seen_at=seen.at)
         notes = [*_current(seen, height, self._venue.nodes.answered), *_children(seen, indexed)]
-        books, orders = await asyncio.gather(self._books(seen), self._orders(seen))
         advice = replace(
-            seen.advice, indexer_sizes=self._sizes(indexed, seen), books=books, orders=orders
+            seen.advice,
+            indexer_sizes=self._sizes(indexed, seen),
+            books=await self._books(seen),
+            orders=orders,
         )
         return Survey(
             observation=replace(seen, advice=advice),
@@ -111,6 +115,12 @@ class Surveyor:
             paid=await self._paid(seen),
             notes=tuple(notes),
         )
+
+    async def _observe(self) -> Observation:
+        seen = await self._venue.observe_with_rates()
+        if isinstance(seen, Blind):
+            raise VenueUnreachable("; ".join(seen.reasons))
+        return seen
 
     async def _height(self) -> int | Missing:
         try:
@@ -197,6 +207,10 @@ class Surveyor:
                     slot = (number, payment.ticker)
                     paid[slot] = paid.get(slot, Decimal(0)) - payment.amount
         return paid
+
+
+def _tickers(orders: tuple[RestingOrder, ...] | Missing) -> set[str]:
+    return set() if isinstance(orders, Missing) else {order.ticker for order in orders}
 
 
 def _current(seen: Observation, height: int | Missing, node_url: str) -> list[str]:

@@ -128,9 +128,13 @@ class DydxVenue:
         listings = () if self._parameters is None else self._parameters.listings.values()
         return {listing.grid.ticker: listing.grid for listing in listings}
 
+    def watch(self, markets: Iterable[str]) -> None:
+        """Read these markets too, even where nothing is held in them."""
+        self._markets |= frozenset(markets)
+
     def go_on_from(self, height: int, markets: Iterable[str]) -> None:
         """Show what changed since a height at which these markets were held, seen by nobody."""
-        self._markets |= frozenset(markets)
+        self.watch(markets)
         self._mirror.keep_fills_from(height)
 
     async def observe(self) -> Seen:
