@@ -111,6 +111,31 @@ def test_what_is_for_candles_is_refused_without_them(prices: Prices, option: str
         choose_path(prices, 1)
 
 
+def test_a_scenario_brings_its_faults_and_a_seed_draws_one(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO + "faults: [{kind: gate_up, first: 3}]\n")
+
+    path, faults, _ = choose_path(Prices(scenario=file), 1)
+    drawn, none, _ = choose_path(Prices(scenario=Path("seed:7")), 1)
+
+    assert (path.name, [one.kind for one in faults.faults]) == ("small", ["gate_up"])
+    assert (drawn.name, none.faults) == ("seed:7", ())
+    with pytest.raises(OperatorError, match="expected a file, or seed:7"):
+        choose_path(Prices(scenario=Path("seed:x")), 1)
+
+
+def test_faults_of_a_scenario_are_played_by_the_venue(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO + "faults: [{kind: indexer_rate_limited, first: 0, last: 60}]\n")
+
+    with process("--scenario", str(file), "--hold", "--json") as venue:
+        assert venue.stdout is not None
+        said: dict[str, Any] = json.loads(venue.stdout.readline())
+        refused = httpx.get(f"{said['indexer']}/v4/height", trust_env=False)
+
+    assert refused.status_code == 429
+
+
 def test_a_missing_folder_is_named() -> None:
     with pytest.raises(OperatorError, match="nowhere: no such folder"):
         choose_path(Prices(folder=Path("nowhere")), 1)

@@ -20,12 +20,15 @@ from seawall.errors import OperatorError
 from seawall.units import Millis
 
 if TYPE_CHECKING:
+    from seawall.simulator.faults.schedule import Faults as Schedule
     from seawall.simulator.prices import Path as PricePath
+    from seawall.simulator.script import Script
     from seawall.simulator.serve.launch import Cast
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
 BAR = "30m"  # length of candles, where none is asked for
+SEED = "seed:"
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 app = typer.Typer()
@@ -57,7 +60,9 @@ class Prices:
     faults: str | None = None
 
 
-Scenario = Annotated[Path | None, typer.Option(help="Play this scenario file.")]
+Scenario = Annotated[
+    Path | None, typer.Option(help="Play this scenario file, or seed:7 for a drawn one.")
+]
 Folder = Annotated[
     Path | None, typer.Option(help="Play the candles of this folder, one file a market.")
 ]
@@ -157,14 +162,15 @@ def run_venue(
     """
     from seawall.simulator.faults.file import faults_of
     from seawall.simulator.faults.schedule import CALM
+    from seawall.simulator.faults.schedule import Faults as Schedule
     from seawall.simulator.serve import launch
     from seawall.simulator.serve.server import check_loopback
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     check_loopback(settings.host)
-    path, notes = choose_path(prices, cast.seed)
-    schedule = CALM if prices.faults is None else faults_of(prices.faults)
-    production = launch.produce(path, cast, schedule)
+    path, scripted, notes = choose_path(prices, cast.seed)
+    asked = CALM if prices.faults is None else faults_of(prices.faults)
+    production = launch.produce(path, cast, Schedule(faults=scripted.faults + asked.faults))
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:
@@ -176,11 +182,14 @@ def run_venue(
     asyncio.run(serving)
 
 
-def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
-    """The path to play, with notes on what was left out; raises OperatorError."""
+def choose_path(prices: Prices, seed: int) -> tuple[PricePath, Schedule, tuple[str, ...]]:
+    """The path to play, what goes wrong on it by itself, and notes on what was left out.
+
+    Raises OperatorError.
+    """
     from seawall.simulator.candles import load_candles
+    from seawall.simulator.faults.schedule import CALM
     from seawall.simulator.markets import TICKERS
-    from seawall.simulator.script import load_script
     from seawall.simulator.serve.launch import calm_path
 
     if prices.scenario is not None and prices.folder is not None:
@@ -189,13 +198,27 @@ def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
         candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar or BAR))
         whole = candles.path()
         window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
-        return window, candles.notes
+        return window, CALM, candles.notes
     for option, value in (("--from", prices.start), ("--to", prices.end), ("--bar", prices.bar)):
         if value is not None:
             raise OperatorError(f"{option} is for candles: give a folder of them with --prices")
     if prices.scenario is not None:
-        return load_script(prices.scenario).path(), ()
-    return calm_path(seed, Millis(int(time.time()) * 1_000)), ()
+        script = choose_script(str(prices.scenario))
+        return script.path(), script.faults, ()
+    return calm_path(seed, Millis(int(time.time()) * 1_000)), CALM, ()
+
+
+def choose_script(words: str) -> Script:
+    """The scenario of a file, or of `seed:7`; raises OperatorError."""
+    from seawall.simulator.drawn import drawn_script
+    from seawall.simulator.script import load_script
+
+    if not words.startswith(SEED):
+        return load_script(Path(words))
+    number = words.removeprefix(SEED)
+    if not number.isdecimal():
+        raise OperatorError(f"--scenario {words!r}: expected a file, or seed:7")
+    return drawn_script(int(number))
 
 
 def number(option: str, words: str, sign: str) -> Decimal:
