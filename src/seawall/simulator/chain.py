@@ -35,6 +35,7 @@ from seawall.units import HOUR, BaseQuantums, Millis, QuoteQuantums
 Price = Decimal | float | int
 
 GENESIS_HASH = "0" * 64
+STATUSES = (MarketStatus.ACTIVE, MarketStatus.INITIALIZING, MarketStatus.FINAL_SETTLEMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +239,11 @@ class Chain:
         self._exchange.books[ticker].set_depth(depth)
 
     def set_status(self, ticker: str, status: MarketStatus) -> None:
-        """Change a market's status; final settlement cancels its stateful orders at once."""
+        """Change a market's status; final settlement cancels its stateful orders at once.
+
+        The chain knows three; PAUSED, CANCEL_ONLY and POST_ONLY are names without a transition.
+        """
+        assert status in STATUSES, f"the chain has no transition to {status}"
         market = self._exchange.markets[ticker]
         spec = replace(market.spec, status=status)
         self._exchange.set_market(replace(market, spec=spec))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from fractions import Fraction
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator import pools, ruler
@@ -185,8 +186,8 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return clob(12, f"subticks {order.subticks} not a multiple of {spec.subticks_per_tick}")
     if order.quantums % spec.step_base_quantums:
         return clob(12, f"quantums {order.quantums} not a multiple of {spec.step_base_quantums}")
-    if spec.status is not MarketStatus.ACTIVE:
-        return clob(34, f"{spec.ticker} is {spec.status}")
+    if refused := _closed(order, market):
+        return refused
     if order.order_id.order_flags == SHORT_TERM:
         return _outside_window(order.good_til_block, now)
     if order.good_til_block_time <= now.time_s:
@@ -196,6 +197,24 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
     if order.trigger_subticks % spec.subticks_per_tick:
         return clob(12, f"trigger {order.trigger_subticks} is off the tick")
     return None
+
+
+def _closed(order: PlaceOrder, market: MarketState) -> CheckResult | None:
+    """What the market's status says (ORDERS.md 10.4).
+
+    One that is being initialized takes short-term post-only orders on their side of the oracle.
+    """
+    status = market.spec.status
+    if status is MarketStatus.ACTIVE:
+        return None
+    refused = clob(34, f"{market.spec.ticker} is {status}")
+    if status is not MarketStatus.INITIALIZING or not order.order_id.is_short_term:
+        return refused
+    if order.time_in_force != POST_ONLY:
+        return refused
+    assert order.side is not None
+    beyond = order.subticks - market.price * Fraction(10) ** market.spec.subticks_shift
+    return refused if beyond * order.side.sign > 0 else None
 
 
 def _outside_window(good_til_block: int, now: Now) -> CheckResult | None:
