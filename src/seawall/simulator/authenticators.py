@@ -139,6 +139,10 @@ class Permissions:
             case _:
                 assert_never(message)
 
+    def has(self, owner: str, number: int) -> bool:
+        """Whether an owner has the permission of that id."""
+        return any(one.id == number for one in self.by_owner.get(owner, ()))
+
     def refused(self, owner: str, selected: int, signed: Signed) -> CheckResult | None:
         """Why a key may not sign a message under a permission; None where it may."""
         if not self.is_active:
@@ -152,6 +156,8 @@ class Permissions:
         return _refusal(NOT_FOUND, f"authenticator {selected} not found for {owner}")
 
     def _add(self, message: AddAuthenticator) -> CheckResult:
+        if not self.is_active:
+            return _refusal(INACTIVE, "smart account is not active")
         if len(message.data) > DATA_BYTES_MOST:
             return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed 1024")
         try:

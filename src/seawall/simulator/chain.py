@@ -17,8 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import conditional, execution, matching
-from seawall.simulator.authenticators import Permissions
+from seawall.simulator import conditional, execution, house
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
 from seawall.simulator.events import Block, FillEvent, TransferEvent
@@ -91,16 +90,14 @@ class Chain:
             **dict.fromkeys(self._exchange.isolated, self.settings.isolated_insurance_fund),
         }
         self._wallets = Wallets()
-        self.permissions = Permissions()
+        self.permissions = self._exchange.permissions
         self.history = History()
         self._negative_seen: dict[int | None, int] = {}
         self._outage_seen: int | None = None
         self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
         self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
         self._blocks: deque[Block] = deque(maxlen=self.settings.history_blocks)
-        self._mempool = Mempool(
-            self._exchange, self._wallets, self.settings.short_block_window, self.permissions
-        )
+        self._mempool = Mempool(self._exchange, self._wallets, self.settings.short_block_window)
         self._blocks.append(Block(height=self._exchange.height, time=start, hash=GENESIS_HASH))
         self._commit(GENESIS_HASH)
 
@@ -202,7 +199,7 @@ class Chain:
             self._negative_seen |= dict.fromkeys(negative, exchange.height)
         conditional.place_due(exchange)
         self._mempool.run_clob()
-        matching.cross_resting(exchange)
+        house.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
         told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
         execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)

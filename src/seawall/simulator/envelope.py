@@ -55,6 +55,7 @@ from seawall.simulator.messages import (
     is_short_term,
     signer_of,
 )
+from seawall.simulator.order_wire import read_extras
 
 ADDRESS_PREFIX = "dydx"
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
@@ -219,7 +220,11 @@ def _message(type_url: str, value: bytes) -> Message:
 
 def _place_order(value: bytes) -> Message:
     wire: WireOrder = MsgPlaceOrder.FromString(value).order
+    extras = read_extras(wire.SerializeToString())
     return PlaceOrder(
+        twap=extras.twap,
+        builder=extras.builder,
+        router=extras.router,
         order_id=order_id(wire.order_id),
         side=SIDES.get(wire.side),
         quantums=wire.quantums,

@@ -17,7 +17,13 @@ from seawall.simulator import pools, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
 from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
-from seawall.simulator.messages import IMMEDIATE_OR_CANCEL, POST_ONLY, OrderId, PlaceOrder
+from seawall.simulator.messages import (
+    IMMEDIATE_OR_CANCEL,
+    POST_ONLY,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
 from seawall.simulator.ruler import Terms, Verdict
 from seawall.simulator.state import Account, MarketState, OpenOrder
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
@@ -120,15 +126,6 @@ def finish(exchange: Exchange, order: PlaceOrder, status: OrderStatus, reason: R
     exchange.log.orders.append(OrderEvent(order=order, status=status, filled=filled, reason=reason))
 
 
-def cross_resting(exchange: Exchange) -> None:
-    """Let the house trade with users' orders that its moved quotes now cross, at their price."""
-    for ticker, book in exchange.books.items():
-        if not book.orders:
-            continue
-        for rested in sorted(book.orders.values(), key=lambda order: order.arrival):
-            _house_takes(exchange, exchange.markets[ticker], rested)
-
-
 def match(exchange: Exchange, proposed: Match) -> Outcome:
     """Judge one match and, if both sides may have it, carry it out; the taker's event is not here.
 
@@ -154,6 +151,7 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         fee = ruler.fee(proposed.quote, exchange.rules.fees.maker_ppm)
         if proposed.maker_fee_floor is not None:
             fee = max(fee, proposed.maker_fee_floor)
+        fee += builder_fee(resting.order, proposed.quote)
         cash = proposed.side.sign * proposed.quote - fee
         after = exchange.with_trade(before, perpetual, -size, cash)
         changes.append((before.quantums(perpetual), after.quantums(perpetual)))
@@ -164,7 +162,7 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
             return Outcome.MAKER_FAILS
         exchange.fee_pool += fee
         exchange.store(after)
-        _maker_filled(exchange, proposed, before, fee)
+        maker_filled(exchange, proposed, before, fee)
     exchange.set_open_interest(market, terms)
     exchange.store(proposed.after)
     return Outcome.MATCHED
@@ -206,8 +204,7 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
     for maker in exchange.books[spec.ticker].shape.makers(opposite(side)):
         if left < spec.step_base_quantums or not crosses(side, order.subticks, maker.subticks):
             break
-        if maker.order is not None and maker.order.order.order_id.subaccount == subaccount:
-            remove(exchange, maker.order.order.order_id, Reason.INVALID_SELF_TRADE)
+        if maker.order is not None and drops(exchange, maker.order, subaccount):
             continue
         size = min(left, maker.quantums)
         if is_cut:
@@ -238,7 +235,7 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
     order, side, market = taker
     spec = market.spec
     quote = ruler.fill_quote(maker.subticks, size, spec.quantum_conversion_exponent)
-    fee = ruler.fee(quote, exchange.rules.fees.taker_ppm)
+    fee = ruler.fee(quote, exchange.rules.fees.taker_ppm) + builder_fee(order, quote)
     before = exchange.settled(order.order_id.subaccount)
     after = exchange.with_trade(
         before, spec.perpetual_id, side.sign * size, -side.sign * quote - fee
@@ -279,12 +276,37 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
     return outcome
 
 
+def builder_fee(order: PlaceOrder, quote: int) -> int:
+    """What an order's fill pays to its builder, on top of the fee and rounded up like it."""
+    return 0 if order.builder is None else ruler.fee(quote, order.builder.fee_ppm)
+
+
+def is_orphaned(exchange: Exchange, rested: OpenOrder) -> bool:
+    """Whether a short-term order was signed by a permissioned key that is no longer permitted.
+
+    The book drops it where a taker meets it; stateful orders survive their key (ORDERS.md 7.4).
+    """
+    order = rested.order
+    if order.permission is None or not order.order_id.is_short_term:
+        return False
+    return not exchange.permissions.has(order.order_id.subaccount.owner, order.permission)
+
+
+def drops(exchange: Exchange, rested: OpenOrder, taker: SubaccountId) -> bool:
+    """Remove a maker that this taker may not meet: its own, or one whose key is gone."""
+    if rested.order.order_id.subaccount == taker:
+        return remove(exchange, rested.order.order_id, Reason.INVALID_SELF_TRADE)
+    if is_orphaned(exchange, rested):
+        return remove(exchange, rested.order.order_id, Reason.PERMISSIONED_KEY_EXPIRED)
+    return False
+
+
 def memory_of(order: PlaceOrder) -> int:
     """Good-til-block from which the memory of an order's fills is counted."""
     return order.good_til_block if order.order_id.is_short_term else NEVER_FORGOTTEN
 
 
-def _maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int) -> None:
+def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int) -> None:
     """Note a user's resting order as filled by a match, and take it off when nothing is left."""
     resting = proposed.maker.order
     assert resting is not None
@@ -316,62 +338,6 @@ def _maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int
     exchange.log.orders.append(
         OrderEvent(order=order, status=OrderStatus.OPEN, filled=BaseQuantums(filled))
     )
-
-
-def _house_takes(exchange: Exchange, market: MarketState, rested: OpenOrder) -> None:
-    """The house fills a resting order with whatever its own quotes would give at that price."""
-    order, spec = rested.order, market.spec
-    side = order.side
-    assert side is not None
-    book = exchange.books[spec.ticker]
-    for quote_level in book.shape.makers(opposite(side)):
-        if quote_level.order is not None:
-            continue
-        if not crosses(side, order.subticks, quote_level.subticks):
-            break
-        known = book.orders.get(order.order_id)
-        if known is None:
-            break
-        size = min(known.remaining, quote_level.quantums)
-        if not _house_fills(exchange, market, known, size):
-            remove(exchange, order.order_id, Reason.UNDERCOLLATERALIZED)
-            break
-        book.take(opposite(side), quote_level, size)
-
-
-def _house_fills(exchange: Exchange, market: MarketState, rested: OpenOrder, size: int) -> bool:
-    """One fill of a resting order by the house at the order's price; whether margin allows it."""
-    order, perpetual = rested.order, market.spec.perpetual_id
-    side = order.side
-    assert side is not None
-    quote = ruler.fill_quote(order.subticks, size, market.spec.quantum_conversion_exponent)
-    fee = ruler.fee(quote, exchange.rules.fees.maker_ppm)
-    before = exchange.settled(order.order_id.subaccount)
-    after = exchange.with_trade(before, perpetual, side.sign * size, -side.sign * quote - fee)
-    market = exchange.markets[market.spec.ticker]
-    held = exchange.house[perpetual]
-    changes = [
-        (before.quantums(perpetual), after.quantums(perpetual)),
-        (held, held - side.sign * size),
-    ]
-    terms = terms_after(market, changes)
-    if not accepts(exchange, terms, before, after):
-        return False
-    exchange.house_trades(perpetual, -side.sign * size, side.sign * quote)
-    exchange.fee_pool += fee
-    exchange.set_open_interest(market, terms)
-    exchange.store(after)
-    proposed = Match(
-        market=market,
-        side=opposite(side),
-        before=before,
-        after=after,
-        maker=Maker(order.subticks, size, (), rested),
-        quantums=size,
-        quote=quote,
-    )
-    _maker_filled(exchange, proposed, before, fee)
-    return True
 
 
 def _would_cross(exchange: Exchange, order: PlaceOrder, side: Side, market: MarketState) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from seawall.simulator import execution
-from seawall.simulator.authenticators import Permissions
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.leverage import refuse_leverage, update_leverage
@@ -68,9 +67,7 @@ class Mempool:
         exchange: Exchange,
         wallets: Wallets,
         window: int,
-        permissions: Permissions | None = None,
     ) -> None:
-        self._permissions = permissions or Permissions()
         self._limiter = RateLimiter(exchange.rules.limits)
         self._exchange = exchange
         self._wallets = wallets
@@ -265,6 +262,6 @@ class Mempool:
             case UpdateLeverage():
                 return update_leverage(exchange, message)
             case AddAuthenticator() | RemoveAuthenticator():
-                return self._permissions.carry_out(message)
+                return exchange.permissions.carry_out(message)
             case _:
                 return carry_out(exchange, self._wallets, message, gate, tx)

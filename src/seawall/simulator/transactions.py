@@ -9,7 +9,7 @@ transfer is not served.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
@@ -154,7 +154,7 @@ class Admission:
         if refused is not None:
             return refused
         if tx.is_clob:
-            result = self._chain.check(tx.messages[0], tx.hash)
+            result = self._chain.check(_under(tx), tx.hash)
         else:
             # The fee comes first: what the message then moves is what is left.
             paid = self._chain.pay_fee(tx.signer, fee)
@@ -257,6 +257,14 @@ class _Nonces:
             smallest = min(self._kept)
             self._kept.remove(smallest)
             self._ejected = max(self._ejected, smallest)
+
+
+def _under(tx: Transaction) -> Message:
+    """The message, with the permission that an order was signed under."""
+    message = tx.messages[0]
+    if tx.authenticators and isinstance(message, PlaceOrder):
+        return replace(message, permission=tx.authenticators[0])
+    return message
 
 
 def _refuse_money(message: Message) -> CheckResult | None:
