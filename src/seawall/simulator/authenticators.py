@@ -115,10 +115,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A message with the key that signed it."""
+    """A message with the key that signed it; a simulation needs no signature."""
 
     message: Message
     public_key: bytes
+    is_simulated: bool = False
 
 
 class Permissions:
@@ -138,6 +139,13 @@ class Permissions:
                 return self._remove(message)
             case _:
                 assert_never(message)
+
+    def copy(self) -> Permissions:
+        """The same, to try a change on."""
+        other = Permissions()
+        other.by_owner, other.is_active = dict(self.by_owner), self.is_active
+        other._next_id = self._next_id
+        return other
 
     def has(self, owner: str, number: int) -> bool:
         """Whether an owner has the permission of that id."""
@@ -223,7 +231,7 @@ def broken(rule: Filter, signed: Signed) -> int:
     """The chain's code for the rule that a message breaks; 0 where it passes."""
     match rule:
         case Signature():
-            return 0 if signed.public_key == rule.public_key else 100
+            return 0 if signed.is_simulated or signed.public_key == rule.public_key else 100
         case MessageTypes():
             return 0 if TYPE_URLS[type(signed.message)] in rule.urls else 101
         case ClobPairs():

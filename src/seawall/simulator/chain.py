@@ -156,13 +156,18 @@ class Chain:
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
 
-    def check(self, message: Message, tx: str = "") -> CheckResult:
+    def check(self, message: Message, tx: str = "", gas: int | None = None) -> CheckResult:
         """CheckTx on committed plus pending state; `tx` names the result in `Block.results`.
 
-        Code 0 means that the message runs in the next block, where it may still do nothing.
-        Signatures, sequences, gas and known bytes are not judged here.
+        Code 0 means that the message runs in the next block, where it may still do nothing, and
+        where a money message runs out of `gas` that is too little. Signatures, sequences, fees and
+        known bytes are not judged here.
         """
-        return self._mempool.check(message, tx)
+        return self._mempool.check(message, tx, gas)
+
+    def rehearse(self, message: Message) -> CheckResult:
+        """What the next block would make of a message if it came alone."""
+        return self._mempool.rehearse(message, self._gate)
 
     def pending_account(self, address: str) -> AccountState | None:
         """A wallet as CheckTx sees it; None where the chain has never seen the address."""

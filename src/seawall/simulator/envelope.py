@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bip_utils import AtomAddrEncoder
+from bip_utils import AtomAddrDecoder, AtomAddrEncoder
 from coincurve import PublicKey
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 from google.protobuf.message import DecodeError
@@ -96,6 +96,7 @@ class Transaction:
     fee: tuple[Coin, ...]
     gas_limit: int
     timeout_height: int
+    memo: str
     authenticators: tuple[int, ...]  # permissioned keys selected by the sender
 
     @property
@@ -130,6 +131,16 @@ def address_of(public_key: bytes) -> str:
         return ""
 
 
+@lru_cache(maxsize=1024)
+def is_address(words: str) -> bool:
+    """Whether the words are an address of the chain."""
+    try:
+        AtomAddrDecoder.DecodeAddr(words, hrp=ADDRESS_PREFIX)
+    except ValueError:
+        return False
+    return True
+
+
 def decode(raw: bytes) -> Transaction:
     """The transaction in `raw`; raises CannotDecode with the chain's answer where it has none."""
     try:
@@ -160,6 +171,7 @@ def decode(raw: bytes) -> Transaction:
         fee=tuple(Coin(denom=c.denom, amount=int(c.amount or "0")) for c in auth.fee.amount),
         gas_limit=auth.fee.gas_limit,
         timeout_height=body.timeout_height,
+        memo=body.memo,
         authenticators=_authenticators(body),
     )
 
