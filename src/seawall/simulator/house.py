@@ -11,6 +11,8 @@ from seawall.simulator.matching import (
     accepts,
     builder_fee,
     crosses,
+    cut,
+    drop_reduce_only,
     is_orphaned,
     maker_filled,
     opposite,
@@ -45,7 +47,11 @@ def _takes(exchange: Exchange, market: MarketState, rested: OpenOrder) -> None:
         known = book.orders.get(order.order_id)
         if known is None:
             break
-        size = min(known.remaining, quote_level.quantums)
+        offered = min(known.remaining, quote_level.quantums)
+        size = cut(exchange, order, spec.perpetual_id, offered)
+        if size == 0:
+            remove(exchange, order.order_id, Reason.INVALID_REDUCE_ONLY)
+            break
         if not _fills(exchange, market, known, size):
             remove(exchange, order.order_id, Reason.UNDERCOLLATERALIZED)
             break
@@ -84,4 +90,5 @@ def _fills(exchange: Exchange, market: MarketState, rested: OpenOrder, size: int
         quote=quote,
     )
     maker_filled(exchange, proposed, before, fee)
+    drop_reduce_only(exchange, market.spec.ticker, before, after)
     return True

@@ -78,7 +78,7 @@ def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None)
         crossing = Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
         finish(exchange, order, OrderStatus.CANCELED, crossing)
         return crossing
-    before = book.drop(order.order_id) or known
+    book.drop(order.order_id)  # what it replaces; its place in the queue is lost
     reason = _walk(exchange, Taker(order, side, market))
     filled = exchange.filled(order.order_id)
     left = order.quantums - filled
@@ -93,8 +93,8 @@ def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None)
     rested = OpenOrder(
         order=order,
         filled=BaseQuantums(filled),
-        placed_height=exchange.height if before is None else before.placed_height,
-        arrival=exchange.next_arrival() if before is None else before.arrival,
+        placed_height=exchange.height if known is None else known.placed_height,
+        arrival=exchange.next_arrival() if known is None else known.arrival,
     )
     book.put(rested)
     exchange.log.orders.append(
@@ -163,8 +163,10 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         exchange.fee_pool += fee
         exchange.store(after)
         maker_filled(exchange, proposed, before, fee)
+        drop_reduce_only(exchange, market.spec.ticker, before, after)
     exchange.set_open_interest(market, terms)
     exchange.store(proposed.after)
+    drop_reduce_only(exchange, market.spec.ticker, proposed.before, proposed.after)
     return Outcome.MATCHED
 
 
@@ -200,18 +202,19 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
     spec = market.spec
     subaccount = order.order_id.subaccount
     left = order.quantums - exchange.filled(order.order_id)
-    is_cut = order.reduce_only and exchange.rules.reduce_only is ReduceOnly.HONOURED
     for maker in exchange.books[spec.ticker].shape.makers(opposite(side)):
         if left < spec.step_base_quantums or not crosses(side, order.subticks, maker.subticks):
             break
         if maker.order is not None and drops(exchange, maker.order, subaccount):
             continue
-        size = min(left, maker.quantums)
-        if is_cut:
-            position = exchange.account(subaccount).quantums(spec.perpetual_id)
-            if position * side.sign >= 0:
-                return Reason.REDUCE_ONLY_RESIZE
-            size = min(size, abs(position))
+        size = cut(exchange, order, spec.perpetual_id, min(left, maker.quantums))
+        if size == 0:
+            return Reason.REDUCE_ONLY_RESIZE
+        if maker.order is not None:
+            size = cut(exchange, maker.order.order, spec.perpetual_id, size)
+            if size == 0:
+                remove(exchange, maker.order.order.order_id, Reason.INVALID_REDUCE_ONLY)
+                continue
         match _fill(exchange, taker, maker, size):
             case Outcome.MATCHED:
                 left -= size
@@ -223,11 +226,32 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
                 if pools.violates(held, exchange.isolated, (spec.perpetual_id,)):
                     return Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS
                 return Reason.UNDERCOLLATERALIZED
-    if is_cut and left >= spec.step_base_quantums:
-        position = exchange.account(subaccount).quantums(spec.perpetual_id)
-        if position * side.sign >= 0:
-            return Reason.REDUCE_ONLY_RESIZE
+    if left >= spec.step_base_quantums and cut(exchange, order, spec.perpetual_id, left) == 0:
+        return Reason.REDUCE_ONLY_RESIZE
     return Reason.NONE
+
+
+def cut(exchange: Exchange, order: PlaceOrder, perpetual_id: int, size: int) -> int:
+    """What an order may fill of `size`: reduce-only ones at most the position, on its other side.
+
+    The position is the one of this moment; 0 where the side is gone (ORDERS.md 1.4).
+    """
+    if not order.reduce_only or exchange.rules.reduce_only is ReduceOnly.IGNORED:
+        return size
+    assert order.side is not None
+    position = exchange.account(order.order_id.subaccount).quantums(perpetual_id)
+    return 0 if position * order.side.sign >= 0 else min(size, abs(position))
+
+
+def drop_reduce_only(exchange: Exchange, ticker: str, before: Account, after: Account) -> None:
+    """Remove an account's resting reduce-only orders where a match changed its position's sign."""
+    book, perpetual = exchange.books[ticker], exchange.markets[ticker].spec.perpetual_id
+    was, now = before.quantums(perpetual), after.quantums(perpetual)
+    if not book.orders or (was > 0, was < 0) == (now > 0, now < 0):
+        return
+    for rested in tuple(book.orders.values()):
+        if rested.order.reduce_only and rested.order.order_id.subaccount == before.id:
+            remove(exchange, rested.order.order_id, Reason.REDUCE_ONLY_RESIZE)
 
 
 def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:

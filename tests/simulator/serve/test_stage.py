@@ -114,11 +114,11 @@ def test_a_detached_guard_is_not_waited_for(caller: Caller) -> None:
 
 
 def test_a_silent_guard_is_let_go_after_a_while() -> None:
-    with running(settings=ServeSettings(speed=50, guard_timeout_s=0.1), guard="dead") as served:
+    with running(settings=ServeSettings(speed=50, guard_timeout_s=0.5), guard="dead") as served:
         caller = Caller(served)
 
         before = caller.state()
-        time.sleep(0.25)
+        caller.wait_above(1)
         after = caller.state()
         caller.close()
 
