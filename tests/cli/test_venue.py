@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from seawall.cli.venue import Prices, choose_path, duration, moment, number
+from seawall.cli.venue import Prices, choose_path, chosen, duration, moment, number
 from seawall.errors import OperatorError
 from seawall.simulator.keys import demo_key
 from seawall.units import Millis
@@ -134,6 +134,12 @@ def test_faults_of_a_scenario_are_played_by_the_venue(tmp_path: Path) -> None:
         refused = httpx.get(f"{said['indexer']}/v4/height", trust_env=False)
 
     assert refused.status_code == 429
+
+
+def test_a_switch_is_one_of_those_there_are() -> None:
+    assert chosen(["window-20", "gate-off"]).short_block_window == 20
+    with pytest.raises(OperatorError, match="expected one of window-20, gate-off"):
+        chosen(["window-21"])
 
 
 def test_a_missing_folder_is_named() -> None:

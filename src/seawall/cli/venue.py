@@ -20,6 +20,9 @@ from seawall.errors import OperatorError
 from seawall.units import Millis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seawall.simulator.chain import ChainSettings
     from seawall.simulator.faults.schedule import Faults as Schedule
     from seawall.simulator.prices import Path as PricePath
     from seawall.simulator.script import Script
@@ -39,6 +42,11 @@ class Direction(StrEnum):
 
     LONG = "long"
     SHORT = "short"
+
+    @property
+    def side(self) -> Side:
+        """The side of the orders that opened it."""
+        return Side.BUY if self is Direction.LONG else Side.SELL
 
 
 class Output(StrEnum):
@@ -93,6 +101,10 @@ GuardTimeout = Annotated[
 Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when stdin, a pipe, ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+Switches = Annotated[
+    list[str] | None,
+    typer.Option("--switch", help="Another chain, such as window-20; may be given again."),
+]
 
 
 @app.command()
@@ -116,6 +128,7 @@ def venue(
     http_port: HttpPort = 0,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
+    switch: Switches = None,
     tied: Tied = False,
     as_json: AsJson = False,
 ) -> None:
@@ -123,19 +136,13 @@ def venue(
 
     Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
     """
-    from seawall.simulator.serve import launch, server
+    from seawall.simulator.serve.server import ServeSettings
 
     run_venue(
         Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar, faults=faults),
-        launch.Cast(
-            accounts=accounts,
-            equity=number("--equity", equity, "$"),
-            leverage=number("--leverage", leverage, "x"),
-            side=Side.BUY if side is Direction.LONG else Side.SELL,
-            float_dollars=number("--float", float_dollars, "$"),
-            seed=seed,
-        ),
-        server.ServeSettings(
+        chosen(switch or ()),
+        cast_of(accounts, side.side, seed, dollars=(equity, float_dollars), leverage=leverage),
+        ServeSettings(
             host=host,
             grpc_port=grpc_port,
             http_port=http_port,
@@ -143,17 +150,35 @@ def venue(
             guard_timeout_s=duration("--guard-timeout", guard_timeout) / 1_000,
             is_started=not hold,
         ),
-        Output.JSON if as_json else Output.TEXT,
+        output=Output.JSON if as_json else Output.TEXT,
         ends_with_stdin=tied,
+    )
+
+
+def cast_of(
+    accounts: int, side: Side, seed: int, *, dollars: tuple[str, str], leverage: str
+) -> Cast:
+    """Who is on the venue; `dollars` are of each account and of the float wallet."""
+    from seawall.simulator.serve.launch import Cast
+
+    equity, float_dollars = dollars
+    return Cast(
+        accounts=accounts,
+        equity=number("--equity", equity, "$"),
+        leverage=number("--leverage", leverage, "x"),
+        side=side,
+        float_dollars=number("--float", float_dollars, "$"),
+        seed=seed,
     )
 
 
 def run_venue(
     prices: Prices,
+    chain: ChainSettings,
     cast: Cast,
     settings: ServeSettings,
-    output: Output,
     *,
+    output: Output,
     ends_with_stdin: bool = False,
 ) -> None:
     """Serve a venue until it is interrupted; raises OperatorError for what it cannot play or bind.
@@ -170,7 +195,8 @@ def run_venue(
     check_loopback(settings.host)
     path, scripted, notes = choose_path(prices, cast.seed)
     asked = CALM if prices.faults is None else faults_of(prices.faults)
-    production = launch.produce(path, cast, Schedule(faults=scripted.faults + asked.faults))
+    schedule = Schedule(faults=scripted.faults + asked.faults)
+    production = launch.produce(path, cast, schedule, chain)
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:
@@ -180,6 +206,16 @@ def run_venue(
 
     serving = launch.serve(production, settings, announce, ends_with_stdin=ends_with_stdin)
     asyncio.run(serving)
+
+
+def chosen(words: Sequence[str]) -> ChainSettings:
+    """The chain with some things switched; raises OperatorError for a word it does not know."""
+    from seawall.simulator.switches import Switch, settings_of
+
+    for word in words:
+        if word not in tuple(Switch):
+            raise OperatorError(f"--switch {word!r}: expected one of {', '.join(Switch)}")
+    return settings_of(map(Switch, words))
 
 
 def choose_path(prices: Prices, seed: int) -> tuple[PricePath, Schedule, tuple[str, ...]]:
