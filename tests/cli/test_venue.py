@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from seawall.cli.venue import Prices, choose_path, duration, moment, number
+from seawall.cli.venue import Prices, choose_path, chosen, duration, moment, number
 from seawall.errors import OperatorError
 from seawall.simulator.keys import demo_key
 from seawall.units import Millis
@@ -109,6 +109,37 @@ def test_two_price_paths_are_one_too_many() -> None:
 def test_what_is_for_candles_is_refused_without_them(prices: Prices, option: str) -> None:
     with pytest.raises(OperatorError, match=f"{option} is for candles: .* --prices"):
         choose_path(prices, 1)
+
+
+def test_a_scenario_brings_its_faults_and_a_seed_draws_one(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO + "faults: [{kind: gate_up, first: 3}]\n")
+
+    path, faults, _ = choose_path(Prices(scenario=file), 1)
+    drawn, none, _ = choose_path(Prices(scenario=Path("seed:7")), 1)
+
+    assert (path.name, [one.kind for one in faults.faults]) == ("small", ["gate_up"])
+    assert (drawn.name, none.faults) == ("seed:7", ())
+    with pytest.raises(OperatorError, match="expected a file, or seed:7"):
+        choose_path(Prices(scenario=Path("seed:x")), 1)
+
+
+def test_faults_of_a_scenario_are_played_by_the_venue(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SCENARIO + "faults: [{kind: indexer_rate_limited, first: 0, last: 60}]\n")
+
+    with process("--scenario", str(file), "--hold", "--json") as venue:
+        assert venue.stdout is not None
+        said: dict[str, Any] = json.loads(venue.stdout.readline())
+        refused = httpx.get(f"{said['indexer']}/v4/height", trust_env=False)
+
+    assert refused.status_code == 429
+
+
+def test_a_switch_is_one_of_those_there_are() -> None:
+    assert chosen(["window-20", "gate-off"]).short_block_window == 20
+    with pytest.raises(OperatorError, match="expected one of window-20, gate-off"):
+        chosen(["window-21"])
 
 
 def test_a_missing_folder_is_named() -> None:

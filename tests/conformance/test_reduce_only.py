@@ -1,20 +1,22 @@
 """The chain's reduce-only cases, as far as the live chain takes their orders, on the venue.
 
 A case runs through CheckTx and blocks of an exchange whose house has no depth. Cases of the order
-book alone count where their orders, or those of their immediate-or-cancel variant, are live.
+book alone count where their orders, or those of their immediate-or-cancel variant, are live; all
+of them count for the book itself, which also knows reduce-only orders that rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from seawall.simulator import conditional, execution
+from seawall.simulator import conditional, execution, matching
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.mempool import Mempool
 from seawall.simulator.messages import STOP_LOSS, TAKE_PROFIT, OrderId, PlaceOrder
-from seawall.simulator.orders import refuse_form
+from seawall.simulator.orders import refuse_form, refuse_in_memory
 from seawall.simulator.wallets import Gate, GateState, Wallets
 from seawall.units import Millis
 from tests.conformance.arena import SIDES, exchange_of, subaccount_id
@@ -33,6 +35,7 @@ from tests.conformance.vectors import (
 TIMES_IN_FORCE = {"UNSPECIFIED": 0, "IOC": 1, "POST_ONLY": 2, "FILL_OR_KILL": 3}
 CONDITIONS = {None: 0, "STOP_LOSS": STOP_LOSS, "TAKE_PROFIT": TAKE_PROFIT}
 PAIRS = ((0, -8, -5, 5_000_000_000, 10, 10_000, -8), (1, -9, -6, 3_000_000_000, 1_000, 100_000, -9))
+FORCED = "forced_collateral_check_failures"
 RICH = 10**15  # quote quantums: cases of the book alone are about anything but margin
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=ABSENT)
@@ -178,6 +181,65 @@ def test_the_book_treats_an_immediate_order_as_the_chain_does(case: Json) -> Non
         found = venue.position(text(one["subaccount"]), number(one["clob_pair_id"]))
         assert found == one["base_quantums"], one
     assert venue.exchange.resting(incoming.order_id) is None
+
+
+def failing_makers(case: Json) -> Callable[[Exchange, matching.Match], matching.Outcome]:
+    """Matching with the margin verdicts that the case forces: the chain's test mocks them too."""
+    forced = {number(one["nth_collateral_check"]) for one in rows(case[FORCED])}
+    count, judge = itertools.count(), matching.match
+
+    def match(exchange: Exchange, proposed: matching.Match) -> matching.Outcome:
+        if next(count) in forced:
+            return matching.Outcome.MAKER_FAILS
+        return judge(exchange, proposed)
+
+    return match
+
+
+def placed_on(exchange: Exchange, given: Json) -> tuple[PlaceOrder, int]:
+    """An order put on the book past the message check, as the chain's own test does; the code."""
+    order = order_of(given)
+    refused = refuse_in_memory(exchange, order)
+    if refused is None:
+        matching.place(exchange, order)
+    return order, 0 if refused is None else refused.code
+
+
+@pytest.mark.parametrize("case", cases("memclob"), ids=name_of)
+def test_the_book_treats_resting_reduce_only_orders_as_the_chain_does(
+    case: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: dict[str, tuple[int, dict[int, int]]] = {}
+    for one in rows(case["position"]):
+        sizes = held.setdefault(text(one["subaccount"]), (RICH, {}))[1]
+        sizes[number(one["clob_pair_id"])] = number(one["base_quantums"])
+    exchange = Venue(held, unit=1).exchange
+    monkeypatch.setattr(matching, "match", failing_makers(case))
+    wanted = table(case["expected"])
+    orders: dict[str, PlaceOrder] = {}
+    for one in rows(case["open_orders"]):
+        orders[text(one["order_key"])], code = placed_on(exchange, one)
+        assert code == 0
+    exchange.log.fills.clear()
+
+    given = table(case["incoming_order"])
+    incoming, code = placed_on(exchange, given)
+    orders[text(given["order_key"])] = incoming
+
+    assert code == wanted["check_tx_code"]
+    taken = [fill.quantums for fill in exchange.log.fills if fill.order_id == incoming.order_id]
+    assert sum(taken) == wanted["incoming_filled_quantums"]
+    assert taken == [one["base_quantums"] for one in rows(wanted["matches_made"])]
+    resting = {
+        key: rested.remaining
+        for key, order in orders.items()
+        if (rested := exchange.resting(order.order_id)) is not None
+    }
+    book = [*rows(wanted["book_bids_after"]), *rows(wanted["book_asks_after"])]
+    assert resting == {text(o["order_key"]): o["remaining_quantums"] for o in book}
+    for one in rows(table(case["derived"])["position_after"]):
+        account = exchange.account(subaccount_id(text(one["subaccount"])))
+        assert account.quantums(number(one["clob_pair_id"])) == one["base_quantums"], one
 
 
 @pytest.mark.parametrize("case", live("e2e"), ids=name_of)

@@ -8,10 +8,25 @@ from dataclasses import replace
 
 import pytest
 
+from seawall.account import Side
 from seawall.simulator import messages
 from seawall.simulator.authenticators import Permissions, Signed
+from seawall.simulator.chain import Chain
+from seawall.simulator.events import Reason
 from seawall.simulator.messages import AddAuthenticator, Deposit, Message, RemoveAuthenticator
-from tests.simulator.stage import ALICE, BOB, STEP, cancel_of, order
+from tests.simulator.stage import (
+    ALICE,
+    BOB,
+    START,
+    STEP,
+    blocks,
+    cancel_of,
+    chain_of,
+    limit,
+    next_block,
+    order,
+    position,
+)
 
 HOT = bytes([2]) + bytes(32)
 STRANGER = bytes([3]) + bytes(32)
@@ -126,3 +141,58 @@ def test_ids_are_global_and_never_used_again() -> None:
     kept.carry_out(add)
 
     assert [one.id for one in kept.by_owner[BOB.owner]] == [1]
+
+
+def test_nothing_is_registered_while_smart_accounts_are_off() -> None:
+    kept = Permissions()
+    kept.is_active = False
+    add = AddAuthenticator(sender=ALICE.owner, kind="SignatureVerification", data=HOT)
+
+    assert kept.carry_out(add).code == 4
+
+
+def permitted_chain() -> Chain:
+    """Bob may trade; Alice's first key is permitted and will be taken back."""
+    chain = chain_of()
+    chain.set_quoting("BTC-USD", frozenset())
+    add = AddAuthenticator(sender=ALICE.owner, kind="SignatureVerification", data=HOT)
+    assert chain.permissions.carry_out(add).is_accepted
+    return chain
+
+
+def test_resting_orders_of_a_revoked_key_are_dropped_when_a_taker_meets_them() -> None:
+    chain = permitted_chain()
+    bid = limit(Side.BUY, STEP, 99_000)
+    chain.check(replace(bid, permission=0))
+    chain.check(replace(bid, order_id=replace(bid.order_id, client_id=2)))
+    chain.check(RemoveAuthenticator(sender=ALICE.owner, id=0))
+    next_block(chain)
+    rested = [one.order.order_id.client_id for one in chain.committed.open_orders(ALICE.owner)]
+
+    chain.check(limit(Side.SELL, 2 * STEP, 99_000, who=BOB, client_id=3))
+    block = next_block(chain)
+
+    assert rested == [1, 2]  # a key taken back cancels nothing by itself
+    gone = [e for e in block.orders if e.reason is Reason.PERMISSIONED_KEY_EXPIRED]
+    assert [event.order.order_id.client_id for event in gone] == [1]
+    assert position(chain, ALICE) == STEP
+
+
+def test_stateful_orders_survive_the_key_that_placed_them() -> None:
+    chain = permitted_chain()
+    bid = order(
+        Side.BUY,
+        STEP,
+        99_000,
+        flags=messages.LONG_TERM,
+        good_til_block_time=START // 1_000 + 3_600,
+        time_in_force=messages.GOOD_TIL_TIME,
+    )
+    chain.check(replace(bid, permission=0))
+    chain.check(RemoveAuthenticator(sender=ALICE.owner, id=0))
+    blocks(chain, 2)
+
+    chain.check(limit(Side.SELL, STEP, 99_000, who=BOB, client_id=3))
+    next_block(chain)
+
+    assert position(chain, ALICE) == STEP

@@ -6,8 +6,9 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from seawall.account import Side
-from seawall.simulator import leverage_wire
+from seawall.simulator import leverage_wire, messages
 from seawall.simulator.chain import Chain
+from seawall.simulator.leverage_wire import read_fields
 from seawall.simulator.messages import SubaccountId, UpdateLeverage
 from seawall.simulator.serve.queries import QUERIES
 from seawall.simulator.serve.queries.answer import Constants
@@ -15,6 +16,7 @@ from seawall.venue.dydx.leverage import decode_response, encode_request
 from tests.simulator.stage import ALICE, COIN, chain_of, give, next_block, order, position
 
 LEVERAGE = "/dydxprotocol.clob.Query/Leverage"
+RATE_LIMITS = "/dydxprotocol.clob.Query/BlockRateLimitConfiguration"
 
 
 def brake(*entries: tuple[int, int], who: SubaccountId = ALICE) -> UpdateLeverage:
@@ -59,12 +61,51 @@ def test_what_the_chain_takes(entries: tuple[tuple[int, int], ...], code: int) -
     assert chain_of().check(brake(*entries)).code == code
 
 
-def test_a_brake_the_account_cannot_hold_fails_in_its_block() -> None:
+def test_a_brake_the_account_cannot_hold_is_refused_when_it_arrives() -> None:
     chain = chain_of()
     give(chain, ALICE, COIN * 2)
 
-    assert put(chain, (0, 1_000_000)) == 703
+    refused = chain.check(brake((0, 1_000_000)))
+    next_block(chain)
+
+    assert (refused.codespace, refused.code) == ("subaccounts", 703)
     assert put(chain, (0, 500_000)) == 0
+
+
+def test_a_brake_counts_at_once_for_what_is_sent_after_it() -> None:
+    chain = chain_of()
+    bid = order(
+        Side.BUY,
+        COIN * 2,
+        90_000,
+        flags=messages.LONG_TERM,
+        good_til_block_time=chain.time // 1_000 + 60,
+        time_in_force=messages.GOOD_TIL_TIME,
+    )
+
+    assert chain.check(brake((0, 1_000_000))).is_accepted
+    assert chain.check(bid).code == 3007
+
+
+def test_updates_of_leverage_have_a_rate_of_their_own() -> None:
+    chain = chain_of()
+
+    codes = [chain.check(brake((0, ppm))).code for ppm in (30_000, 40_000)]
+    next_block(chain)
+
+    assert codes == [0, 5001]
+    assert chain.check(brake((0, 40_000))).is_accepted
+
+
+def test_the_node_tells_the_rate_in_the_field_that_the_package_does_not_know() -> None:
+    chain = chain_of()
+    constants = Constants(settings=chain.settings, version="9.8.1")
+
+    answer = QUERIES[RATE_LIMITS].respond(constants, chain.committed, b"")
+    (config,) = dict(read_fields(answer)).values()
+    assert isinstance(config, bytes)
+
+    assert dict(read_fields(config))[5] == b"\x08\x01\x10\x01"  # one in one block
 
 
 def test_the_check_forgets_what_was_stored_before() -> None:

@@ -301,3 +301,20 @@ def test_what_rests_is_gone_after_its_good_til_block() -> None:
     assert block.height == 4
     assert len(alive) == 1
     assert [(o.status, o.reason) for o in block.orders] == [(OrderStatus.CANCELED, Reason.EXPIRED)]
+
+
+def test_what_replaces_an_order_stands_behind_those_that_waited() -> None:
+    chain = chain_of()
+    chain.set_quoting("BTC-USD", frozenset())
+    give(chain, BOB, COIN)
+    first = limit(Side.BUY, STEP, 99_000)
+    chain.check(first)
+    chain.check(limit(Side.BUY, STEP, 99_000, client_id=2))
+    next_block(chain)
+    chain.check(replace(first, good_til_block=31))
+
+    chain.check(limit(Side.SELL, STEP, 99_000, who=BOB, client_id=3))
+    next_block(chain)
+
+    (left,) = chain.committed.open_orders(ALICE.owner)
+    assert left.order.order_id.client_id == 1

@@ -10,6 +10,8 @@ import pytest
 from seawall.account import Side
 from seawall.errors import PriceFileError
 from seawall.simulator import setup
+from seawall.simulator.faults.kinds import FaultKind
+from seawall.simulator.faults.schedule import Fault
 from seawall.simulator.play import NEVER, Player
 from seawall.simulator.script import load_script
 from seawall.units import MINUTE, Millis
@@ -47,7 +49,41 @@ def test_moves_are_from_where_the_price_is(tmp_path: Path) -> None:
     assert path.next_change(Millis(path.start + 100_000)) == path.start + 210_000
 
 
+def test_funding_holds_from_its_leg_until_another_names_it(tmp_path: Path) -> None:
+    text = GOOD.replace("{over: 2m}", '{over: 2m, funding: {BTC-USD: 0.02%, "*": -0.01%}}')
+    text = text.replace("{over: 1h,", "{over: 1h, funding: {ETH-USD: 0%},")
+    path = load_script(write(tmp_path, text)).path()
+    chain = setup.chain_on(path)
+    player = Player(chain, path)
+
+    def hourly() -> list[Decimal]:
+        return [chain.committed.markets[t].hourly_rate * 100 for t in ("BTC-USD", "ETH-USD")]
+
+    seen = []
+    for seconds in (89, 90, 209, 210, 300):
+        while chain.time < path.start + seconds * 1_000:
+            player.step(NEVER)
+        seen.append(hourly())
+
+    first, last = [Decimal("0.02"), Decimal("-0.01")], [Decimal("0.02"), Decimal(0)]
+    assert seen == [[Decimal(0), Decimal(0)], first, first, last, last]
+
+
+def test_a_scenario_may_bring_its_faults(tmp_path: Path) -> None:
+    rows = "faults:\n  - {kind: gate_up, first: 10, last: 20}\n"
+
+    faults = load_script(write(tmp_path, GOOD + rows)).faults
+
+    assert faults.faults == (Fault(kind=FaultKind.GATE_UP, first=10, last=20),)
+
+
 PROBLEMS = {
+    "fault": (GOOD + "faults:\n  - {kind: gate_pu, first: 1}\n", r":9:12 `gate_pu`: expected one"),
+    "faults": (GOOD + "faults: 3\n", r":8:9 expected a list of faults"),
+    "rate": (
+        GOOD.replace("{over: 2m}", "{over: 2m, funding: {X: 1%}}"),
+        r":6:\d+ `X` has no price",
+    ),
     "unknown key": (GOOD.replace("name: little", "title: x"), r":1:1 `title`: unknown key"),
     "missing key": (GOOD.replace("name: little\n", ""), r":1:1 `name` is missing"),
     "not a time": (GOOD.replace("2026-03-12T12:00:00Z", "noon"), r":2:8 `noon`: expected a time"),

@@ -20,12 +20,18 @@ from seawall.errors import OperatorError
 from seawall.units import Millis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seawall.simulator.chain import ChainSettings
+    from seawall.simulator.faults.schedule import Faults as Schedule
     from seawall.simulator.prices import Path as PricePath
+    from seawall.simulator.script import Script
     from seawall.simulator.serve.launch import Cast
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
 BAR = "30m"  # length of candles, where none is asked for
+SEED = "seed:"
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
 app = typer.Typer()
@@ -36,6 +42,11 @@ class Direction(StrEnum):
 
     LONG = "long"
     SHORT = "short"
+
+    @property
+    def side(self) -> Side:
+        """The side of the orders that opened it."""
+        return Side.BUY if self is Direction.LONG else Side.SELL
 
 
 class Output(StrEnum):
@@ -57,7 +68,9 @@ class Prices:
     faults: str | None = None
 
 
-Scenario = Annotated[Path | None, typer.Option(help="Play this scenario file.")]
+Scenario = Annotated[
+    Path | None, typer.Option(help="Play this scenario file, or seed:7 for a drawn one.")
+]
 Folder = Annotated[
     Path | None, typer.Option(help="Play the candles of this folder, one file a market.")
 ]
@@ -88,6 +101,10 @@ GuardTimeout = Annotated[
 Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when stdin, a pipe, ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+Switches = Annotated[
+    list[str] | None,
+    typer.Option("--switch", help="Another chain, such as window-20; may be given again."),
+]
 
 
 @app.command()
@@ -111,6 +128,7 @@ def venue(
     http_port: HttpPort = 0,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
+    switch: Switches = None,
     tied: Tied = False,
     as_json: AsJson = False,
 ) -> None:
@@ -118,19 +136,13 @@ def venue(
 
     Example: seawall venue --scenario config/scenarios/double-gap.yaml --leverage 8x --speed 60
     """
-    from seawall.simulator.serve import launch, server
+    from seawall.simulator.serve.server import ServeSettings
 
     run_venue(
         Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar, faults=faults),
-        launch.Cast(
-            accounts=accounts,
-            equity=number("--equity", equity, "$"),
-            leverage=number("--leverage", leverage, "x"),
-            side=Side.BUY if side is Direction.LONG else Side.SELL,
-            float_dollars=number("--float", float_dollars, "$"),
-            seed=seed,
-        ),
-        server.ServeSettings(
+        chosen(switch or ()),
+        cast_of(accounts, side.side, seed, dollars=(equity, float_dollars), leverage=leverage),
+        ServeSettings(
             host=host,
             grpc_port=grpc_port,
             http_port=http_port,
@@ -138,17 +150,35 @@ def venue(
             guard_timeout_s=duration("--guard-timeout", guard_timeout) / 1_000,
             is_started=not hold,
         ),
-        Output.JSON if as_json else Output.TEXT,
+        output=Output.JSON if as_json else Output.TEXT,
         ends_with_stdin=tied,
+    )
+
+
+def cast_of(
+    accounts: int, side: Side, seed: int, *, dollars: tuple[str, str], leverage: str
+) -> Cast:
+    """Who is on the venue; `dollars` are of each account and of the float wallet."""
+    from seawall.simulator.serve.launch import Cast
+
+    equity, float_dollars = dollars
+    return Cast(
+        accounts=accounts,
+        equity=number("--equity", equity, "$"),
+        leverage=number("--leverage", leverage, "x"),
+        side=side,
+        float_dollars=number("--float", float_dollars, "$"),
+        seed=seed,
     )
 
 
 def run_venue(
     prices: Prices,
+    chain: ChainSettings,
     cast: Cast,
     settings: ServeSettings,
-    output: Output,
     *,
+    output: Output,
     ends_with_stdin: bool = False,
 ) -> None:
     """Serve a venue until it is interrupted; raises OperatorError for what it cannot play or bind.
@@ -157,14 +187,16 @@ def run_venue(
     """
     from seawall.simulator.faults.file import faults_of
     from seawall.simulator.faults.schedule import CALM
+    from seawall.simulator.faults.schedule import Faults as Schedule
     from seawall.simulator.serve import launch
     from seawall.simulator.serve.server import check_loopback
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     check_loopback(settings.host)
-    path, notes = choose_path(prices, cast.seed)
-    schedule = CALM if prices.faults is None else faults_of(prices.faults)
-    production = launch.produce(path, cast, schedule)
+    path, scripted, notes = choose_path(prices, cast.seed)
+    asked = CALM if prices.faults is None else faults_of(prices.faults)
+    schedule = Schedule(faults=scripted.faults + asked.faults)
+    production = launch.produce(path, cast, schedule, chain)
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:
@@ -176,11 +208,24 @@ def run_venue(
     asyncio.run(serving)
 
 
-def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
-    """The path to play, with notes on what was left out; raises OperatorError."""
+def chosen(words: Sequence[str]) -> ChainSettings:
+    """The chain with some things switched; raises OperatorError for a word it does not know."""
+    from seawall.simulator.switches import Switch, settings_of
+
+    for word in words:
+        if word not in tuple(Switch):
+            raise OperatorError(f"--switch {word!r}: expected one of {', '.join(Switch)}")
+    return settings_of(map(Switch, words))
+
+
+def choose_path(prices: Prices, seed: int) -> tuple[PricePath, Schedule, tuple[str, ...]]:
+    """The path to play, what goes wrong on it by itself, and notes on what was left out.
+
+    Raises OperatorError.
+    """
     from seawall.simulator.candles import load_candles
+    from seawall.simulator.faults.schedule import CALM
     from seawall.simulator.markets import TICKERS
-    from seawall.simulator.script import load_script
     from seawall.simulator.serve.launch import calm_path
 
     if prices.scenario is not None and prices.folder is not None:
@@ -189,13 +234,27 @@ def choose_path(prices: Prices, seed: int) -> tuple[PricePath, tuple[str, ...]]:
         candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar or BAR))
         whole = candles.path()
         window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
-        return window, candles.notes
+        return window, CALM, candles.notes
     for option, value in (("--from", prices.start), ("--to", prices.end), ("--bar", prices.bar)):
         if value is not None:
             raise OperatorError(f"{option} is for candles: give a folder of them with --prices")
     if prices.scenario is not None:
-        return load_script(prices.scenario).path(), ()
-    return calm_path(seed, Millis(int(time.time()) * 1_000)), ()
+        script = choose_script(str(prices.scenario))
+        return script.path(), script.faults, ()
+    return calm_path(seed, Millis(int(time.time()) * 1_000)), CALM, ()
+
+
+def choose_script(words: str) -> Script:
+    """The scenario of a file, or of `seed:7`; raises OperatorError."""
+    from seawall.simulator.drawn import drawn_script
+    from seawall.simulator.script import load_script
+
+    if not words.startswith(SEED):
+        return load_script(Path(words))
+    number = words.removeprefix(SEED)
+    if not number.isdecimal():
+        raise OperatorError(f"--scenario {words!r}: expected a file, or seed:7")
+    return drawn_script(int(number))
 
 
 def number(option: str, words: str, sign: str) -> Decimal:

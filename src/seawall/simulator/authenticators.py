@@ -115,10 +115,11 @@ class Permission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A message with the key that signed it."""
+    """A message with the key that signed it; a simulation needs no signature."""
 
     message: Message
     public_key: bytes
+    is_simulated: bool = False
 
 
 class Permissions:
@@ -139,6 +140,17 @@ class Permissions:
             case _:
                 assert_never(message)
 
+    def copy(self) -> Permissions:
+        """The same, to try a change on."""
+        other = Permissions()
+        other.by_owner, other.is_active = dict(self.by_owner), self.is_active
+        other._next_id = self._next_id
+        return other
+
+    def has(self, owner: str, number: int) -> bool:
+        """Whether an owner has the permission of that id."""
+        return any(one.id == number for one in self.by_owner.get(owner, ()))
+
     def refused(self, owner: str, selected: int, signed: Signed) -> CheckResult | None:
         """Why a key may not sign a message under a permission; None where it may."""
         if not self.is_active:
@@ -152,6 +164,8 @@ class Permissions:
         return _refusal(NOT_FOUND, f"authenticator {selected} not found for {owner}")
 
     def _add(self, message: AddAuthenticator) -> CheckResult:
+        if not self.is_active:
+            return _refusal(INACTIVE, "smart account is not active")
         if len(message.data) > DATA_BYTES_MOST:
             return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed 1024")
         try:
@@ -217,7 +231,7 @@ def broken(rule: Filter, signed: Signed) -> int:
     """The chain's code for the rule that a message breaks; 0 where it passes."""
     match rule:
         case Signature():
-            return 0 if signed.public_key == rule.public_key else 100
+            return 0 if signed.is_simulated or signed.public_key == rule.public_key else 100
         case MessageTypes():
             return 0 if TYPE_URLS[type(signed.message)] in rule.urls else 101
         case ClobPairs():

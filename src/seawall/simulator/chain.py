@@ -17,8 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import conditional, execution, matching
-from seawall.simulator.authenticators import Permissions
+from seawall.simulator import conditional, execution, house
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
 from seawall.simulator.events import Block, FillEvent, TransferEvent
@@ -35,6 +34,7 @@ from seawall.units import HOUR, BaseQuantums, Millis, QuoteQuantums
 Price = Decimal | float | int
 
 GENESIS_HASH = "0" * 64
+STATUSES = (MarketStatus.ACTIVE, MarketStatus.INITIALIZING, MarketStatus.FINAL_SETTLEMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +90,14 @@ class Chain:
             **dict.fromkeys(self._exchange.isolated, self.settings.isolated_insurance_fund),
         }
         self._wallets = Wallets()
-        self.permissions = Permissions()
+        self.permissions = self._exchange.permissions
         self.history = History()
         self._negative_seen: dict[int | None, int] = {}
         self._outage_seen: int | None = None
         self._marked: tuple[tuple[SubaccountId, ...], tuple[SubaccountId, ...]] = ((), ())
         self._states: deque[State] = deque(maxlen=self.settings.history_blocks)
         self._blocks: deque[Block] = deque(maxlen=self.settings.history_blocks)
-        self._mempool = Mempool(
-            self._exchange, self._wallets, self.settings.short_block_window, self.permissions
-        )
+        self._mempool = Mempool(self._exchange, self._wallets, self.settings.short_block_window)
         self._blocks.append(Block(height=self._exchange.height, time=start, hash=GENESIS_HASH))
         self._commit(GENESIS_HASH)
 
@@ -158,13 +156,18 @@ class Chain:
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
 
-    def check(self, message: Message, tx: str = "") -> CheckResult:
+    def check(self, message: Message, tx: str = "", gas: int | None = None) -> CheckResult:
         """CheckTx on committed plus pending state; `tx` names the result in `Block.results`.
 
-        Code 0 means that the message runs in the next block, where it may still do nothing.
-        Signatures, sequences, gas and known bytes are not judged here.
+        Code 0 means that the message runs in the next block, where it may still do nothing, and
+        where a money message runs out of `gas` that is too little. Signatures, sequences, fees and
+        known bytes are not judged here.
         """
-        return self._mempool.check(message, tx)
+        return self._mempool.check(message, tx, gas)
+
+    def rehearse(self, message: Message) -> CheckResult:
+        """What the next block would make of a message if it came alone."""
+        return self._mempool.rehearse(message, self._gate)
 
     def pending_account(self, address: str) -> AccountState | None:
         """A wallet as CheckTx sees it; None where the chain has never seen the address."""
@@ -201,7 +204,7 @@ class Chain:
             self._negative_seen |= dict.fromkeys(negative, exchange.height)
         conditional.place_due(exchange)
         self._mempool.run_clob()
-        matching.cross_resting(exchange)
+        house.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)
         told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
         execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
@@ -238,7 +241,11 @@ class Chain:
         self._exchange.books[ticker].set_depth(depth)
 
     def set_status(self, ticker: str, status: MarketStatus) -> None:
-        """Change a market's status; final settlement cancels its stateful orders at once."""
+        """Change a market's status; final settlement cancels its stateful orders at once.
+
+        The chain knows three; PAUSED, CANCEL_ONLY and POST_ONLY are names without a transition.
+        """
+        assert status in STATUSES, f"the chain has no transition to {status}"
         market = self._exchange.markets[ticker]
         spec = replace(market.spec, status=status)
         self._exchange.set_market(replace(market, spec=spec))

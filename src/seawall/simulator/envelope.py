@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bip_utils import AtomAddrEncoder
+from bip_utils import AtomAddrDecoder, AtomAddrEncoder
 from coincurve import PublicKey
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 from google.protobuf.message import DecodeError
@@ -55,6 +55,7 @@ from seawall.simulator.messages import (
     is_short_term,
     signer_of,
 )
+from seawall.simulator.order_wire import read_extras
 
 ADDRESS_PREFIX = "dydx"
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
@@ -95,6 +96,7 @@ class Transaction:
     fee: tuple[Coin, ...]
     gas_limit: int
     timeout_height: int
+    memo: str
     authenticators: tuple[int, ...]  # permissioned keys selected by the sender
 
     @property
@@ -129,6 +131,16 @@ def address_of(public_key: bytes) -> str:
         return ""
 
 
+@lru_cache(maxsize=1024)
+def is_address(words: str) -> bool:
+    """Whether the words are an address of the chain."""
+    try:
+        AtomAddrDecoder.DecodeAddr(words, hrp=ADDRESS_PREFIX)
+    except ValueError:
+        return False
+    return True
+
+
 def decode(raw: bytes) -> Transaction:
     """The transaction in `raw`; raises CannotDecode with the chain's answer where it has none."""
     try:
@@ -159,6 +171,7 @@ def decode(raw: bytes) -> Transaction:
         fee=tuple(Coin(denom=c.denom, amount=int(c.amount or "0")) for c in auth.fee.amount),
         gas_limit=auth.fee.gas_limit,
         timeout_height=body.timeout_height,
+        memo=body.memo,
         authenticators=_authenticators(body),
     )
 
@@ -219,7 +232,11 @@ def _message(type_url: str, value: bytes) -> Message:
 
 def _place_order(value: bytes) -> Message:
     wire: WireOrder = MsgPlaceOrder.FromString(value).order
+    extras = read_extras(wire.SerializeToString())
     return PlaceOrder(
+        twap=extras.twap,
+        builder=extras.builder,
+        router=extras.router,
         order_id=order_id(wire.order_id),
         side=SIDES.get(wire.side),
         quantums=wire.quantums,

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from seawall.account import MarketType
 from seawall.simulator import pools, ruler
+from seawall.simulator.authenticators import Permissions
 from seawall.simulator.book import Book
 from seawall.simulator.events import (
     DeleveragingEvent,
@@ -100,6 +101,7 @@ class Exchange:
         self.house: dict[int, int] = {}  # size by perpetual
         self.arrivals = 0
         self.isolated: frozenset[int] = frozenset()
+        self.permissions = Permissions()
         self.log = Log()
         for spec in specs:
             price = prices[spec.ticker]
@@ -125,6 +127,7 @@ class Exchange:
         copy.insurance, copy.fee_pool = dict(self.insurance), self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
         copy.arrivals, copy.isolated = self.arrivals, self.isolated
+        copy.permissions = self.permissions
         return copy
 
     def set_market(self, market: MarketState) -> None:

@@ -15,20 +15,21 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as Wir
 
 from seawall.simulator.messages import SubaccountId, UpdateLeverage
 
-VARINT, BYTES = 0, 2
-Field = tuple[int, int | bytes]  # number, value
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+FIXED = {FIXED64: 8, FIXED32: 4}
+Field = int | bytes
 
 
 def read_update(value: bytes) -> UpdateLeverage:
     """A MsgUpdateLeverage; raises DecodeError."""
     named, entries = WireSubaccountId(), []
-    for number, field in _fields(value):
+    for number, field in read_fields(value):
         if not isinstance(field, bytes):
             raise DecodeError("MsgUpdateLeverage: a field is not a message")
         if number == 1:
             named = WireSubaccountId.FromString(field)
         elif number == 2:
-            entry = dict(_fields(field))
+            entry = dict(read_fields(field))
             entries.append((_number(entry.get(1, 0)), _number(entry.get(2, 0))))
     subaccount = SubaccountId(owner=named.owner, number=named.number)
     return UpdateLeverage(subaccount=subaccount, entries=tuple(entries))
@@ -36,7 +37,7 @@ def read_update(value: bytes) -> UpdateLeverage:
 
 def read_request(value: bytes) -> tuple[str, int]:
     """Owner and number of a QueryLeverageRequest; raises DecodeError."""
-    fields = dict(_fields(value))
+    fields = dict(read_fields(value))
     owner = fields.get(1, b"")
     if not isinstance(owner, bytes):
         raise DecodeError("QueryLeverageRequest: the owner is not text")
@@ -52,7 +53,7 @@ def entries_bytes(field: int, entries: Iterable[tuple[int, int]]) -> bytes:
     return written
 
 
-def _number(value: int | bytes) -> int:
+def _number(value: Field) -> int:
     if not isinstance(value, int):
         raise DecodeError("a number is expected")
     return value
@@ -70,19 +71,27 @@ def _varint(value: int) -> bytes:
     return bytes([*written, value])
 
 
-def _fields(data: bytes) -> list[Field]:
-    found: list[Field] = []
+def read_fields(data: bytes) -> list[tuple[int, Field]]:
+    """Number and value of each field of a message; raises DecodeError."""
+    found: list[tuple[int, Field]] = []
     at = 0
     while at < len(data):
         tag, at = _read_varint(data, at)
-        value, at = _read_varint(data, at)
-        if tag & 7 == VARINT:
-            found.append((tag >> 3, value))
-        elif tag & 7 == BYTES and at + value <= len(data):
-            found.append((tag >> 3, data[at : at + value]))
-            at += value
-        else:
-            raise DecodeError(f"field {tag >> 3}: wire type {tag & 7} or length is wrong")
+        number, kind = tag >> 3, tag & 7
+        if kind == VARINT:
+            value, at = _read_varint(data, at)
+            found.append((number, value))
+            continue
+        length = FIXED.get(kind, 0)
+        if kind == BYTES:
+            length, at = _read_varint(data, at)
+        elif not length:
+            raise DecodeError(f"field {number}: wire type {kind} is not known")
+        if at + length > len(data):
+            raise DecodeError(f"field {number}: {length} bytes are cut short")
+        piece = data[at : at + length]
+        found.append((number, piece if kind == BYTES else int.from_bytes(piece, "little")))
+        at += length
     return found
 
 

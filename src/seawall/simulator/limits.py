@@ -1,6 +1,6 @@
 """How many orders an owner may send per block, and how many may rest for an account's equity.
 
-Both lists are the chain's parameters. The rate is counted by owner on one node when a message
+All lists are the chain's parameters. The rate is counted by owner on one node when a message
 arrives, whether or not it is then taken (clob 5001); the equity tier caps long-term and conditional
 orders of one subaccount (clob 10001). Sources: reference ORDERS.md sections 5.1 and 5.2.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
 
 from seawall.simulator.markets import DOLLAR
 from seawall.simulator.messages import (
@@ -16,10 +18,19 @@ from seawall.simulator.messages import (
     CancelOrder,
     ClobMessage,
     PlaceOrder,
+    UpdateLeverage,
     signer_of,
 )
 
 BATCH_WEIGHT = 2
+
+
+class Counted(Enum):
+    """What is counted together."""
+
+    SHORT_TERM = "short-term orders and cancels"
+    STATEFUL = "stateful orders"
+    LEVERAGE = "leverage updates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,7 @@ class OrderLimits:
         RateLimit(blocks=1, most=2),
         RateLimit(blocks=100, most=20),
     )
+    leverage: tuple[RateLimit, ...] = (RateLimit(blocks=1, most=1),)  # assumed
     equity: tuple[EquityTier, ...] = (
         EquityTier(least=0, most=0),
         EquityTier(least=20 * DOLLAR, most=1),
@@ -66,20 +78,31 @@ class RateLimiter:
 
     def __init__(self, limits: OrderLimits) -> None:
         self._limits = limits
-        self._counts: dict[tuple[bool, str], dict[int, int]] = {}
+        self._counts: dict[tuple[Counted, str], dict[int, int]] = {}
 
-    def refused(self, message: ClobMessage, height: int) -> str:
+    def refused(self, message: ClobMessage | UpdateLeverage, height: int) -> str:
         """Count a message for the block of `height`; which limit it breaks, empty for none."""
-        is_short_term, weight = _weight_of(message)
+        counted, weight = _weight_of(message)
         if weight == 0:
             return ""
-        limits = self._limits.short_term if is_short_term else self._limits.stateful
-        counts = self._counts.setdefault((is_short_term, signer_of(message)), {})
+        limits = self._limits_of(counted)
+        counts = self._counts.setdefault((counted, signer_of(message)), {})
         counts[height] = counts.get(height, 0) + weight
         longest = max((limit.blocks for limit in limits), default=0)
         for old in [h for h in counts if h <= height - longest and h != height]:
             del counts[old]
         return _broken(limits, counts, height)
+
+    def _limits_of(self, counted: Counted) -> tuple[RateLimit, ...]:
+        match counted:
+            case Counted.SHORT_TERM:
+                return self._limits.short_term
+            case Counted.STATEFUL:
+                return self._limits.stateful
+            case Counted.LEVERAGE:
+                return self._limits.leverage
+            case _:
+                assert_never(counted)
 
 
 def _broken(limits: Sequence[RateLimit], counts: dict[int, int], height: int) -> str:
@@ -90,12 +113,15 @@ def _broken(limits: Sequence[RateLimit], counts: dict[int, int], height: int) ->
     return ""
 
 
-def _weight_of(message: ClobMessage) -> tuple[bool, int]:
-    """Whether the short-term limit counts a message, and how much; stateful cancels are free."""
+def _weight_of(message: ClobMessage | UpdateLeverage) -> tuple[Counted, int]:
+    """Which limit counts a message, and how much; stateful cancels are free."""
     match message:
         case PlaceOrder():
-            return message.order_id.is_short_term, 1
+            is_short_term = message.order_id.is_short_term
+            return Counted.SHORT_TERM if is_short_term else Counted.STATEFUL, 1
         case CancelOrder():
-            return True, 1 if message.order_id.is_short_term else 0
+            return Counted.SHORT_TERM, 1 if message.order_id.is_short_term else 0
         case BatchCancel():
-            return True, BATCH_WEIGHT
+            return Counted.SHORT_TERM, BATCH_WEIGHT
+        case UpdateLeverage():
+            return Counted.LEVERAGE, 1

@@ -31,6 +31,7 @@ from seawall.simulator.matching import (
     Match,
     Outcome,
     crosses,
+    drops,
     match,
     opposite,
     remove,
@@ -181,8 +182,7 @@ def attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
         if left == 0 or not crosses(order.side, order.limit, maker.subticks):
             break
         resting = maker.order
-        if resting is not None and resting.order.order_id.subaccount == order.subaccount:
-            remove(exchange, resting.order.order_id, Reason.INVALID_SELF_TRADE)
+        if resting is not None and drops(exchange, resting, order.subaccount):
             continue
         size = min(left, maker.quantums)
         fill = _fill(exchange, order, maker, size, spent)

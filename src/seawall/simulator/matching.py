@@ -17,7 +17,13 @@ from seawall.simulator import pools, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
 from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
-from seawall.simulator.messages import IMMEDIATE_OR_CANCEL, POST_ONLY, OrderId, PlaceOrder
+from seawall.simulator.messages import (
+    IMMEDIATE_OR_CANCEL,
+    POST_ONLY,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
 from seawall.simulator.ruler import Terms, Verdict
 from seawall.simulator.state import Account, MarketState, OpenOrder
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
@@ -72,7 +78,7 @@ def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None)
         crossing = Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
         finish(exchange, order, OrderStatus.CANCELED, crossing)
         return crossing
-    before = book.drop(order.order_id) or known
+    book.drop(order.order_id)  # what it replaces; its place in the queue is lost
     reason = _walk(exchange, Taker(order, side, market))
     filled = exchange.filled(order.order_id)
     left = order.quantums - filled
@@ -87,8 +93,8 @@ def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None)
     rested = OpenOrder(
         order=order,
         filled=BaseQuantums(filled),
-        placed_height=exchange.height if before is None else before.placed_height,
-        arrival=exchange.next_arrival() if before is None else before.arrival,
+        placed_height=exchange.height if known is None else known.placed_height,
+        arrival=exchange.next_arrival() if known is None else known.arrival,
     )
     book.put(rested)
     exchange.log.orders.append(
@@ -120,15 +126,6 @@ def finish(exchange: Exchange, order: PlaceOrder, status: OrderStatus, reason: R
     exchange.log.orders.append(OrderEvent(order=order, status=status, filled=filled, reason=reason))
 
 
-def cross_resting(exchange: Exchange) -> None:
-    """Let the house trade with users' orders that its moved quotes now cross, at their price."""
-    for ticker, book in exchange.books.items():
-        if not book.orders:
-            continue
-        for rested in sorted(book.orders.values(), key=lambda order: order.arrival):
-            _house_takes(exchange, exchange.markets[ticker], rested)
-
-
 def match(exchange: Exchange, proposed: Match) -> Outcome:
     """Judge one match and, if both sides may have it, carry it out; the taker's event is not here.
 
@@ -154,6 +151,7 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         fee = ruler.fee(proposed.quote, exchange.rules.fees.maker_ppm)
         if proposed.maker_fee_floor is not None:
             fee = max(fee, proposed.maker_fee_floor)
+        fee += builder_fee(resting.order, proposed.quote)
         cash = proposed.side.sign * proposed.quote - fee
         after = exchange.with_trade(before, perpetual, -size, cash)
         changes.append((before.quantums(perpetual), after.quantums(perpetual)))
@@ -164,9 +162,11 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
             return Outcome.MAKER_FAILS
         exchange.fee_pool += fee
         exchange.store(after)
-        _maker_filled(exchange, proposed, before, fee)
+        maker_filled(exchange, proposed, before, fee)
+        drop_reduce_only(exchange, market.spec.ticker, before, after)
     exchange.set_open_interest(market, terms)
     exchange.store(proposed.after)
+    drop_reduce_only(exchange, market.spec.ticker, proposed.before, proposed.after)
     return Outcome.MATCHED
 
 
@@ -202,19 +202,19 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
     spec = market.spec
     subaccount = order.order_id.subaccount
     left = order.quantums - exchange.filled(order.order_id)
-    is_cut = order.reduce_only and exchange.rules.reduce_only is ReduceOnly.HONOURED
     for maker in exchange.books[spec.ticker].shape.makers(opposite(side)):
         if left < spec.step_base_quantums or not crosses(side, order.subticks, maker.subticks):
             break
-        if maker.order is not None and maker.order.order.order_id.subaccount == subaccount:
-            remove(exchange, maker.order.order.order_id, Reason.INVALID_SELF_TRADE)
+        if maker.order is not None and drops(exchange, maker.order, subaccount):
             continue
-        size = min(left, maker.quantums)
-        if is_cut:
-            position = exchange.account(subaccount).quantums(spec.perpetual_id)
-            if position * side.sign >= 0:
-                return Reason.REDUCE_ONLY_RESIZE
-            size = min(size, abs(position))
+        size = cut(exchange, order, spec.perpetual_id, min(left, maker.quantums))
+        if size == 0:
+            return Reason.REDUCE_ONLY_RESIZE
+        if maker.order is not None:
+            size = cut(exchange, maker.order.order, spec.perpetual_id, size)
+            if size == 0:
+                remove(exchange, maker.order.order.order_id, Reason.INVALID_REDUCE_ONLY)
+                continue
         match _fill(exchange, taker, maker, size):
             case Outcome.MATCHED:
                 left -= size
@@ -226,11 +226,32 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
                 if pools.violates(held, exchange.isolated, (spec.perpetual_id,)):
                     return Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS
                 return Reason.UNDERCOLLATERALIZED
-    if is_cut and left >= spec.step_base_quantums:
-        position = exchange.account(subaccount).quantums(spec.perpetual_id)
-        if position * side.sign >= 0:
-            return Reason.REDUCE_ONLY_RESIZE
+    if left >= spec.step_base_quantums and cut(exchange, order, spec.perpetual_id, left) == 0:
+        return Reason.REDUCE_ONLY_RESIZE
     return Reason.NONE
+
+
+def cut(exchange: Exchange, order: PlaceOrder, perpetual_id: int, size: int) -> int:
+    """What an order may fill of `size`: reduce-only ones at most the position, on its other side.
+
+    The position is the one of this moment; 0 where the side is gone (ORDERS.md 1.4).
+    """
+    if not order.reduce_only or exchange.rules.reduce_only is ReduceOnly.IGNORED:
+        return size
+    assert order.side is not None
+    position = exchange.account(order.order_id.subaccount).quantums(perpetual_id)
+    return 0 if position * order.side.sign >= 0 else min(size, abs(position))
+
+
+def drop_reduce_only(exchange: Exchange, ticker: str, before: Account, after: Account) -> None:
+    """Remove an account's resting reduce-only orders where a match changed its position's sign."""
+    book, perpetual = exchange.books[ticker], exchange.markets[ticker].spec.perpetual_id
+    was, now = before.quantums(perpetual), after.quantums(perpetual)
+    if not book.orders or (was > 0, was < 0) == (now > 0, now < 0):
+        return
+    for rested in tuple(book.orders.values()):
+        if rested.order.reduce_only and rested.order.order_id.subaccount == before.id:
+            remove(exchange, rested.order.order_id, Reason.REDUCE_ONLY_RESIZE)
 
 
 def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
@@ -238,7 +259,7 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
     order, side, market = taker
     spec = market.spec
     quote = ruler.fill_quote(maker.subticks, size, spec.quantum_conversion_exponent)
-    fee = ruler.fee(quote, exchange.rules.fees.taker_ppm)
+    fee = ruler.fee(quote, exchange.rules.fees.taker_ppm) + builder_fee(order, quote)
     before = exchange.settled(order.order_id.subaccount)
     after = exchange.with_trade(
         before, spec.perpetual_id, side.sign * size, -side.sign * quote - fee
@@ -279,12 +300,37 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
     return outcome
 
 
+def builder_fee(order: PlaceOrder, quote: int) -> int:
+    """What an order's fill pays to its builder, on top of the fee and rounded up like it."""
+    return 0 if order.builder is None else ruler.fee(quote, order.builder.fee_ppm)
+
+
+def is_orphaned(exchange: Exchange, rested: OpenOrder) -> bool:
+    """Whether a short-term order was signed by a permissioned key that is no longer permitted.
+
+    The book drops it where a taker meets it; stateful orders survive their key (ORDERS.md 7.4).
+    """
+    order = rested.order
+    if order.permission is None or not order.order_id.is_short_term:
+        return False
+    return not exchange.permissions.has(order.order_id.subaccount.owner, order.permission)
+
+
+def drops(exchange: Exchange, rested: OpenOrder, taker: SubaccountId) -> bool:
+    """Remove a maker that this taker may not meet: its own, or one whose key is gone."""
+    if rested.order.order_id.subaccount == taker:
+        return remove(exchange, rested.order.order_id, Reason.INVALID_SELF_TRADE)
+    if is_orphaned(exchange, rested):
+        return remove(exchange, rested.order.order_id, Reason.PERMISSIONED_KEY_EXPIRED)
+    return False
+
+
 def memory_of(order: PlaceOrder) -> int:
     """Good-til-block from which the memory of an order's fills is counted."""
     return order.good_til_block if order.order_id.is_short_term else NEVER_FORGOTTEN
 
 
-def _maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int) -> None:
+def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int) -> None:
     """Note a user's resting order as filled by a match, and take it off when nothing is left."""
     resting = proposed.maker.order
     assert resting is not None
@@ -316,62 +362,6 @@ def _maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int
     exchange.log.orders.append(
         OrderEvent(order=order, status=OrderStatus.OPEN, filled=BaseQuantums(filled))
     )
-
-
-def _house_takes(exchange: Exchange, market: MarketState, rested: OpenOrder) -> None:
-    """The house fills a resting order with whatever its own quotes would give at that price."""
-    order, spec = rested.order, market.spec
-    side = order.side
-    assert side is not None
-    book = exchange.books[spec.ticker]
-    for quote_level in book.shape.makers(opposite(side)):
-        if quote_level.order is not None:
-            continue
-        if not crosses(side, order.subticks, quote_level.subticks):
-            break
-        known = book.orders.get(order.order_id)
-        if known is None:
-            break
-        size = min(known.remaining, quote_level.quantums)
-        if not _house_fills(exchange, market, known, size):
-            remove(exchange, order.order_id, Reason.UNDERCOLLATERALIZED)
-            break
-        book.take(opposite(side), quote_level, size)
-
-
-def _house_fills(exchange: Exchange, market: MarketState, rested: OpenOrder, size: int) -> bool:
-    """One fill of a resting order by the house at the order's price; whether margin allows it."""
-    order, perpetual = rested.order, market.spec.perpetual_id
-    side = order.side
-    assert side is not None
-    quote = ruler.fill_quote(order.subticks, size, market.spec.quantum_conversion_exponent)
-    fee = ruler.fee(quote, exchange.rules.fees.maker_ppm)
-    before = exchange.settled(order.order_id.subaccount)
-    after = exchange.with_trade(before, perpetual, side.sign * size, -side.sign * quote - fee)
-    market = exchange.markets[market.spec.ticker]
-    held = exchange.house[perpetual]
-    changes = [
-        (before.quantums(perpetual), after.quantums(perpetual)),
-        (held, held - side.sign * size),
-    ]
-    terms = terms_after(market, changes)
-    if not accepts(exchange, terms, before, after):
-        return False
-    exchange.house_trades(perpetual, -side.sign * size, side.sign * quote)
-    exchange.fee_pool += fee
-    exchange.set_open_interest(market, terms)
-    exchange.store(after)
-    proposed = Match(
-        market=market,
-        side=opposite(side),
-        before=before,
-        after=after,
-        maker=Maker(order.subticks, size, (), rested),
-        quantums=size,
-        quote=quote,
-    )
-    _maker_filled(exchange, proposed, before, fee)
-    return True
 
 
 def _would_cross(exchange: Exchange, order: PlaceOrder, side: Side, market: MarketState) -> bool:

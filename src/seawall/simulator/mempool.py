@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from seawall.simulator import execution
-from seawall.simulator.authenticators import Permissions
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
-from seawall.simulator.leverage import refuse_leverage, update_leverage
+from seawall.simulator.leverage import update_leverage
 from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
     ACCEPTED,
@@ -34,6 +33,7 @@ from seawall.simulator.messages import (
     TransferMessage,
     UpdateLeverage,
     Withdraw,
+    is_short_term,
 )
 from seawall.simulator.orders import (
     Now,
@@ -47,14 +47,20 @@ from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis, QuoteQuantums
 
+GAS_USED = 110_000  # of a money or key message, of the size of a real deposit
+
 Delivered = TransferMessage | KeyMessage | PlaceOrder | CancelOrder | UpdateLeverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
-    """A step of a transaction that goes through a block: a message, a fee, or a sequence."""
+    """A step of a transaction that goes through a block: a message, a fee, or a sequence.
+
+    `gas` is the limit that the sender set; None is free of gas.
+    """
 
     message: Delivered | None = None
+    gas: int | None = None
     tx: str = ""
     payer: str = ""
     fee: int = 0
@@ -68,9 +74,7 @@ class Mempool:
         exchange: Exchange,
         wallets: Wallets,
         window: int,
-        permissions: Permissions | None = None,
     ) -> None:
-        self._permissions = permissions or Permissions()
         self._limiter = RateLimiter(exchange.rules.limits)
         self._exchange = exchange
         self._wallets = wallets
@@ -98,7 +102,7 @@ class Mempool:
         """Whether something was accepted since the last block."""
         return bool(self._clob or self._sequenced)
 
-    def check(self, message: Message, tx: str) -> CheckResult:
+    def check(self, message: Message, tx: str, gas: int | None = None) -> CheckResult:
         """Judge a message and keep it for the next block if nothing speaks against it."""
         if self.is_starting and isinstance(message, FREE_OF_GAS):
             return clob(47, "clob keeper is not initialized: wait for the next block")
@@ -117,14 +121,14 @@ class Mempool:
                 refused = refuse_transfer(message)
                 if refused is not None:
                     return refused
-                self._sequenced.append(Sequenced(message=message, tx=tx))
+                self._sequenced.append(Sequenced(message=message, tx=tx, gas=gas))
             case UpdateLeverage():
-                refused = refuse_leverage(self._exchange, message)
-                if refused is not None:
-                    return refused
+                taken = self._too_many(message) or update_leverage(self._fork, message)
+                if not taken.is_accepted:
+                    return taken
                 self._sequenced.append(Sequenced(message=message, tx=tx))
             case AddAuthenticator() | RemoveAuthenticator():
-                self._sequenced.append(Sequenced(message=message, tx=tx))
+                self._sequenced.append(Sequenced(message=message, tx=tx, gas=gas))
             case _:
                 assert_never(message)
         return ACCEPTED
@@ -164,7 +168,7 @@ class Mempool:
         """Run fees, sequences and messages that go through the block, in order of arrival."""
         for step in self._sequenced:
             if step.message is not None:
-                result = self._run(step.message, step.tx, time_before, gate)
+                result = self._run(step, time_before, gate)
                 self._exchange.log.results.append(
                     TxResult(
                         tx=step.tx,
@@ -202,7 +206,7 @@ class Mempool:
             window=self._window,
         )
 
-    def _too_many(self, message: ClobMessage) -> CheckResult | None:
+    def _too_many(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
         """Count a message against its owner's block rate limits; 5001 where one is exceeded."""
         broken = self._limiter.refused(message, self._now.next_height)
         return clob(5001, f"block rate limit: {broken}") if broken else None
@@ -242,29 +246,58 @@ class Mempool:
             self._sequenced.append(Sequenced(message=cancel, tx=tx))
         return ACCEPTED
 
-    def _run(
-        self,
-        message: Delivered,
-        tx: str,
-        time_before: Millis,
-        gate: GateState,
-    ) -> CheckResult:
-        exchange = self._exchange
-        now = Now(next_height=exchange.height, time_s=time_before // 1_000, window=self._window)
-        match message:
-            case PlaceOrder():
-                refused = refuse_order(exchange, message, now)
-                if refused is None:
-                    execution.accept(exchange, message)
-                return refused or ACCEPTED
-            case CancelOrder():
-                refused = refuse_cancel(exchange, message, now)
-                if refused is None:
-                    execution.cancel(exchange, message)
-                return refused or ACCEPTED
-            case UpdateLeverage():
-                return update_leverage(exchange, message)
-            case AddAuthenticator() | RemoveAuthenticator():
-                return self._permissions.carry_out(message)
-            case _:
-                return carry_out(exchange, self._wallets, message, gate, tx)
+    def _run(self, step: Sequenced, time_before: Millis, gate: GateState) -> CheckResult:
+        """Carry out a step's message in its block, as far as its gas goes."""
+        assert step.message is not None
+        if step.gas is not None and step.gas < GAS_USED:
+            return out_of_gas(step.gas)
+        height = self._exchange.height
+        now = Now(next_height=height, time_s=time_before // 1_000, window=self._window)
+        return deliver(self._exchange, self._wallets, step.message, now, gate=gate, tx=step.tx)
+
+    def rehearse(self, message: Message, gate: GateState) -> CheckResult:
+        """What a block would make of a message on committed state alone; nothing is kept.
+
+        Short-term messages are not tried: the chain's order books take no part in simulations.
+        """
+        if isinstance(message, BatchCancel) or is_short_term(message):
+            return ACCEPTED
+        trial = self._exchange.fork()
+        trial.permissions = self._exchange.permissions.copy()
+        trial.height += 1
+        return deliver(trial, Wallets(self._wallets.known), message, self._now, gate=gate)
+
+
+def out_of_gas(limit: int) -> CheckResult:
+    """The refusal of a transaction whose gas limit does not reach."""
+    log = f"out of gas in location: WriteFlat; gasWanted: {limit}, gasUsed: {GAS_USED}: out of gas"
+    return CheckResult(code=11, codespace="sdk", log=log)
+
+
+def deliver(
+    exchange: Exchange,
+    wallets: Wallets,
+    message: Delivered,
+    now: Now,
+    *,
+    gate: GateState,
+    tx: str = "",
+) -> CheckResult:
+    """Carry out a message that goes through a block; the chain's refusal where it fails."""
+    match message:
+        case PlaceOrder():
+            refused = refuse_order(exchange, message, now)
+            if refused is None:
+                execution.accept(exchange, message)
+            return refused or ACCEPTED
+        case CancelOrder():
+            refused = refuse_cancel(exchange, message, now)
+            if refused is None:
+                execution.cancel(exchange, message)
+            return refused or ACCEPTED
+        case UpdateLeverage():
+            return update_leverage(exchange, message)
+        case AddAuthenticator() | RemoveAuthenticator():
+            return exchange.permissions.carry_out(message)
+        case _:
+            return carry_out(exchange, wallets, message, gate, tx)

@@ -14,6 +14,7 @@ from seawall.account import Side
 SHORT_TERM = 0
 CONDITIONAL = 32
 LONG_TERM = 64
+TWAP = 128
 
 GOOD_TIL_TIME = 0
 IMMEDIATE_OR_CANCEL = 1
@@ -52,10 +53,28 @@ class OrderId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwapParameters:
+    """How an order is spread over time."""
+
+    duration_s: int
+    interval_s: int
+    tolerance_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderCode:
+    """Who is paid on top of the fee of an order's fills, and how much of what they exchange."""
+
+    address: str
+    fee_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
     """MsgPlaceOrder; `side` is None where the wire says unspecified.
 
     A short-term order has `good_til_block`, a stateful one `good_til_block_time` (Unix seconds).
+    `permission` is the id of the permissioned key that signed it; None is the owner's own key.
     """
 
     order_id: OrderId
@@ -69,6 +88,10 @@ class PlaceOrder:
     client_metadata: int = 0
     condition_type: int = NO_CONDITION
     trigger_subticks: int = 0
+    twap: TwapParameters | None = None
+    builder: BuilderCode | None = None
+    router: str = ""
+    permission: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

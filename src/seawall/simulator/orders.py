@@ -7,7 +7,8 @@ Sources: reference ORDERS.md sections 1.2 (message), 2 (windows, replacement, ca
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator import pools, ruler
@@ -24,6 +25,7 @@ from seawall.simulator.messages import (
     STOP_LOSS,
     SUBACCOUNT_NUMBER_MAX,
     TAKE_PROFIT,
+    TWAP,
     BatchCancel,
     CancelOrder,
     CheckResult,
@@ -35,6 +37,10 @@ from seawall.simulator.state import MarketState, OpenOrder
 
 STATEFUL_WINDOW_SECONDS = 95 * 24 * 3_600
 BATCH_CANCEL_MAX = 100
+BUILDER_FEE_MOST_PPM = 10_000
+TWAP_INTERVAL = (30, 3_600)  # seconds
+TWAP_DURATION = (300, 86_400)
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,9 @@ def refuse_form(order: PlaceOrder) -> CheckResult | None:
         return clob(3, "side is unspecified")
     if order.quantums <= 0:
         return clob(4, "quantums must be above 0")
-    return _bad_flags(order) or _bad_terms(order)
+    if order.router:
+        return clob(11000, f"order router {order.router} shares no revenue: nobody is registered")
+    return _bad_flags(order) or _bad_terms(order) or _bad_extras(order)
 
 
 def _bad_flags(order: PlaceOrder) -> CheckResult | None:
@@ -138,11 +146,11 @@ def _bad_flags(order: PlaceOrder) -> CheckResult | None:
         case 0:
             if order.good_til_block <= 0:
                 return clob(5, "short-term order without good-til-block")
-        case 32 | 64:
+        case 32 | 64 | 128:
             if order.good_til_block_time <= 0:
                 return clob(3001, "stateful order without good-til-block-time")
         case other:
-            return clob(3000, f"order flag {other} is not one of 0, 32, 64")
+            return clob(3000, f"order flag {other} is not one of 0, 32, 64, 128")
     is_immediate = order.time_in_force == IMMEDIATE_OR_CANCEL
     if order.order_id.order_flags == LONG_TERM and is_immediate:
         return clob(3002, "long-term orders cannot require immediate execution")
@@ -153,7 +161,7 @@ def _bad_flags(order: PlaceOrder) -> CheckResult | None:
 
 def _bad_terms(order: PlaceOrder) -> CheckResult | None:
     """Price and condition."""
-    if order.subticks <= 0:
+    if order.subticks <= 0 and order.order_id.order_flags != TWAP:
         return clob(6, "subticks must be above 0")
     is_conditional = order.order_id.order_flags == CONDITIONAL
     if is_conditional and order.condition_type not in (STOP_LOSS, TAKE_PROFIT):
@@ -165,6 +173,26 @@ def _bad_terms(order: PlaceOrder) -> CheckResult | None:
     if not is_conditional and order.trigger_subticks != 0:
         return clob(6001, "trigger on an order that is not conditional")
     return None
+
+
+def _bad_extras(order: PlaceOrder) -> CheckResult | None:
+    """Builder code, and the schedule of a TWAP order, which this venue judges and does not play."""
+    builder, twap = order.builder, order.twap
+    if builder is not None and not 0 < builder.fee_ppm <= BUILDER_FEE_MOST_PPM:
+        return clob(50, f"builder fee {builder.fee_ppm} ppm is not within 1 and 10,000")
+    if builder is not None and not builder.address:
+        return clob(50, "builder code without an address")
+    if order.order_id.order_flags != TWAP:
+        return None if twap is None else clob(12, "a schedule on an order that is no TWAP order")
+    if twap is None:
+        return clob(12, "TWAP order without a schedule")
+    if not TWAP_INTERVAL[0] <= twap.interval_s <= TWAP_INTERVAL[1]:
+        return clob(12, f"interval {twap.interval_s} s is not within 30 and 3,600")
+    if not TWAP_DURATION[0] <= twap.duration_s <= TWAP_DURATION[1]:
+        return clob(12, f"duration {twap.duration_s} s is not within 300 and 86,400")
+    if twap.duration_s % twap.interval_s or twap.tolerance_ppm >= MILLION:
+        return clob(12, "duration is a multiple of the interval, and tolerance below 1,000,000 ppm")
+    return clob(49, "the simulated venue does not play TWAP orders")
 
 
 def bad_subaccount(subaccount: SubaccountId) -> CheckResult | None:
@@ -185,8 +213,8 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return clob(12, f"subticks {order.subticks} not a multiple of {spec.subticks_per_tick}")
     if order.quantums % spec.step_base_quantums:
         return clob(12, f"quantums {order.quantums} not a multiple of {spec.step_base_quantums}")
-    if spec.status is not MarketStatus.ACTIVE:
-        return clob(34, f"{spec.ticker} is {spec.status}")
+    if refused := _closed(order, market):
+        return refused
     if order.order_id.order_flags == SHORT_TERM:
         return _outside_window(order.good_til_block, now)
     if order.good_til_block_time <= now.time_s:
@@ -196,6 +224,24 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
     if order.trigger_subticks % spec.subticks_per_tick:
         return clob(12, f"trigger {order.trigger_subticks} is off the tick")
     return None
+
+
+def _closed(order: PlaceOrder, market: MarketState) -> CheckResult | None:
+    """What the market's status says (ORDERS.md 10.4).
+
+    One that is being initialized takes short-term post-only orders on their side of the oracle.
+    """
+    status = market.spec.status
+    if status is MarketStatus.ACTIVE:
+        return None
+    refused = clob(34, f"{market.spec.ticker} is {status}")
+    if status is not MarketStatus.INITIALIZING or not order.order_id.is_short_term:
+        return refused
+    if order.time_in_force != POST_ONLY:
+        return refused
+    assert order.side is not None
+    beyond = order.subticks - market.price * Fraction(10) ** market.spec.subticks_shift
+    return refused if beyond * order.side.sign > 0 else None
 
 
 def _outside_window(good_til_block: int, now: Now) -> CheckResult | None:
@@ -222,7 +268,7 @@ def _bad_replacement(order: PlaceOrder, resting: OpenOrder) -> CheckResult | Non
 
 
 def _digest(order: PlaceOrder) -> bytes:
-    return hashlib.sha256(repr(order).encode()).digest()
+    return hashlib.sha256(repr(replace(order, permission=None)).encode()).digest()
 
 
 def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:

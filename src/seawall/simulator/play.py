@@ -57,7 +57,16 @@ class Player:
     def _advance(self, at: Millis) -> Block:
         """Make the block of a moment at the path's prices."""
         self.blocks += 1
-        return self.chain.advance(at, self.path.prices(at))
+        before = self.now
+        block = self.chain.advance(at, self.path.prices(at))
+        self._follow_rates(before, at)
+        return block
+
+    def _follow_rates(self, before: Millis, at: Millis) -> None:
+        """Put funding rates of the path in force that changed with the newest block."""
+        for change in self.path.rates(before, at):
+            for ticker, rate in change.hourly.items():
+                self.chain.set_hourly_rate(ticker, rate)
 
     def _latest_quiet(self, idle_until: Millis) -> Millis:
         """The last block time, in whole blocks from now, before anything happens."""

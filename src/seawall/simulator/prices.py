@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from seawall.errors import PriceFileError
@@ -71,15 +72,32 @@ class Line:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Funding rates per hour that hold from a moment on, by market; > 0: longs pay."""
+
+    at: Millis
+    hourly: Mapping[str, Decimal]
+
+
 def _iso(at: Millis) -> str:
     return datetime.fromtimestamp(at // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Path:
-    """The prices of several markets from `start` to `end`, known in advance and never changed."""
+    """The prices of several markets from `start` to `end`, known in advance and never changed.
+
+    `rates`, in order of time, are what funding rates become on the way.
+    """
 
     def __init__(
-        self, lines: Mapping[str, Line], *, start: Millis, end: Millis, name: str = ""
+        self,
+        lines: Mapping[str, Line],
+        *,
+        start: Millis,
+        end: Millis,
+        name: str = "",
+        rates: Sequence[Rates] = (),
     ) -> None:
         if end <= start:
             raise PriceFileError(
@@ -88,6 +106,7 @@ class Path:
                 "the markets' files do not overlap, or --to is not after --from"
             )
         self._lines = dict(lines)
+        self._rates = tuple(rates)
         self.start = start
         self.end = end
         self.name = name
@@ -101,10 +120,18 @@ class Path:
         """Dollars per coin of every market at a moment."""
         return {ticker: line.price(at) for ticker, line in self._lines.items()}
 
+    def rates(self, after: Millis, until: Millis) -> tuple[Rates, ...]:
+        """Funding rates that come into force after a moment and at latest at another."""
+        return tuple(one for one in self._rates if after < one.at <= until)
+
     def next_change(self, at: Millis) -> Millis | None:
-        """The earliest moment >= `at` from which any price moves; None if none does before end."""
+        """The earliest moment >= `at` from which any price moves, or at which a rate changes.
+
+        None if nothing does before the end.
+        """
         found = [line.next_change(at) for line in self._lines.values()]
         moments = [moment for moment in found if moment is not None]
+        moments += [one.at for one in self._rates if one.at > at]
         first = min(moments, default=self.end)
         return first if first < self.end else None
 
@@ -115,6 +142,7 @@ class Path:
             start=self.start if start is None else max(start, self.start),
             end=self.end if end is None else min(end, self.end),
             name=self.name,
+            rates=self._rates,
         )
 
 

@@ -9,19 +9,24 @@ legs:
   - {name: gap, over: 90s, move: {BTC-USD: -6%, "*": -8%}}
   - {name: rest, over: 2m}
   - {name: drift, over: 6h, move: {"*": -3%}, volatility: 2%, correlation: 80%}
+  - {name: crowded, over: 4h, funding: {BTC-USD: 0.02%}}
+faults:
+  - {kind: oracle_lags, first: 120, last: 180}
 ```
 
 A leg is a straight line from where the price is; a market it does not move rests. With a volatility
 (standard deviation of an hour) every market wanders around its line and ends on it; the wanderings
-share `correlation` of their variance. `seed:` of the file chooses them. Every scalar is
-read as text and typed here; all problems of a file are reported at once, with line and column.
+share `correlation` of their variance. `seed:` of the file chooses them. `funding` is the rate per
+hour from the leg's start until another leg names it again, > 0: longs pay. `faults` are written as
+in a fault file (`faults.file`); blocks are seconds. Every scalar is read as text and typed here;
+all problems of a file are reported at once, with line and column.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path as FilePath
@@ -31,7 +36,9 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from seawall.errors import PriceFileError, Problem
-from seawall.simulator.prices import Line, Path, Point
+from seawall.simulator.faults.file import read_rows
+from seawall.simulator.faults.schedule import CALM, Faults
+from seawall.simulator.prices import Line, Path, Point, Rates
 from seawall.simulator.wander import Bridge, wander
 from seawall.units import Millis
 
@@ -39,8 +46,8 @@ EVERY_OTHER = "*"
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 _DURATION = re.compile(r"(\d+)(s|m|h)")
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)%")
-_FILE_KEYS = ("name", "why", "start", "seed", "prices", "legs")
-_LEG_KEYS = ("name", "over", "move", "volatility", "correlation")
+_FILE_KEYS = ("name", "why", "start", "seed", "prices", "legs", "faults")
+_LEG_KEYS = ("name", "over", "move", "volatility", "correlation", "funding")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,7 @@ class Leg:
     moves: Mapping[str, Decimal]
     volatility: Decimal = Decimal(0)  # of an hour, a fraction
     correlation: Decimal = Decimal(0)  # shared part of the variance, 0 to 1
+    funding: Mapping[str, Decimal] = field(default_factory=dict)  # per hour, > 0: longs pay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,7 @@ class Script:
     prices: Mapping[str, Decimal]
     legs: tuple[Leg, ...]
     seed: int = 1
+    faults: Faults = CALM
 
     def path(self) -> Path:
         """The scenario as a price path."""
@@ -90,7 +99,19 @@ class Script:
                 )
                 points.append(Point(at, float(price)))
             lines[ticker] = Line(points)
-        return Path(lines, start=self.start, end=end, name=self.name)
+        return Path(lines, start=self.start, end=end, name=self.name, rates=self._rates())
+
+    def _rates(self) -> tuple[Rates, ...]:
+        """What funding rates become at the start of each leg that names some."""
+        at, found = self.start, []
+        for leg in self.legs:
+            if leg.funding:
+                others = leg.funding.get(EVERY_OTHER)
+                hourly = {t: leg.funding.get(t, others) for t in self.prices}
+                told = {t: rate for t, rate in hourly.items() if rate is not None}
+                found.append(Rates(at=at, hourly=told))
+            at = Millis(at + leg.over)
+        return tuple(found)
 
 
 def load_script(file: FilePath) -> Script:
@@ -134,9 +155,13 @@ class _Reader:
         if start is None:
             return None
         seed = self._seed(keys["seed"]) if "seed" in keys else 1
+        faults, wrong = read_rows(self.file, keys["faults"]) if "faults" in keys else (CALM, ())
+        self.problems.extend(wrong)
         if self.problems:
             return None
-        return Script(name=name, why=why, start=start, prices=prices, legs=legs, seed=seed)
+        return Script(
+            name=name, why=why, start=start, prices=prices, legs=legs, seed=seed, faults=faults
+        )
 
     def _complain(self, node: Node, message: str) -> None:
         mark = node.start_mark
@@ -207,18 +232,29 @@ class _Reader:
         keys = self._mapping(node, _LEG_KEYS, required=("over",))
         over = self._duration(keys["over"]) if "over" in keys else Millis(0)
         name = self._text(keys["name"]) if "name" in keys else ""
-        moves: dict[str, Decimal] = {}
-        for ticker, value in (self._mapping(keys["move"], None) if "move" in keys else {}).items():
+        moves = self._by_market(keys["move"], prices) if "move" in keys else {}
+        funding = self._by_market(keys["funding"], prices) if "funding" in keys else {}
+        volatility = self._share(keys["volatility"]) if "volatility" in keys else Decimal(0)
+        correlation = self._share(keys["correlation"]) if "correlation" in keys else Decimal(0)
+        return Leg(
+            name=name,
+            over=over,
+            moves=moves,
+            volatility=volatility,
+            correlation=correlation,
+            funding=funding,
+        )
+
+    def _by_market(self, node: Node, prices: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Fractions by market, `*` for every other."""
+        found: dict[str, Decimal] = {}
+        for ticker, value in self._mapping(node, None).items():
             if ticker != EVERY_OTHER and ticker not in prices:
                 self._complain(
                     value, f"`{ticker}` has no price above: expected {', '.join(prices)} or *"
                 )
-            moves[ticker] = self._percent(value)
-        volatility = self._share(keys["volatility"]) if "volatility" in keys else Decimal(0)
-        correlation = self._share(keys["correlation"]) if "correlation" in keys else Decimal(0)
-        return Leg(
-            name=name, over=over, moves=moves, volatility=volatility, correlation=correlation
-        )
+            found[ticker] = self._percent(value)
+        return found
 
     def _seed(self, node: Node) -> int:
         word = self._text(node)

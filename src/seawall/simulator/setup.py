@@ -13,19 +13,23 @@ from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.markets import MARKETS, MarketSpec
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.prices import Path
-from seawall.units import BaseQuantums, oracle_dollars, quote_down, round_down
+from seawall.units import BaseQuantums, Millis, oracle_dollars, quote_down, round_down
 
 
 def chain_on(
     path: Path, settings: ChainSettings | None = None, markets: Sequence[MarketSpec] = MARKETS
 ) -> Chain:
     """A chain at the start of a path, with the markets that the path has prices for."""
-    return Chain(
+    chain = Chain(
         start=path.start,
         mids=path.prices(path.start),
         settings=settings,
         markets=[spec for spec in markets if spec.ticker in path.tickers],
     )
+    for known in path.rates(Millis(0), path.start):
+        for ticker, rate in known.hourly.items():
+            chain.set_hourly_rate(ticker, rate)
+    return chain
 
 
 def fund(chain: Chain, owner: str, number: int, dollars: Decimal) -> None:

@@ -9,7 +9,7 @@ transfer is not served.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
@@ -20,18 +20,21 @@ from seawall.simulator.envelope import (
     address_of,
     decode,
     hash_of,
+    is_address,
     is_signed,
     refuse,
 )
 from seawall.simulator.events import Block, TxResult
+from seawall.simulator.mempool import out_of_gas
 from seawall.simulator.messages import (
-    ACCEPTED,
     CheckResult,
     Deposit,
     Message,
     PlaceOrder,
     Send,
+    SubaccountId,
     Transfer,
+    TransferMessage,
     Withdraw,
     is_short_term,
 )
@@ -44,7 +47,9 @@ NONCE_FROM = 2**40  # a sequence this large is a time in milliseconds
 NONCE_WINDOW_MS = 30_000
 NONCES_KEPT = 20
 GAS_PRICE_MILLIONTHS = 25_000  # uusdc per gas
-GAS_USED = 110_000  # what a simulated transaction reports, of the size of a real deposit
+ANTE_GAS = 60_000  # used up before the message of a transaction runs
+MEMO_MOST = 256  # characters
+TX_BYTES_MOST = 1_048_576
 INCLUDED_KEPT = 10_000
 
 
@@ -90,7 +95,9 @@ class Admission:
         """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them."""
         name = hash_of(raw)
         height = self._chain.committed.height
-        if name in self._known:
+        if len(raw) > TX_BYTES_MOST:
+            result = refuse(21, f"tx too large; {len(raw)} bytes, at most {TX_BYTES_MOST}")
+        elif name in self._known:
             result = refuse(19, "tx already in mempool")
         else:
             self._known[name] = height
@@ -104,22 +111,34 @@ class Admission:
     def simulate(self, raw: bytes) -> CheckResult:
         """Whether the transaction would pass on committed state; signature and fee are not asked.
 
-        Like the real node it reads committed state, so the second transaction of a sender within a
-        block fails here.
+        A permissioned key's filters are, and the message is tried. Like the real node it reads
+        committed state, so the second transaction of a sender within a block fails here.
         """
         try:
             tx = decode(raw)
         except CannotDecode as refusal:
             return refusal.result
+        refused = self._refused_by_shape(tx)
+        if refused is not None:
+            return refused
         wallet = self._chain.committed.wallets.get(tx.signer)
         if wallet is None:
             return _unknown_address(tx.signer)
+        refused = self._refused_by_permission(tx, is_simulated=True)
+        if refused is not None:
+            return refused
         if not tx.is_short_term and tx.sequence < NONCE_FROM and tx.sequence != wallet.sequence:
             return _wrong_sequence(wallet.sequence, tx.sequence)
-        spent = sum(_taken_from_wallet(message) for message in tx.messages)
-        if spent > wallet.balance:
-            return _insufficient(wallet.balance, spent)
-        return ACCEPTED
+        return self._chain.rehearse(tx.messages[0])
+
+    def _refused_by_permission(
+        self, tx: Transaction, *, is_simulated: bool = False
+    ) -> CheckResult | None:
+        """What the selected authenticator says; None where none is selected."""
+        if not tx.authenticators:
+            return None
+        signed = Signed(message=tx.messages[0], public_key=tx.public_key, is_simulated=is_simulated)
+        return self._chain.permissions.refused(tx.signer, tx.authenticators[0], signed)
 
     def find(self, name: str) -> Included | None:
         """The included transaction of that hash; None where no block holds one."""
@@ -154,12 +173,12 @@ class Admission:
         if refused is not None:
             return refused
         if tx.is_clob:
-            result = self._chain.check(tx.messages[0], tx.hash)
+            result = self._chain.check(_under(tx), tx.hash)
         else:
             # The fee comes first: what the message then moves is what is left.
             paid = self._chain.pay_fee(tx.signer, fee)
             assert paid.is_accepted, paid.log
-            result = self._chain.check(tx.messages[0], tx.hash)
+            result = self._chain.check(tx.messages[0], tx.hash, tx.gas_limit)
             assert result.is_accepted, result.log
         if result.is_accepted and not tx.is_short_term:
             self._raw[tx.hash] = raw
@@ -182,6 +201,9 @@ class Admission:
         if tx.timeout_height and next_height > tx.timeout_height:
             log = f"block height: {next_height}, timeout height: {tx.timeout_height}"
             return refuse(30, f"{log}: tx timeout height")
+        if len(tx.memo) > MEMO_MOST:
+            log = f"maximum number of characters is {MEMO_MOST} but received {len(tx.memo)}"
+            return refuse(12, f"{log} characters: memo too large")
         if tx.authenticators and len(tx.authenticators) != len(tx.messages):
             log = f"{len(tx.authenticators)} authenticators for {len(tx.messages)} messages"
             return refuse(18, f"{log}: invalid request")
@@ -197,10 +219,10 @@ class Admission:
                 return refuse(13, f"{log}: insufficient fee")
             if fee > wallet.balance:
                 return _insufficient(wallet.balance, fee)
+            if tx.gas_limit < ANTE_GAS:
+                return out_of_gas(tx.gas_limit)
         if tx.authenticators:
-            signed = Signed(message=tx.messages[0], public_key=tx.public_key)
-            permissions = self._chain.permissions
-            refused = permissions.refused(tx.signer, tx.authenticators[0], signed)
+            refused = self._refused_by_permission(tx)
             if refused is not None:
                 return refused
         elif address_of(tx.public_key) != tx.signer:
@@ -259,26 +281,41 @@ class _Nonces:
             self._ejected = max(self._ejected, smallest)
 
 
+def _under(tx: Transaction) -> Message:
+    """The message, with the permission that an order was signed under."""
+    message = tx.messages[0]
+    if tx.authenticators and isinstance(message, PlaceOrder):
+        return replace(message, permission=tx.authenticators[0])
+    return message
+
+
 def _refuse_money(message: Message) -> CheckResult | None:
     match message:
         case Deposit() | Withdraw() | Transfer() | Send():
-            return refuse_transfer(message)
+            return refuse_transfer(message) or _refuse_recipient(message.recipient, message)
         case _:
             return None
 
 
+def _refuse_recipient(
+    recipient: SubaccountId | str, message: TransferMessage
+) -> CheckResult | None:
+    """The refusal of money for an address that the chain does not have."""
+    named = recipient if isinstance(recipient, str) else recipient.owner
+    if is_address(named):
+        return None
+    log = f"{named!r} is not an address"
+    match message:
+        case Send():
+            return refuse(7, f"{log}: invalid address")
+        case Withdraw():
+            return refuse(6, f"{log}: account address is invalid", "sending")
+        case _:
+            return refuse(201, f"{log}: subaccount owner is invalid", "subaccounts")
+
+
 def _fee(tx: Transaction) -> QuoteQuantums:
     return QuoteQuantums(sum(coin.amount for coin in tx.fee if coin.denom == USDC_DENOM))
-
-
-def _taken_from_wallet(message: Message) -> int:
-    match message:
-        case Deposit():
-            return message.quantums
-        case Send():
-            return message.amount
-        case _:
-            return 0
 
 
 def _unknown_address(address: str) -> CheckResult:

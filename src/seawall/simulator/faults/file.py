@@ -56,6 +56,15 @@ def load_faults(file: Path) -> Faults:
     return faults
 
 
+def read_rows(file: str, node: Node) -> tuple[Faults, tuple[Problem, ...]]:
+    """Faults written as a list inside another file, and what is wrong with it."""
+    reader = _Reader(file)
+    if not isinstance(node, SequenceNode):
+        reader.complain(node, "expected a list of faults")
+        return Faults(), tuple(reader.problems)
+    return reader.rows(node), tuple(reader.problems)
+
+
 class _Reader:
     """Turns YAML nodes into faults and collects what is wrong on the way."""
 
@@ -68,27 +77,31 @@ class _Reader:
         if isinstance(root, MappingNode):
             rows = next((v for k, v in root.value if k.value == "faults"), None)
         if not isinstance(rows, SequenceNode):
-            self._complain(root, "expected `faults:` with a list below it")
+            self.complain(root, "expected `faults:` with a list below it")
             return Faults()
-        found = [self._fault(row) for row in rows.value]
+        return self.rows(rows)
+
+    def rows(self, listed: SequenceNode) -> Faults:
+        """The faults of a list."""
+        found = [self._fault(row) for row in listed.value]
         return Faults(faults=tuple(one for one in found if one is not None))
 
     def _fault(self, row: Node) -> Fault | None:
         if not isinstance(row, MappingNode):
-            self._complain(row, "expected a fault such as {kind: gate_up, first: 10, last: 60}")
+            self.complain(row, "expected a fault such as {kind: gate_up, first: 10, last: 60}")
             return None
         words: dict[str, ScalarNode] = {}
         for key, value in row.value:
             if key.value not in KEYS:
                 known = ", ".join(KEYS)
-                self._complain(key, f"`{key.value}`: unknown key, expected one of {known}")
+                self.complain(key, f"`{key.value}`: unknown key, expected one of {known}")
             elif not isinstance(value, ScalarNode):
-                self._complain(value, f"`{key.value}`: expected one word or number")
+                self.complain(value, f"`{key.value}`: expected one word or number")
             else:
                 words[key.value] = value
         for needed in ("kind", "first"):
             if needed not in words:
-                self._complain(row, f"`{needed}` is missing")
+                self.complain(row, f"`{needed}` is missing")
         return self._typed(row, words)
 
     def _typed(self, row: Node, words: Mapping[str, ScalarNode]) -> Fault | None:
@@ -98,7 +111,7 @@ class _Reader:
         first = self._whole(words["first"]) if "first" in words else 0
         last = self._whole(words["last"]) if "last" in words else first
         if last < first:
-            self._complain(row, f"last {last} is before first {first}")
+            self.complain(row, f"last {last} is before first {first}")
         amount = self._amount(words["amount"]) if "amount" in words else None
         seconds = self._whole(words["seconds"]) if "seconds" in words else None
         blocks = self._whole(words["blocks"]) if "blocks" in words else None
@@ -117,20 +130,20 @@ class _Reader:
 
     def _kind(self, node: ScalarNode) -> FaultKind | None:
         if node.value not in tuple(FaultKind):
-            self._complain(node, f"`{node.value}`: expected one of {', '.join(FaultKind)}")
+            self.complain(node, f"`{node.value}`: expected one of {', '.join(FaultKind)}")
             return None
         return FaultKind(node.value)
 
     def _when(self, node: ScalarNode) -> When:
         if node.value not in tuple(When):
-            self._complain(node, f"`{node.value}`: expected one of {', '.join(When)}")
+            self.complain(node, f"`{node.value}`: expected one of {', '.join(When)}")
             return When.START
         return When(node.value)
 
     def _whole(self, node: ScalarNode) -> int:
         digits = str(node.value).replace("_", "")
         if not digits.isdecimal():
-            self._complain(node, f"`{node.value}`: expected a whole number of at least 0")
+            self.complain(node, f"`{node.value}`: expected a whole number of at least 0")
             return 0
         return int(digits)
 
@@ -140,11 +153,12 @@ class _Reader:
         except InvalidOperation:
             found = Decimal("NaN")
         if not found.is_finite() or found <= -1:
-            self._complain(node, f"`{node.value}`: expected a fraction above -1, such as -0.10")
+            self.complain(node, f"`{node.value}`: expected a fraction above -1, such as -0.10")
             return Decimal(0)
         return found
 
-    def _complain(self, node: Node | None, message: str) -> None:
+    def complain(self, node: Node | None, message: str) -> None:
+        """Note a problem with its place."""
         line, column = (
             (1, 1) if node is None else (node.start_mark.line + 1, node.start_mark.column + 1)
         )

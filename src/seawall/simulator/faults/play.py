@@ -86,7 +86,9 @@ class FaultyPlayer(Player):
         oracle = self._oracle(coming)
         self._plain.append(plain)
         self.blocks += 1
+        before = self.now
         block = self.chain.advance(at, mids, oracle)
+        self._follow_rates(before, at)
         self._happen()
         return block
 
@@ -167,7 +169,9 @@ class FaultyPlayer(Player):
         length_s = (until - self.chain.time) // SECOND
         self._halted_until = None
         self.blocks += 1
+        before = self.now
         block = self.chain.advance(until, {})
+        self._follow_rates(before, until)
         if length_s >= OUTAGE_S:
             self.chain.record_outage()
         self._happen()

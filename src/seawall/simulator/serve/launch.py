@@ -13,7 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from seawall.account import Side
 from seawall.errors import OperatorError
-from seawall.simulator.chain import Chain
+from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.envelope import USDC_DENOM
 from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.faults.schedule import CALM, Faults
@@ -75,13 +75,15 @@ def calm_path(seed: int, start: Millis) -> Path:
     return Path(lines, start=start, end=end, name="calm")
 
 
-def produce(path: Path, cast: Cast, faults: Faults = CALM) -> Production:
+def produce(
+    path: Path, cast: Cast, faults: Faults = CALM, settings: ChainSettings | None = None
+) -> Production:
     """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts.
 
     Accidents among the faults happen to the first trader. Raises OperatorError for a book that
     initial margin would not have let anybody open.
     """
-    chain = chain_on(path)
+    chain = chain_on(path, settings)
     traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
     tickers = tuple(chain.committed.markets)
     for key in traders:

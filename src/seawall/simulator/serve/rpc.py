@@ -14,10 +14,11 @@ from google.protobuf.message import DecodeError
 from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
 
+from seawall.simulator.mempool import GAS_USED
 from seawall.simulator.serve.node import Node, NoSuchHeight
 from seawall.simulator.serve.queries import QUERIES, Answerer, NotFound
 from seawall.simulator.serve.shapes import iso
-from seawall.simulator.transactions import GAS_USED, Included
+from seawall.simulator.transactions import Included
 
 HEIGHT = "x-cosmos-block-height"
 TX_SERVICE = "/cosmos.tx.v1beta1.Service/"

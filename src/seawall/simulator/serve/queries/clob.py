@@ -15,6 +15,7 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as Wir
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator.envelope import order_id
+from seawall.simulator.leverage_wire import entries_bytes
 from seawall.simulator.messages import PlaceOrder
 from seawall.simulator.serve.queries.answer import Answerer, Constants, NotFound, Query, page
 from seawall.simulator.state import MarketState, State
@@ -100,6 +101,9 @@ def _block_rate_limits(
             for one in limits.stateful
         ],
     )
+    # Field 5, max_leverage_updates_per_n_blocks, is newer than the package.
+    leverage = [(one.blocks, one.most) for one in limits.leverage]
+    config.MergeFromString(entries_bytes(5, leverage))
     return clob.QueryBlockRateLimitConfigurationResponse(block_rate_limit_config=config)
 
 
