@@ -114,6 +114,11 @@ class Connection:
         """Take note that the client answered a ping."""
         self._ponged.set()
 
+    @property
+    def newest_id(self) -> int:
+        """The last id that was given to a message."""
+        return self._message_id
+
     def take_id(self) -> int:
         """The next id, for an answer that comes later."""
         self._message_id += 1

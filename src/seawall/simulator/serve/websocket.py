@@ -83,7 +83,9 @@ class Socket:
         try:
             topic = self._feed.topic(said.get("channel"), said.get("id"))
         except NoSuchTopic as refusal:
-            _blunder(connection, str(refusal))
+            if refusal.counts:
+                connection.take_id()
+            connection.refuse(str(refusal))
             return
         if kind == "subscribe":
             is_batched = said.get("batched") is True
@@ -97,13 +99,6 @@ class Socket:
         if not connection.subscribing.takes(topic):
             connection.expel(
                 f"Too many subscribe attempts for channel {label}. Please reconnect and try again."
-            )
-            return
-        same = sum(one.channel == topic.channel for one in connection.topics)
-        if topic not in connection.topics and same >= SUBSCRIPTIONS_MOST[topic.channel]:
-            connection.refuse(
-                f"Per-connection subscription limit reached for {topic.channel} "
-                f"(limit={SUBSCRIPTIONS_MOST[topic.channel]})."
             )
             return
         task = asyncio.create_task(self._answer(connection, topic, delivery))
@@ -122,6 +117,12 @@ class Socket:
         if topic in connection.topics:
             connection.refuse(
                 f"Invalid subscribe message: already subscribed ({topic.channel}-{topic.name})"
+            )
+            return
+        most = SUBSCRIPTIONS_MOST[topic.channel]
+        if sum(one.channel == topic.channel for one in connection.topics) >= most:
+            connection.refuse(
+                f"Per-connection subscription limit reached for {topic.channel} (limit={most})."
             )
             return
         connection.subscribed(topic, contents, message_id)
