@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
+SNAPSHOT_S = 0.01  # what the websocket takes to fetch a snapshot
 BAR = "30m"  # length of candles, where none is asked for
 SEED = "seed:"
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -95,6 +96,8 @@ Seed = Annotated[int, typer.Option(help="Demo keys and calm prices come from it.
 Host = Annotated[str, typer.Option(help="Loopback address to listen on.")]
 GrpcPort = Annotated[int, typer.Option(help="Port of the node; 0 takes a free one.")]
 HttpPort = Annotated[int, typer.Option(help="Port of the indexer; 0 takes a free one.")]
+FeedLag = Annotated[int, typer.Option(min=0, help="Blocks that the websocket is behind the chain.")]
+RestLag = Annotated[int, typer.Option(min=0, help="Blocks that REST is behind the websocket.")]
 GuardTimeout = Annotated[
     str, typer.Option(help="Go on without a guard that is silent for so long.")
 ]
@@ -126,6 +129,8 @@ def venue(
     host: Host = "127.0.0.1",
     grpc_port: GrpcPort = 0,
     http_port: HttpPort = 0,
+    feed_lag: FeedLag = 0,
+    rest_lag: RestLag = 1,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
     switch: Switches = None,
@@ -147,6 +152,9 @@ def venue(
             grpc_port=grpc_port,
             http_port=http_port,
             speed=speed,
+            feed_lag=feed_lag,
+            rest_lag=rest_lag,
+            snapshot_s=SNAPSHOT_S,
             guard_timeout_s=duration("--guard-timeout", guard_timeout) / 1_000,
             is_started=not hold,
         ),

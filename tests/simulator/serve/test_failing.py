@@ -1,44 +1,114 @@
-"""Faults over the wires: gRPC, REST and websocket show what the schedule says."""
+"""Faults of the node over gRPC: what is read, what is sent, and what a rule waits for."""
 
 from __future__ import annotations
 
-import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
 
 import grpc
-import httpx
 import pytest
+from dydx_v4_client.key_pair import KeyPair
+from google.protobuf.message import Message
 from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2_grpc import ServiceStub
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
+from v4_proto.cosmos.tx.v1beta1.service_pb2_grpc import ServiceStub as TxStub
+from v4_proto.dydxprotocol.accountplus import query_pb2 as accountplus
+from v4_proto.dydxprotocol.accountplus.query_pb2_grpc import QueryStub as KeysStub
+from v4_proto.dydxprotocol.clob.order_pb2 import Order
+from v4_proto.dydxprotocol.clob.tx_pb2 import MsgPlaceOrder
 
-from seawall.simulator.faults.kinds import FaultKind
+from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.schedule import Fault, Faults
+from seawall.simulator.keys import DemoKey, demo_key
+from seawall.simulator.messages import AddAuthenticator
+from seawall.simulator.serve.launch import Cast
 from tests.simulator.serve.running import Running, running
+from tests.simulator.serve.signing import Envelope, cancel, deposit, order
+
+COIN = 10_000_000_000
+SOLD = 1_000_000  # quantums
+HOT = demo_key(7, "guard")
 
 
 def schedule(kind: FaultKind, first: int = 2, last: int = 3, blocks: int | None = None) -> Faults:
     return Faults(faults=(Fault(kind=kind, first=first, last=last, blocks=blocks),))
 
 
-def latest(venue: Running) -> int | str:
-    """The node's newest height, or the name of the gRPC status it failed with."""
-    with grpc.insecure_channel(venue.endpoints.node) as channel:
+def by_rule(kind: FaultKind, when: When = When.SEND, seconds: int | None = None) -> Faults:
+    """A fault of the block in which something is sent for the first time."""
+    return Faults(faults=(Fault(kind=kind, first=0, last=0, when=when, seconds=seconds),))
+
+
+@dataclass(slots=True)
+class Wire:
+    """A venue with a trader who is long, and a channel to its node."""
+
+    venue: Running
+    channel: grpc.Channel
+
+    def latest(self) -> int | str:
+        """The node's newest height, or the name of the gRPC status it failed with."""
+        asked = tendermint.GetLatestBlockRequest()
         try:
-            answer = ServiceStub(channel).GetLatestBlock(
-                tendermint.GetLatestBlockRequest(), timeout=5
-            )
+            answer = ServiceStub(self.channel).GetLatestBlock(asked, timeout=5)
         except grpc.RpcError as error:
             return str(error.code().name)
         return int(answer.block.header.height)
 
+    def send(self, raw: bytes) -> str:
+        """What the node says to a broadcast: a code with its codespace, or a gRPC status."""
+        asked = service.BroadcastTxRequest(tx_bytes=raw, mode=service.BROADCAST_MODE_SYNC)
+        try:
+            answer = TxStub(self.channel).BroadcastTx(asked, timeout=5).tx_response
+        except grpc.RpcError as error:
+            return str(error.code().name)
+        return f"{answer.codespace} {answer.code}".strip()
 
-def heights(venue: Running, blocks: int) -> list[int | str]:
-    found = []
-    for _ in range(blocks):
-        venue.next_block()
-        found.append(latest(venue))
-    return found
+    def reduce(self, key: DemoKey | None = None, **envelope: object) -> bytes:
+        """A reduce-only sale at the market."""
+        signer = key or self.venue.trader
+        return Envelope(key=signer, fee=0, **envelope).sign(sale(self.venue.trader))  # type: ignore[arg-type]
+
+    def deposit(self, sequence: int = 0) -> bytes:
+        return Envelope(key=self.venue.trader, sequence=sequence).sign(
+            deposit(self.venue.trader, 5_000_000)
+        )
+
+    @property
+    def size(self) -> int:
+        """BTC that the trader holds, in quantums, on the chain itself."""
+        node = self.venue.server.node
+        return self.venue.do(
+            lambda: node.state.subaccount(self.venue.trader.address, 0).quantums(0)
+        )
+
+    def next(self) -> None:
+        self.venue.next_block()
+
+
+def sale(trader: DemoKey) -> Message:
+    placed = order(trader, client_id=5).order  # type: ignore[attr-defined]
+    placed.side = Order.Side.SIDE_SELL
+    placed.quantums = SOLD
+    placed.subticks = 9_000_000_000
+    placed.time_in_force = Order.TimeInForce.TIME_IN_FORCE_IOC
+    placed.reduce_only = True
+    message: Message = MsgPlaceOrder(order=placed)
+    return message
+
+
+@contextmanager
+def wired(faults: Faults) -> Iterator[Wire]:
+    cast = Cast(accounts=1, equity=Decimal(10_000), leverage=Decimal(3))
+    with (
+        running(cast=cast, faults=faults) as venue,
+        grpc.insecure_channel(venue.endpoints.node) as channel,
+    ):
+        yield Wire(venue, channel)
 
 
 @pytest.mark.parametrize(
@@ -50,77 +120,163 @@ def heights(venue: Running, blocks: int) -> list[int | str]:
     ],
 )
 def test_the_node_shows_what_its_fault_says(kind: FaultKind, shown: list[int | str]) -> None:
-    with running(faults=schedule(kind)) as venue:
-        assert heights(venue, 4) == shown
+    found = []
+    with wired(schedule(kind)) as wire:
+        for _ in range(4):
+            wire.next()
+            found.append(wire.latest())
+
+    assert found == shown
 
 
 def test_a_node_behind_answers_with_an_older_height() -> None:
-    with running(faults=schedule(FaultKind.NODE_BEHIND, blocks=2)) as venue:
-        assert heights(venue, 4) == [2, 1, 2, 5]
+    found = []
+    with wired(schedule(FaultKind.NODE_BEHIND, blocks=2)) as wire:
+        for _ in range(4):
+            wire.next()
+            found.append(wire.latest())
+
+    assert found == [2, 1, 2, 5]
 
 
-def test_a_syncing_node_says_so() -> None:
-    with running(faults=schedule(FaultKind.NODE_SYNCING, first=1)) as venue:
-        venue.next_block()
-        with grpc.insecure_channel(venue.endpoints.node) as channel:
-            answer = ServiceStub(channel).GetSyncing(tendermint.GetSyncingRequest(), timeout=5)
+def test_a_syncing_node_says_so_and_takes_nothing() -> None:
+    with wired(schedule(FaultKind.NODE_SYNCING, first=1)) as wire:
+        wire.next()
+        answer = ServiceStub(wire.channel).GetSyncing(tendermint.GetSyncingRequest(), timeout=5)
+        reply = wire.send(wire.reduce())
 
     assert answer.syncing
+    assert reply == "UNAVAILABLE"
 
 
-def test_a_limited_rest_says_429_with_milliseconds() -> None:
-    with running(faults=schedule(FaultKind.INDEXER_RATE_LIMITED, first=1)) as venue:
-        before = httpx.get(f"{venue.endpoints.rest}/v4/height")
-        venue.next_block()
-        during = httpx.get(f"{venue.endpoints.rest}/v4/height")
+def test_a_slow_node_answers_late() -> None:
+    slow = Fault(kind=FaultKind.NODE_SLOW, first=1, last=1, seconds=1)
+    with wired(Faults(faults=(slow,))) as wire:
+        quick = _seconds(wire.latest)
+        wire.next()
+        late = _seconds(wire.latest)
 
-    assert before.status_code == 200
-    assert during.status_code == 429
-    assert during.json() == {"errors": [{"msg": "Too many requests"}]}
-    assert 1_000 < int(during.headers["Retry-After"]) <= 10_000
-    assert during.headers["RateLimit-Remaining"] == "0"
+    assert quick < 1 <= late
 
 
-def test_a_stale_rest_repeats_its_old_answer() -> None:
-    with running(faults=schedule(FaultKind.INDEXER_STALE, first=1, last=1)) as venue:
-        asked = []
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
+def test_what_is_sent_to_a_slow_node_arrives_blocks_later_without_an_answer() -> None:
+    with wired(by_rule(FaultKind.NODE_SLOW, seconds=0)) as wire:
+        before = wire.size
+        reply = wire.send(wire.reduce())
+        sizes = []
         for _ in range(3):
-            asked.append(httpx.get(f"{venue.endpoints.rest}/v4/height").json()["height"])
-            venue.next_block()
+            wire.next()
+            sizes.append(before - wire.size)
 
-    assert asked == ["1", "1", "3"]
-
-
-def subscribe(feed: ClientConnection, channel: str, name: str | None = None) -> None:
-    feed.send(json.dumps({"type": "subscribe", "channel": channel, "id": name}))
+    assert reply == "DEADLINE_EXCEEDED"
+    assert sizes == [0, 0, SOLD]
 
 
-def test_a_silent_feed_skips_the_blocks_of_its_silence() -> None:
-    with (
-        running(faults=schedule(FaultKind.INDEXER_SILENT)) as venue,
-        connect(venue.endpoints.websocket) as feed,
-    ):
-        subscribe(feed, "v4_block_height")
-        feed.recv(5)
-        feed.recv(5)
-        for _ in range(4):
-            venue.next_block()
-        told = [json.loads(feed.recv(5))["contents"]["blockHeight"] for _ in range(2)]
+@pytest.mark.parametrize(
+    ("kind", "reply", "sold"),
+    [
+        (FaultKind.BROADCAST_LOST, "DEADLINE_EXCEEDED", 0),
+        (FaultKind.NODE_UNAVAILABLE, "UNAVAILABLE", 0),
+        (FaultKind.NODE_DROPS, "DEADLINE_EXCEEDED", 0),
+        (FaultKind.ANSWER_LOST, "DEADLINE_EXCEEDED", SOLD),
+        (FaultKind.ACCEPTED_LOST, "0", 0),
+        (FaultKind.NODE_FROZEN, "0", 0),
+        (FaultKind.DELIVERED_TWICE, "sdk 19", SOLD),
+    ],
+)
+def test_a_sent_order_is_answered_and_filled_as_the_fault_says(
+    kind: FaultKind, reply: str, sold: int
+) -> None:
+    with wired(by_rule(kind)) as wire:
+        before = wire.size
+        said = wire.send(wire.reduce())
+        wire.next()
+        wire.next()
 
-    assert told == ["2", "5"]
+        assert (said, before - wire.size) == (reply, sold)
 
 
-def test_a_crashed_indexer_cuts_its_connections_and_refuses_rest() -> None:
-    with (
-        running(faults=schedule(FaultKind.INDEXER_CRASH, first=1)) as venue,
-        connect(venue.endpoints.websocket) as feed,
-    ):
-        feed.recv(5)
-        venue.next_block()
-        status = httpx.get(f"{venue.endpoints.rest}/v4/height").status_code
-        with pytest.raises(ConnectionClosed) as closed:
-            feed.recv(5)
+@pytest.mark.parametrize(
+    ("when", "waited"), [(When.CANCEL, "cancel"), (When.REDUCE, "reduce"), (When.TOP_UP, "deposit")]
+)
+def test_a_fault_by_rule_waits_for_what_is_sent(when: When, waited: str) -> None:
+    with wired(by_rule(FaultKind.BROADCAST_LOST, when)) as wire:
+        trader = wire.venue.trader
+        sent = {
+            "order": Envelope(key=trader, fee=0).sign(order(trader, 9)),
+            "cancel": Envelope(key=trader, fee=0).sign(cancel(trader, 9)),
+            "reduce": wire.reduce(),
+            "deposit": wire.deposit(),
+        }
+        waits_for = sent.pop(waited)
 
-    assert status == 503
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1011
+        before = {wire.send(raw) for raw in sent.values()}
+        lost = wire.send(waits_for)
+
+    assert before == {"0"}
+    assert lost == "DEADLINE_EXCEEDED"
+
+
+def test_a_used_sequence_refuses_the_deposit_once() -> None:
+    with wired(by_rule(FaultKind.SEQUENCE_MISMATCH, When.TOP_UP)) as wire:
+        refused = wire.send(wire.deposit())
+        wire.next()
+        again = wire.send(wire.deposit(sequence=1))
+
+    assert (refused, again) == ("sdk 32", "0")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply"),
+    [
+        (FaultKind.KEY_REVOKED, "dydxaccountplus 1"),
+        (FaultKind.SMART_ACCOUNTS_OFF, "dydxaccountplus 4"),
+    ],
+)
+def test_a_permissioned_key_loses_its_right_and_the_owner_does_not(
+    kind: FaultKind, reply: str
+) -> None:
+    with wired(schedule(kind, first=1, last=1)) as wire:
+        permit(wire.venue)
+        keys = KeysStub(wire.channel)
+        seen = [_rights(keys, wire)]
+        wire.next()
+        seen.append(_rights(keys, wire))
+        said = wire.send(wire.reduce(HOT, authenticators=[0]))
+        own = wire.send(wire.reduce())
+        wire.next()
+        seen.append(_rights(keys, wire))
+        after = wire.send(wire.reduce(HOT, authenticators=[0], memo="once more"))
+
+    assert said == reply
+    assert own == "0"
+    assert seen[0] == seen[2] == (1, True)
+    assert seen[1] == ((0, True) if kind is FaultKind.KEY_REVOKED else (1, False))
+    assert after != reply
+
+
+def _rights(keys: KeysStub, wire: Wire) -> tuple[int, bool]:
+    """How many permissioned keys the trader has, and whether such keys work at all."""
+    asked = accountplus.GetAuthenticatorsRequest(account=wire.venue.trader.address)
+    params = keys.Params(accountplus.QueryParamsRequest(), timeout=5).params
+    count = len(keys.GetAuthenticators(asked, timeout=5).account_authenticators)
+    return count, bool(params.is_smart_account_active)
+
+
+def permit(venue: Running) -> None:
+    """Let the hot key sign for the trader, from the next block on."""
+    public = KeyPair.from_mnemonic(HOT.mnemonic).public_key_bytes
+    asked = AddAuthenticator(sender=venue.trader.address, kind="SignatureVerification", data=public)
+    chain = venue.server.node.chain
+
+    def add() -> None:
+        assert chain.permissions.carry_out(asked).is_accepted
+        chain.set_smart_accounts(is_active=True)  # commits what was added
+
+    venue.do(add)

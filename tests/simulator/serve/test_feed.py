@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import TypedDict
 
 import aiohttp
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from seawall.account import Side
@@ -22,6 +25,8 @@ from seawall.simulator.messages import (
 from seawall.simulator.prices import Path
 from seawall.simulator.serve import connection
 from seawall.simulator.serve.launch import Cast
+from seawall.simulator.serve.server import ServeSettings
+from tests.simulator.serve.looking import looking
 from tests.simulator.serve.running import Running, flat_path, line, running
 from tests.simulator.serve.signing import Envelope, deposit
 
@@ -184,29 +189,32 @@ def test_snapshots_of_unknown_accounts_are_empty(socket: ClientConnection) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("said", "answer", "message_id"),
     [
-        ("{", "Invalid message: could not parse"),
-        ('{"type": "shout"}', "Invalid message type: shout"),
-        ('{"type": "subscribe", "channel": "v4_news"}', "Invalid channel: v4_news"),
+        ("{", "Invalid message: could not parse", 1),
+        ('{"type": "shout"}', "Invalid message type: shout", 1),
+        ('{"type": "subscribe", "channel": "v4_news"}', "Invalid channel: v4_news", 1),
+        ('{"type": "subscribe", "channel": "v4_trades"}', "Invalid id: None", 1),
         (
             '{"type": "subscribe", "channel": "v4_orderbook", "id": "XYZ-USD"}',
             "Invalid subscription id for channel: (v4_orderbook-XYZ-USD)",
+            2,
         ),
         (
             '{"type": "subscribe", "channel": "v4_parent_subaccounts", "id": "dydx1/128"}',
             "Invalid subscription id for channel: (v4_parent_subaccounts-dydx1/128)",
+            2,
         ),
     ],
 )
-def test_a_bad_message_is_answered_and_does_not_advance_the_id(
-    socket: ClientConnection, said: str, answer: str
+def test_a_bad_message_is_answered_and_counts_only_where_its_name_was_looked_at(
+    socket: ClientConnection, said: str, answer: str, message_id: int
 ) -> None:
     socket.send(said)
     refused = json.loads(socket.recv(timeout=5))
 
     assert (refused["type"], refused["message"]) == ("error", answer)
-    assert subscribe(socket, "v4_block_height")["message_id"] == 1
+    assert subscribe(socket, "v4_block_height")["message_id"] == message_id
 
 
 def test_a_second_subscription_of_the_same_is_an_error(socket: ClientConnection) -> None:
@@ -275,3 +283,97 @@ async def test_a_client_that_never_answers_pings_is_closed_with_1011(venue: Runn
         closed = await deaf.receive(5)
 
     assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1011)
+
+
+def test_subscribed_may_come_after_higher_ids_and_what_happens_meanwhile_is_lost() -> None:
+    slow = ServeSettings(speed=0, snapshot_s=0.5)
+    with running(settings=slow) as venue, connect(venue.endpoints.websocket, proxy=None) as socket:
+        assert hear(socket)["type"] == "connected"
+        subscribe(socket, "v4_block_height")  # with id 1
+
+        socket.send(json.dumps({"type": "subscribe", "channel": "v4_markets"}))  # takes id 2
+        while not venue.do(lambda: _ids(venue) == 2):
+            pass
+        venue.next_block()
+        news, snapshot = hear(socket), hear(socket)
+        venue.next_block()
+        after = hear(socket)
+
+    assert (news["type"], news["message_id"]) == ("channel_data", 3)
+    assert (snapshot["type"], snapshot["message_id"]) == ("subscribed", 2)
+    assert after["message_id"] == 4
+
+
+def _ids(venue: Running) -> int:
+    (connection,) = venue.server.feed.connections
+    return connection.newest_id
+
+
+def closed_with(socket: ClientConnection) -> int:
+    """The code with which the server ends the connection, after whatever it says before."""
+    with pytest.raises(ConnectionClosed) as closed:
+        deque(iter(partial(socket.recv, timeout=5), None))
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+@pytest.mark.parametrize(
+    ("said", "most"),
+    [
+        ('{"type": "subscribe", "channel": "v4_markets"}', 2),
+        ("{", 2),
+        ('{"type": "ping"}', 5),
+    ],
+)
+def test_who_says_the_same_too_often_is_closed_with_1008(
+    socket: ClientConnection, said: str, most: int
+) -> None:
+    for _ in range(most):
+        socket.send(said)
+    assert subscribe(socket, "v4_block_height")["type"] in ("subscribed", "error")
+
+    socket.send(said)
+
+    assert closed_with(socket) == 1008
+
+
+def test_an_allowance_is_whole_again_after_a_second() -> None:
+    now = [0.0]
+    allowance = connection.Allowance(2, lambda: now[0])
+
+    taken = [allowance.takes("a"), allowance.takes("a"), allowance.takes("a"), allowance.takes("b")]
+    now[0] = 1.0
+
+    assert taken == [True, True, False, True]
+    assert allowance.takes("a")
+
+
+def test_a_connection_holds_so_many_subscriptions_of_a_channel(socket: ClientConnection) -> None:
+    subscribe(socket, "v4_block_height")
+    names = [f"dydx1other/{number}" for number in range(257)]
+    for name in names:
+        socket.send(json.dumps({"type": "subscribe", "channel": "v4_subaccounts", "id": name}))
+    kinds = [hear(socket)["type"] for _ in names]
+
+    assert kinds == ["subscribed"] * 256 + ["error"]
+
+
+def test_rest_is_behind_the_websocket_and_the_websocket_behind_the_chain() -> None:
+    settings = ServeSettings(speed=0, feed_lag=1, rest_lag=2)
+    with looking(settings=settings) as look, look.feed("v4_subaccounts") as feed:
+        told, shown, fills = [], [], []
+        look.sell()
+        for _ in range(5):
+            look.next()
+            shown.append(look.height)
+            fills.append(len(look.rows("fills", "fills")))
+        for _ in range(4):
+            block = feed.until_height()
+            told.append((block[-1]["contents"]["blockHeight"], len(block)))
+        snapshot = feed.subscribe("v4_parent_subaccounts", look.name_of("v4_parent_subaccounts"))
+
+    assert shown == [1, 1, 1, 2, 3]  # the chain is at 2 to 6
+    assert fills == [0, 0, 0, 1, 1]
+    assert told == [("2", 2), ("3", 1), ("4", 1), ("5", 1)]
+    # Updates between the snapshot's height and the websocket's are lost to who subscribes now.
+    assert snapshot["contents"]["blockHeight"] == "3"

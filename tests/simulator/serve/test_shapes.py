@@ -22,7 +22,6 @@ from seawall.simulator.messages import (
     SubaccountId,
 )
 from seawall.simulator.prices import Path as PricePath
-from seawall.simulator.serve.ids import order_uuid, subaccount_uuid
 from seawall.simulator.serve.launch import Cast
 from seawall.simulator.serve.shapes import iso, text
 from seawall.units import Millis
@@ -222,20 +221,6 @@ def test_what_cannot_be_answered_is_an_error_in_the_indexers_form(
 
     assert refused.status_code == status
     assert refused.json()["errors"][0]["msg"]
-
-
-def test_ids_are_those_of_the_real_indexer() -> None:
-    owner = sample("http_get_subaccount")["subaccount"]["address"]
-
-    for real in sample("http_get_orders"):
-        named = OrderId(
-            subaccount=SubaccountId(owner=owner, number=real["subaccountNumber"]),
-            client_id=int(real["clientId"]),
-            order_flags=int(real["orderFlags"]),
-            clob_pair_id=int(real["clobPairId"]),
-        )
-        assert subaccount_uuid(named.subaccount) == real["subaccountId"]
-        assert order_uuid(named) == real["id"]
 
 
 def test_free_collateral_uses_the_base_fraction_as_the_real_one_does() -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from time import monotonic
 from typing import NamedTuple
 
 from aiohttp import WSCloseCode, web
@@ -18,6 +20,9 @@ from aiohttp import WSCloseCode, web
 PING_EVERY_S = 30.0
 PONG_WITHIN_S = 10.0
 BATCH_EVERY_S = 0.25
+SUBSCRIBES_A_SECOND = 2
+BLUNDERS_A_SECOND = 2
+PINGS_A_SECOND = 5
 QUEUE_MOST = 20_000  # messages that wait for a slow reader
 
 
@@ -44,15 +49,38 @@ class Batch:
     bodies: list[str] = field(default_factory=list)
 
 
+class Allowance:
+    """How often something may be done within a second, by key; `clock` gives seconds."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._done: dict[Hashable, deque[float]] = {}
+
+    def takes(self, key: Hashable = None) -> bool:
+        """Whether it may be done once more; what may not be done does not count."""
+        now = self._clock()
+        done = self._done.setdefault(key, deque())
+        while done and done[0] <= now - 1:
+            done.popleft()
+        if len(done) >= self._most:
+            return False
+        done.append(now)
+        return True
+
+
 class Connection:
     """A client of the feed."""
 
     def __init__(self, socket: web.WebSocketResponse, name: str) -> None:
         self.name = name
         self.topics: dict[Topic, Delivery] = {}
+        self.subscribing = Allowance(SUBSCRIBES_A_SECOND)  # by topic
+        self.blundering = Allowance(BLUNDERS_A_SECOND)
+        self.pinging = Allowance(PINGS_A_SECOND)
         self._socket = socket
         self._message_id = 0
-        self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MOST)
+        self._queue: asyncio.Queue[str | WSCloseCode] = asyncio.Queue(QUEUE_MOST)
         self._batches: dict[Topic, list[Batch]] = {}
         self._ponged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -71,20 +99,35 @@ class Connection:
                 task.cancel()
         await self._socket.close(code=code)
 
-    def cut(self) -> None:
+    def cut(self, code: int = WSCloseCode.INTERNAL_ERROR) -> None:
         """Close the connection as a server that crashed does, without waiting for it."""
         for task in self._tasks:
             task.cancel()
-        self._tasks = [asyncio.create_task(self.close(WSCloseCode.INTERNAL_ERROR))]
+        self._tasks = [asyncio.create_task(self.close(code))]
+
+    def expel(self, message: str) -> None:
+        """Say what was done too often, and close the connection for it."""
+        self.refuse(message)
+        self._put(WSCloseCode.POLICY_VIOLATION)
 
     def pong(self) -> None:
         """Take note that the client answered a ping."""
         self._ponged.set()
 
-    def subscribed(self, topic: Topic, contents: Mapping[str, object]) -> None:
-        """Confirm a subscription with its snapshot."""
+    @property
+    def newest_id(self) -> int:
+        """The last id that was given to a message."""
+        return self._message_id
+
+    def take_id(self) -> int:
+        """The next id, for an answer that comes later."""
+        self._message_id += 1
+        return self._message_id
+
+    def subscribed(self, topic: Topic, contents: Mapping[str, object], message_id: int) -> None:
+        """Confirm a subscription with its snapshot, under the id it had when it was asked for."""
         body = json.dumps(contents, separators=(",", ":"))
-        self._put(f'{self._head("subscribed", topic)},"contents":{body}}}')
+        self._put(f'{self._head("subscribed", topic, message_id)},"contents":{body}}}')
 
     def unsubscribed(self, topic: Topic) -> None:
         """Confirm that a subscription ended."""
@@ -115,26 +158,25 @@ class Connection:
             batches.append(Batch(version=version, child=child))
         batches[-1].bodies.append(body)
 
-    def _head(self, kind: str, topic: Topic) -> str:
-        """The opening of a message, with the next id and without its closing brace."""
-        self._message_id += 1
+    def _head(self, kind: str, topic: Topic, message_id: int | None = None) -> str:
+        """The opening of a message, with the next id or a given one, without its closing brace."""
+        number = self.take_id() if message_id is None else message_id
         return (
-            f'{{"type":"{kind}","connection_id":"{self.name}","message_id":{self._message_id},'
+            f'{{"type":"{kind}","connection_id":"{self.name}","message_id":{number},'
             f'"channel":"{topic.channel}","id":{json.dumps(topic.name)}'
         )
 
-    def _put(self, message: str) -> None:
+    def _put(self, message: str | WSCloseCode) -> None:
         try:
             self._queue.put_nowait(message)
         except asyncio.QueueFull:
-            for task in self._tasks:
-                task.cancel()
-            self._tasks = [asyncio.create_task(self.close(WSCloseCode.POLICY_VIOLATION))]
+            self.cut(WSCloseCode.POLICY_VIOLATION)
 
     async def _write(self) -> None:
         try:
-            while True:
-                await self._socket.send_str(await self._queue.get())
+            while isinstance(message := await self._queue.get(), str):
+                await self._socket.send_str(message)
+            await self.close(message)
         except ConnectionError:
             return  # the reader is gone; its receive loop ends the connection
 

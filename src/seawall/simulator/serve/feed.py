@@ -35,7 +35,14 @@ OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED", "BEST_EFFORT_CANCE
 
 
 class NoSuchTopic(Exception):
-    """A subscription that cannot be; the text goes to the client."""
+    """A subscription that cannot be; the text goes to the client.
+
+    The real server counts a message id for it once it has looked at the name, not before.
+    """
+
+    def __init__(self, message: str, *, counts: bool = True) -> None:
+        self.counts = counts
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +88,12 @@ class Feed:
     def topic(self, channel: object, name: object) -> Topic:
         """The topic of a subscription message; raises NoSuchTopic."""
         if not isinstance(channel, str) or channel not in VERSIONS:
-            raise NoSuchTopic(f"Invalid channel: {channel}")
+            raise NoSuchTopic(f"Invalid channel: {channel}", counts=False)
         if channel in ("v4_markets", "v4_block_height"):
             return Topic(channel, channel)
-        if not isinstance(name, str) or not self._is_valid(channel, name):
+        if not isinstance(name, str):
+            raise NoSuchTopic(f"Invalid id: {name}", counts=False)
+        if not self._is_valid(channel, name):
             raise NoSuchTopic(f"Invalid subscription id for channel: ({channel}-{name})")
         return Topic(channel, name)
 

@@ -122,15 +122,22 @@ async def serve(
     *,
     ends_with_stdin: bool = False,
 ) -> None:
-    """Serve a venue until it is cancelled or told to terminate; raises OperatorError.
+    """Serve a venue until it is told to stop; raises OperatorError, KeyboardInterrupt for SIGINT.
 
-    Where it ends with stdin, a pipe, it does not outlive the process that holds the other end.
+    Both signals work where a shell has started it in the background, and so ignoring SIGINT. Where
+    it ends with stdin, a pipe, it does not outlive the process that holds the other end.
     """
+    stopped, signals = asyncio.Event(), list[signal.Signals]()
+
+    def stop(number: signal.Signals) -> None:
+        signals.append(number)
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
     server = Server(production.player, settings, production.names)
     async with server:
         announce(server.endpoints)
-        stopped = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         if ends_with_stdin:
             _watch_stdin(stopped)
         told = asyncio.create_task(stopped.wait())
@@ -139,6 +146,8 @@ async def serve(
         if played.done():
             played.result()  # raises what broke the block maker
         await told  # prices that are over leave the venue up, for whoever reads how it ended
+    if signal.SIGINT in signals:
+        raise KeyboardInterrupt
 
 
 def _watch_stdin(stopped: asyncio.Event) -> None:

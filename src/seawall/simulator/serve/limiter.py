@@ -8,9 +8,9 @@ ORDERS.md section 9.3).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from aiohttp import web
 
@@ -71,7 +71,7 @@ class Limiter:
         return response
 
     def _window(self, caller: str, bucket: str, points: int) -> Window:
-        now, wall = self._clock(), time.monotonic()
+        now, wall = self._clock(), monotonic()
         window = self._windows.get((caller, bucket))
         if window is None or now >= window.ends_at or wall >= window.ends_at_wall:
             window = Window(

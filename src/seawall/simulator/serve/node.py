@@ -38,6 +38,7 @@ class Node:
         self.player = player
         self.chain = chain
         self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
+        self.shown_state: Callable[[State], State] = lambda state: state
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)
         self._fills_told = len(chain.history.fills)
@@ -52,7 +53,7 @@ class Node:
         """The committed state of a height, the newest for 0; raises NoSuchHeight."""
         newest = self.shown_height(self.chain.height)
         if height == 0 and newest == self.chain.height:
-            return self.state
+            return self.shown_state(self.state)
         height = height or newest
         if height > newest:
             raise NoSuchHeight(
@@ -65,7 +66,7 @@ class Node:
                 f"failed to load state at height {height}; version does not exist "
                 f"(latest height: {newest}): invalid request"
             )
-        return state
+        return self.shown_state(state)
 
     @property
     def newest(self) -> Sealed:

@@ -80,6 +80,7 @@ class ServeSettings:
     is_started: bool = True  # else blocks wait for POST /seawall/start
     feed_lag: int = 0  # blocks that the websocket is behind the chain
     rest_lag: int = 0  # blocks that REST is behind the websocket
+    snapshot_s: float = 0.0  # how long the websocket takes to fetch a snapshot
 
 
 class Server:
@@ -98,6 +99,7 @@ class Server:
         self._failing = None if trouble is None else FailingNode(self.node, trouble)
         if self._failing is not None:
             self.node.shown_height = self._failing.height
+            self.node.shown_state = self._failing.state
         self._condition = Condition(trouble)
         self._relay = Relay(
             self.node.newest,
@@ -140,7 +142,7 @@ class Server:
                 Rest(self.shown, self.told, self._condition),
                 Accounts(self.shown, self._condition, self.node.chain.at_height),
                 Stage(self.node, self.pace),
-                Socket(self.feed),
+                Socket(self.feed, settings.snapshot_s),
             )
             for part in parts:
                 app.add_routes(part.routes())

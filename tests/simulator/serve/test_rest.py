@@ -1,4 +1,4 @@
-"""Candles, funding payments and parent paths, over REST and websocket."""
+"""REST of no account and of families: candles, payments, parents, compression."""
 
 from __future__ import annotations
 
