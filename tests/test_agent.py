@@ -72,6 +72,97 @@ def test_a_guard_resumed_on_paper_in_the_middle_of_a_live_flatten_sends_nothing(
     assert len(venue.sent) == before
 
 
+WAITS = (
+    '{name: watch, trigger: "> $8_000", clear: "< $7_000", for: 50s, clear_for: 50s, do: [notify]}'
+)
+
+
+def phase_of(agent: Agent) -> tuple[str, int]:
+    """Where the one level stands, and the seconds credited to it."""
+    (alarm,) = agent.memory.alarms.values()
+    (state,) = alarm.levels
+    return state.phase, state.held // 1_000
+
+
+def ticks(agent: Agent, count: int) -> None:
+    for _ in range(count):
+        asyncio.run(agent.tick())
+
+
+@pytest.mark.parametrize("seconds", [6, 20, 44])
+def test_a_restart_takes_back_no_more_than_five_seconds_of_a_for(seconds: int) -> None:
+    venue, journal = Standing(guarded(ladder(WAITS))), Journal.open(":memory:")
+    first = resumed(venue, journal, Mode.LIVE)
+    ticks(first, 1 + seconds)
+    assert phase_of(first) == ("pending", seconds)
+
+    second = resumed(venue, journal, Mode.LIVE)
+
+    phase, held = phase_of(second)
+    assert phase == "pending"
+    assert seconds - 5 < held <= seconds
+    ticks(second, 1)
+    assert held < phase_of(second)[1] <= held + 5
+
+
+def test_a_restart_takes_back_no_more_than_five_seconds_of_a_clear_for() -> None:
+    venue, journal = Standing(guarded(ladder(WAITS))), Journal.open(":memory:")
+    first = resumed(venue, journal, Mode.LIVE)
+    ticks(first, 52)
+    venue.world.trade("BTC-USD", "-0.05")
+    ticks(first, 31)
+    assert phase_of(first) == ("clearing", 30)
+
+    second = resumed(venue, journal, Mode.LIVE)
+
+    phase, held = phase_of(second)
+    assert phase == "clearing"
+    assert 25 < held <= 30
+
+
+def test_a_guard_that_falls_over_every_twenty_seconds_still_fires() -> None:
+    venue, journal = Standing(guarded(ladder(WAITS))), Journal.open(":memory:")
+
+    for _ in range(3):
+        ticks(resumed(venue, journal, Mode.LIVE), 20)
+    last = resumed(venue, journal, Mode.LIVE)
+    ticks(last, 20)
+
+    assert phase_of(last)[0] == "firing"
+
+
+def test_credits_are_written_every_five_seconds_and_only_while_a_level_waits() -> None:
+    venue, journal = Standing(guarded(ladder(WAITS))), Journal.open(":memory:")
+    agent = resumed(venue, journal, Mode.LIVE)
+
+    ticks(agent, 51)
+    while_waiting = [row.body or "" for row in journal.rows(Kind.HOLDS)]
+    ticks(agent, 60)
+
+    assert len(while_waiting) == 9
+    assert max(len(body) for body in while_waiting) < 150
+    assert len(list(journal.rows(Kind.HOLDS))) == 9
+
+
+def test_a_panic_from_a_second_shell_leaves_the_credits_of_the_guard_alone() -> None:
+    venue, journal = Standing(guarded(ladder(WAITS))), Journal.open(":memory:")
+    guard = resumed(venue, journal, Mode.LIVE)
+    ticks(guard, 1)
+    second = Agent(
+        venue,
+        journal,
+        venue.world.policy,
+        digest="d",
+        mode=Mode.LIVE,
+        memory=guard.memory,
+        ticks_as=Kind.PANIC,
+    )
+
+    ticks(second, 12)
+
+    assert list(journal.rows(Kind.HOLDS)) == []
+
+
 def test_on_paper_nothing_is_sent_whatever_the_tick_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

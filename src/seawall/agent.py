@@ -16,6 +16,7 @@ from seawall import __version__
 from seawall.account import Blind, Observation, Seen
 from seawall.decide import decide
 from seawall.decide import outcome as outcomes
+from seawall.decide.holds import Holds, holds_of, with_holds
 from seawall.decide.idle import idle_until
 from seawall.decide.memory import (
     Command,
@@ -32,12 +33,13 @@ from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK, Reader
 from seawall.journal.store import Entry, Journal
 from seawall.policy import Mode, Policy
-from seawall.units import MINUTE, Millis
+from seawall.units import MINUTE, SECOND, Millis
 from seawall.venue import Reply, Venue
 
 log = logging.getLogger(__name__)
 
 STORE_EVERY = MINUTE  # of block time, where nothing happens
+HOLDS_EVERY = Millis(5 * SECOND)  # the same, where a level waits to fire or to clear
 FAILED = "guard/tick"  # what the page is about that says that a tick raised
 
 
@@ -52,6 +54,7 @@ class Kind:
     MESSAGE = "message"
     COMMAND = "command"
     FAMILY = "family"
+    HOLDS = "holds"
     PANIC = "panic"  # a tick of `seawall panic`, which remembers nothing beyond its end
 
 
@@ -127,6 +130,7 @@ class Agent:
         self.seen: Seen | None = None  # what the last tick was decided on
         self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
+        self._held_at: Millis | None = None
         self._failure = ""
 
     @classmethod
@@ -245,6 +249,7 @@ class Agent:
         family = self._family_with(row.seen)
         is_due = self._stored_at is None or at - self._stored_at >= STORE_EVERY
         if not (decision.is_eventful or is_due or family != self._family):
+            self._record_holds(row.after, at)
             return
         entries = [(self._ticks_as, to_json(row))]
         entries += [(Kind.OUTCOME, to_json(outcome)) for outcome in decision.outcomes]
@@ -259,7 +264,21 @@ class Agent:
         # All or none: a memory of what was sent without its rows, or rows of what was never
         # remembered, would each send twice or not at all after a crash.
         self.journal.append_all(entries, durable=bool(decision.actions), at=at)
-        self._stored_at, self._family = at, family
+        self._stored_at = self._held_at = at
+        self._family = family
+
+    def _record_holds(self, memory: Memory, at: Millis) -> None:
+        """Write what levels on their way were credited, every few seconds, between whole ticks."""
+        if self._held_at is not None and at - self._held_at < HOLDS_EVERY:
+            return
+        holds = holds_of(memory)
+        if holds is None or self._ticks_as != Kind.TICK:
+            return
+        self._held_at = at
+        try:
+            self.journal.append(Kind.HOLDS, to_json(holds), at=at)
+        except JournalUnwritable:
+            log.exception("holds not recorded; a restart now would take their time back")
 
     def _family_with(self, seen: Seen) -> tuple[int, ...]:
         """The subaccounts known so far, with those of an observation."""
@@ -351,19 +370,22 @@ def restore(journal: Reader) -> tuple[Memory, int]:
 
     Where the journal replaced a broken one, memory is that one's, and every command here is new.
     """
-    row = journal.last(Kind.TICK)
-    if row is None:
+    if journal.last(Kind.TICK) is None:
         tick = _last_tick(journal.predecessor())
         return (Memory(), 0) if tick is None else (tick.after, 0)
-    if row.body is None:
-        return Memory(), 0
-    tick = from_json(TickRow, row.body)
-    return tick.after, tick.commands_through
+    tick = _last_tick(journal)
+    return (Memory(), 0) if tick is None else (tick.after, tick.commands_through)
 
 
 def _last_tick(journal: Reader | None) -> TickRow | None:
+    """The last tick that was written whole, with what its levels were credited since."""
     row = None if journal is None else journal.last(Kind.TICK)
-    return None if row is None or row.body is None else from_json(TickRow, row.body)
+    if journal is None or row is None or row.body is None:
+        return None
+    tick, later = from_json(TickRow, row.body), journal.last(Kind.HOLDS)
+    if later is None or later.seq < row.seq or later.body is None:
+        return tick
+    return replace(tick, after=with_holds(tick.after, from_json(Holds, later.body)))
 
 
 def _taken_over(journal: Journal) -> list[Entry]:

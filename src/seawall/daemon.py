@@ -33,7 +33,7 @@ RECONCILE_EVERY = Millis(10 * SECOND)
 PARAMETERS_EVERY = MINUTE
 PRUNE_EVERY = DAY
 LOOK_AT_FILE_EVERY = Millis(5 * SECOND)
-QUIET_KINDS = ("tick", "message")  # whose bodies are dropped after `journal.keep`
+QUIET_KINDS = ("tick", "holds", "message")  # whose bodies are dropped after `journal.keep`
 
 Heard = Callable[[Decision], None]
 

@@ -13,6 +13,7 @@ from seawall.action import Ending, Outcome, Reduce
 from seawall.agent import ReplyRow, StartRow, TickRow
 from seawall.cli import main
 from seawall.cli.facts import words_of
+from seawall.decide.holds import Holds
 from seawall.decide.memory import (
     Decision,
     Ended,
@@ -126,6 +127,14 @@ ROWS = {
         "page: down 12%",
     ),
     "command": (Rearm(key="drawdown"), "rearm drawdown"),
+    "holds": (
+        Holds(
+            at=Millis(1),
+            seen_at=Millis(1),
+            held={"liq-move/0/BTC-USD": {"watch": Millis(7_000), "act": Millis(65_000)}},
+        ),
+        "held so far: liq-move/0/BTC-USD/watch 7s, liq-move/0/BTC-USD/act 1m5s",
+    ),
 }
 
 

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from seawall.cli.check import app
 from tests.rulefile.texts import DEMO, SHIPPED, one_rule
 
+OWNER = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
+
 BAD = one_rule(trigger='"> 9_000"', mode="live")
 
 
@@ -71,3 +73,36 @@ def test_the_default_is_the_considered_set(monkeypatch: pytest.MonkeyPatch) -> N
     result = CliRunner().invoke(app, [])
 
     assert result.stdout.startswith("config/rules.yaml: 10 rules")
+
+
+@pytest.mark.parametrize("where", ["environment", "settings"])
+def test_a_float_wallet_that_is_the_guarded_owner_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(one_rule(head=f"account: {{float: {{address: {OWNER}}}}}\n"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEAWALL_ACCOUNT__ADDRESS", raising=False)
+    if where == "environment":
+        monkeypatch.setenv("SEAWALL_ACCOUNT__ADDRESS", OWNER)
+    else:
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "seawall.toml").write_text(f'[account]\naddress = "{OWNER}"\n')
+
+    result = CliRunner().invoke(app, [str(rules)])
+
+    assert result.exit_code == 2
+    assert f"1:28 `{OWNER}`: the float wallet is the guarded owner itself" in result.stderr
+
+
+def test_settings_that_cannot_be_read_keep_nobody_from_checking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "seawall.toml").write_text("[account\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEAWALL_ACCOUNT__ADDRESS", raising=False)
+
+    result = CliRunner().invoke(app, [str(SHIPPED), "--journal", str(tmp_path / "none.db")])
+
+    assert result.exit_code == 0

@@ -187,6 +187,44 @@ def test_a_rule_is_explained_with_the_numbers_of_now(journal: Path) -> None:
     assert "act: 9.17% away from > 105%" in result.stdout
 
 
+def test_json_has_the_numbers_beside_the_sentences(journal: Path) -> None:
+    result = explained("market-cap", "--rules", SHIPPED, "--journal", journal, "--json")
+
+    said = json.loads(result.stdout)
+    assert said["words"][0].startswith("market-cap: ")
+    assert (said["measure"], said["unit"], said["scope"]["per"]) == ("cap_use", "ratio", "market")
+    act = said["levels"][1]
+    assert act["trigger"] == {"operator": ">", "value": "1.05"}
+    assert (act["for_ms"], act["cooldown_ms"], act["latch"]) == (60_000, 300_000, None)
+    assert act["do"][2] == {"kind": "reduce_until", "max_slippage": 4_000, "or_else": None}
+    capacity = said["capacity"]
+    assert (capacity["equity"], capacity["buffer"]) == ("23000", "3000")
+    btc, sol = capacity["caps"]["BTC-USD"], capacity["caps"]["SOL-USD"]
+    assert (btc["typed"], btc["share_ppm"]) == (None, 400_000)
+    assert f"{Decimal(btc['now']):.2f}" == "8347.83"  # 12% of $20,000 x 40% / (10% + 1.5%)
+    assert (sol["typed"], f"{Decimal(sol['now']):.2f}") == ("5000", "1454.55")
+    instances = {one["instance"]: one for one in said["instances"]}
+    assert instances.keys() == {"market-cap/BTC-USD", "market-cap/SOL-USD"}
+    btc = instances["market-cap/BTC-USD"]
+    assert btc["value"].startswith("0.9583")
+    watch, act = btc["levels"]
+    assert (watch["phase"], watch["is_met"], watch["age_ms"]) == ("firing", True, 0)
+    assert Decimal(watch["to_trigger"]) < 0 < Decimal(watch["to_clear"])
+    assert (act["phase"], act["is_met"], act["age_ms"]) == ("clear", False, None)
+    assert Decimal(act["to_trigger"]) == Decimal("1.05") - Decimal(btc["value"])
+
+
+def test_json_without_a_guard_has_the_rule_and_no_instances(tmp_path: Path) -> None:
+    result = explained(
+        "account-drawdown", "--rules", SHIPPED, "--journal", tmp_path / "none.db", "--json"
+    )
+
+    said = json.loads(result.stdout)
+    assert (said["at"], said["instances"]) == (None, [])
+    assert said["levels"][2]["latch"] == "manual"
+    assert "capacity" not in said
+
+
 def test_both_caps_are_shown_where_one_is_typed(tmp_path: Path) -> None:
     result = explained("market-cap", "--rules", SHIPPED, "--journal", tmp_path / "none.db")
 
@@ -209,13 +247,19 @@ def test_rules_are_listed_with_state_distance_and_age(journal: Path) -> None:
     )
 
     said = {line["rule"]: line for line in json.loads(result.stdout)["rules"]}
-    assert said["market-cap/BTC-USD"] == {
+    cap = said["market-cap/BTC-USD"]
+    assert {key: cap[key] for key in ("rule", "state", "value", "distance", "age")} == {
         "rule": "market-cap/BTC-USD",
         "state": "watch firing",
         "value": "cap_use 95.83%",
         "distance": "9.17% away from > 105%",
         "age": "for 0s",
     }
+    assert cap["number"].startswith("0.9583")
+    assert [(one["level"], one["phase"], one["age_ms"]) for one in cap["levels"]] == [
+        ("watch", "firing", 0),
+        ("act", "clear", None),
+    ]
     assert said["account-drawdown"]["state"] == "clear"
     assert said["account-drawdown"]["distance"] == "6% away from >= 6%"
 

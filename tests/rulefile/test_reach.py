@@ -47,7 +47,7 @@ def test_names_are_refused_where_the_caller_knows_them_and_only_there() -> None:
 
     assert problems_of(text) == []
     assert problems_of(text, known) == [
-        "rules.yaml:7:32 `SOL-USD`: the venue has no such market, allowed: `BTC-USD`, `ETH-USD`",
+        "rules.yaml:7:32 `SOL-USD`: the venue has no such market, there are `BTC-USD`, `ETH-USD`",
         "rules.yaml:7:59 `7`: the account has no such subaccount, there are `0`, `128`",
     ]
     assert unknown_names(parse(text).policy, known) == (

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seawall import words
-from seawall.cli.place import JournalOption, journal_path
+from seawall.cli.look import ChainOption, IndexerOption, NodeOption, SettingsOption
+from seawall.cli.place import JournalOption, journal_path, owner_here
 from seawall.errors import Problem, RuleFileError
 from seawall.measures.spec import Unit
 from seawall.policy import Policy
-from seawall.rulefile import Loaded, book_allowed, load, warnings_for
+from seawall.rulefile import Known, Loaded, book_allowed, load, warnings_for
 
 DEFAULT_FILE = Path("config/rules.yaml")
 REFUSED = 2
@@ -26,21 +29,37 @@ app = typer.Typer()
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The rule file.")] = DEFAULT_FILE,
+    *,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Ask a node: names that this account or the venue has not."
+        ),
+    ] = None,
+    settings: SettingsOption = None,
+    node: NodeOption = None,
+    indexer: IndexerOption = None,
+    chain_id: ChainOption = None,
     journal: JournalOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check a rule file: exit 0 if it would load, 2 with every problem if not.
 
-    Where a guard has run, positions of its last tick that no rule reaches are warned of too.
+    With --account a node is asked, and a market or subaccount that is not there is refused. Held
+    markets that no rule reaches are warned of: of that account, else of a guard's last tick.
 
-    Example: seawall check config/rules.yaml
+    Example: seawall check config/rules.yaml --account dydx1…
     """
+    if account is None:
+        there = _written_down(journal_path(journal))
+    else:
+        there = _asked(settings, account, node=node, indexer=indexer, chain_id=chain_id)
     try:
-        loaded = load(file)
+        loaded = load(file, known=there.known)
     except RuleFileError as error:
         _print_refusal(error, file, as_json=as_json)
         raise typer.Exit(REFUSED) from None
-    unreached = warnings_for(loaded.policy, _held(journal_path(journal)))
+    unreached = warnings_for(loaded.policy, there.held)
     if as_json:
         print(json.dumps(_as_object(loaded, file) | {"unreached": unreached}, indent=2))
         return
@@ -48,17 +67,52 @@ def check(
         print(line)
 
 
-def _held(journal: Path) -> list[tuple[int, str]]:
-    """Subaccount and market of each position that a guard last saw; empty where none has run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _There:
+    """What is known of the account: names that exist, and positions by subaccount and market."""
+
+    known: Known
+    held: Sequence[tuple[int, str]] = ()
+
+
+def _asked(
+    settings: Path | None,
+    account: str,
+    *,
+    node: str | None,
+    indexer: str | None,
+    chain_id: str | None,
+) -> _There:
+    """The account and the venue as a node shows them now; raises VenueUnreachable."""
+    import asyncio
+
+    from seawall.cli.look import remembered, settings_for, surveyor
+
+    chosen = settings_for(settings, account, node=node, indexer=indexer, chain_id=chain_id)
+    family = remembered(chosen).family
+
+    async def look() -> _There:
+        async with surveyor(chosen, family=family) as looking:
+            survey = await looking.look()
+        seen = survey.observation
+        numbers = frozenset((chosen.account.parent, *family, *(s.number for s in seen.subaccounts)))
+        known = Known(markets=survey.markets, subaccounts=numbers, owner=seen.owner)
+        held = [(s.number, p.ticker) for s in seen.subaccounts for p in s.positions]
+        return _There(known=known, held=held)
+
+    return asyncio.run(look())
+
+
+def _written_down(journal: Path) -> _There:
+    """The account as a guard last saw it; only its address, as the settings say, without one."""
     from seawall.account import Observation
     from seawall.cli.latest import last_tick
 
-    if not journal.is_file():
-        return []
     row = last_tick(journal)
     if row is None or not isinstance(row.seen, Observation):
-        return []
-    return [(s.number, p.ticker) for s in row.seen.subaccounts for p in s.positions]
+        return _There(known=Known(owner=owner_here()))
+    held = [(s.number, p.ticker) for s in row.seen.subaccounts for p in s.positions]
+    return _There(known=Known(owner=row.seen.owner), held=held)
 
 
 def summary(loaded: Loaded, file: Path) -> list[str]:

@@ -13,6 +13,7 @@ from seawall.cli.place import JournalOption, journal_path
 
 if TYPE_CHECKING:
     from seawall.agent import TickRow
+    from seawall.measures.view import View
     from seawall.policy import Policy, Rule
 
 app = typer.Typer()
@@ -43,8 +44,8 @@ def explain(
     row = last_tick(journal_path(journal))
     words, now = list(describe(found, policy)), list(_now(found, policy, row))
     if as_json:
-        said = {"rule": rule, "words": words, "now": now}
-        print(json.dumps(said, indent=2))
+        said = {"rule": rule, "why": found.why, "words": words, "now": now}
+        print(json.dumps(said | _numbers(found, policy, row), indent=2))
         return
     for line in (*words, *now):
         print(line)
@@ -56,10 +57,7 @@ def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
     from seawall.rulefile.explain import capacity, distance, value_words, values
 
     view = None if row is None else view_of(row, policy)
-    held: tuple[str, ...] = ()
-    if view is not None:
-        every = (p.ticker for one in view.observation.subaccounts for p in one.positions)
-        held = tuple(dict.fromkeys(every))
+    held = _held(view)
     yield from capacity(rule, policy, view, held)
     if row is None or view is None:
         yield "no numbers: no guard has written a tick that can be read here"
@@ -72,3 +70,33 @@ def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
         yield f"{key}: {value_words(rule, value)}"
         for level in rule.levels:
             yield f"  {level.name}: {distance(rule, level, value)}"
+
+
+def _held(view: View | None) -> tuple[str, ...]:
+    """Markets with a position, each once."""
+    if view is None:
+        return ()
+    every = (p.ticker for one in view.observation.subaccounts for p in one.positions)
+    return tuple(dict.fromkeys(every))
+
+
+def _numbers(rule: Rule, policy: Policy, row: TickRow | None) -> dict[str, object]:
+    """The same for programs: the rule as written, what stands behind it, its instances now."""
+    from seawall.cli.latest import view_of, when
+    from seawall.cli.rule_object import capacity_object, instance_object, rule_object
+    from seawall.rulefile.explain import needs_capacity, untouched, values
+
+    view = None if row is None else view_of(row, policy)
+    found = rule_object(rule) | {"leaves_alone": list(untouched(rule, policy))}
+    if needs_capacity(rule):
+        found["capacity"] = capacity_object(policy, view, _held(view))
+    if row is None or view is None:
+        return found | {"at": None, "instances": []}
+    now = row.after.at or view.observation.at
+    return found | {
+        "at": when(row),
+        "instances": [
+            instance_object(rule, key, value, row.after.alarms.get(key), now)
+            for key, value in values(rule, policy, view).items()
+        ],
+    }

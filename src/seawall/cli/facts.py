@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from seawall import words
 from seawall.journal.chain import Row
-from seawall.units import usd
+from seawall.units import Millis, usd
 
 FACTS_MOST = 8
 VALUE_LONGEST = 40
@@ -98,6 +98,16 @@ def _family(body: Body) -> str:
     return f"{body['owner']} has subaccounts {', '.join(str(n) for n in _list(body, 'numbers'))}"
 
 
+def _holds(body: Body) -> str:
+    parts = [
+        f"{key}/{level} {words.duration(Millis(int(str(held))))}"
+        for key, levels in _part(body, "held").items()
+        if isinstance(levels, Mapping)
+        for level, held in levels.items()
+    ]
+    return f"held so far: {', '.join(parts)}"
+
+
 def _break(body: Body) -> str:
     return f"the journal before this one is broken at {body['reason']}; kept as {body['file']}"
 
@@ -136,6 +146,7 @@ SENTENCES: Mapping[str, Callable[[Body], str]] = {
     "message": _message,
     "command": _command,
     "family": _family,
+    "holds": _holds,
     "break": _break,
     "armed": _armed,
     "reload": _reload,

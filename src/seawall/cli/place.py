@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -32,12 +34,28 @@ def journal_path(given: Path | None) -> Path:
     """
     if given is not None:
         return given
+    path = _said("journal", "path", remedy="; or name the file with --journal")
+    return DEFAULT_PATH if path is None else Path(path).expanduser()
+
+
+def owner_here() -> str | None:
+    """The guarded address that environment or config/seawall.toml say; None where neither does."""
+    said = os.environ.get("SEAWALL_ACCOUNT__ADDRESS")
+    if said is not None:
+        return said
+    with suppress(SettingsError):
+        return _said("account", "address")
+    return None
+
+
+def _said(section: str, key: str, *, remedy: str = "") -> str | None:
+    """One word of config/seawall.toml, unchecked; None where it is not there."""
     if not SETTINGS_FILE.is_file():
-        return DEFAULT_PATH
+        return None
     try:
         settings = tomllib.loads(SETTINGS_FILE.read_text())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{SETTINGS_FILE}: {error}; or name the file with --journal") from None
-    section = settings.get("journal", {})
-    path = section.get("path") if isinstance(section, dict) else None
-    return Path(path).expanduser() if isinstance(path, str) else DEFAULT_PATH
+        raise SettingsError(f"{SETTINGS_FILE}: {error}{remedy}") from None
+    found = settings.get(section, {})
+    word = found.get(key) if isinstance(found, dict) else None
+    return word if isinstance(word, str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +28,7 @@ class Line:
     value: str
     distance: str
     age: str
+    numbers: dict[str, object] = field(default_factory=dict)  # the same for programs
 
 
 @app.command("rules")
@@ -48,7 +49,7 @@ def list_rules(
     lines = [line for rule in loaded.policy.rules for line in _lines(rule, loaded.policy, row)]
     if as_json:
         at = None if row is None else when(row)
-        print(json.dumps({"at": at, "rules": [asdict(line) for line in lines]}, indent=2))
+        print(json.dumps({"at": at, "rules": [_as_object(line) for line in lines]}, indent=2))
         return
     for line in lines:
         columns = f"{line.rule:<32} {line.state:<16} {line.value:<28} {line.distance}"
@@ -64,6 +65,7 @@ def list_rules(
 def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:
     """The instances of a rule; the rule alone where nothing is known of it."""
     from seawall.cli.latest import view_of
+    from seawall.cli.rule_object import instance_object
     from seawall.rulefile.explain import distance, value_words, values
 
     view = None if row is None else view_of(row, policy)
@@ -81,7 +83,18 @@ def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:
             value=value_words(rule, value),
             distance=distance(rule, level or rule.levels[-1], value),
             age=age,
+            numbers=instance_object(
+                rule, key, value, row.after.alarms.get(key), row.after.at or row.seen.seen_at
+            ),
         )
+
+
+def _as_object(line: Line) -> dict[str, object]:
+    """The sentences of a line, and its numbers beside them; `number` is the value's own."""
+    said: dict[str, object] = asdict(line)
+    del said["numbers"]
+    more = {name: one for name, one in line.numbers.items() if name not in ("instance", "value")}
+    return said | {"number": line.numbers.get("value")} | more
 
 
 def _state(rule: Rule, row: TickRow, key: str) -> tuple[str, str]:

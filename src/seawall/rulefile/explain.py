@@ -47,7 +47,7 @@ def describe(rule: Rule, policy: Policy) -> Iterator[str]:
         yield "missing data counts as met"
     else:
         yield "missing data freezes it: nothing new fires, nothing clears"
-    yield f"leaves alone {', '.join(_untouched(rule, policy))}"
+    yield f"leaves alone {', '.join(untouched(rule, policy))}"
 
 
 def _scope(rule: Rule) -> str:
@@ -78,7 +78,7 @@ def _level(rule: Rule, level: Level) -> str:
     return f"{how} {clears(rule, level)}{again}"
 
 
-def _untouched(rule: Rule, policy: Policy) -> Iterator[str]:
+def untouched(rule: Rule, policy: Policy) -> Iterator[str]:
     """What no level of the rule ever does."""
     actions = [do for level in rule.levels for do in level.do]
     if not any(isinstance(do, _SELLS) for do in actions):
@@ -146,11 +146,16 @@ def _apart(value: Decimal, bound: Decimal, unit: Unit) -> str:
     return words.show(abs(value - bound), unit)
 
 
+def needs_capacity(rule: Rule) -> bool:
+    """Whether the rule's measure sees equity minus buffer, or a cap made of it."""
+    return rule.measure.name in _CAPACITY
+
+
 def capacity(
     rule: Rule, policy: Policy, view: View | None, tickers: Sequence[str]
 ) -> Iterator[str]:
     """Caps and buffer behind a rule, with their numbers where an account is at hand."""
-    if rule.measure.name not in _CAPACITY:
+    if not needs_capacity(rule):
         return
     buffer = words.dollars(policy.buffer.parent)
     if view is None:

@@ -170,7 +170,7 @@ def is_ticker(text: str) -> bool:
 def market(word: Word, report: Report, known: Known) -> str:
     """A market's name, refused where no venue could have it or the venue has not."""
     if known.markets is not None and word.text not in known.markets:
-        hint = did_you_mean(word.text, _near_markets(word.text, known.markets))
+        hint = _which_market(word.text, known.markets)
         report.refuse(word, f"`{word.text}`: the venue has no such market, {hint}")
     elif not is_ticker(word.text):
         meant = _QUOTED_IN.sub("", word.text.upper()) + "-USD"
@@ -179,9 +179,14 @@ def market(word: Word, report: Report, known: Known) -> str:
     return word.text
 
 
-def _near_markets(text: str, markets: frozenset[str]) -> tuple[str, ...]:
-    close = nearest(text, sorted(markets))
-    return (close,) if close is not None else tuple(sorted(markets)[:5])
+def _which_market(text: str, markets: frozenset[str]) -> str:
+    """The market that was most likely meant; `-USD`, which all share, makes none more likely."""
+    by_coin = {ticker.removesuffix("-USD"): ticker for ticker in sorted(markets)}
+    close = nearest(text.split("-", maxsplit=1)[0], by_coin)
+    if close is not None:
+        return f"did you mean `{by_coin[close]}`?"
+    some = ", ".join(f"`{ticker}`" for ticker in sorted(markets)[:5])
+    return f"there are {some}{', …' if len(markets) > 5 else ''}"
 
 
 def subaccount(word: Word, report: Report, known: Known) -> int | None:

@@ -6,6 +6,7 @@ share of the account's equity.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.resources import files
@@ -20,6 +21,8 @@ ALTS_FALL = Decimal("1.5")  # times the gap of the majors
 FALL_MOST = Decimal("0.9")
 TOP_UP_LEAST = Decimal(10)
 BUFFER = Decimal("0.1")  # of equity
+SHARES = {"BTC-USD": Decimal("0.4"), "ETH-USD": Decimal("0.35")}  # of the book
+SHARE_OF_OTHERS = Decimal("0.1")  # of the book, each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,23 @@ class Answers:
         """The largest book, in multiples of equity minus buffer."""
         return self.loss_share / (self.gap_share + SLIPPAGE)
 
+    def cap(self, ticker: str) -> Decimal:
+        """The most of one market, in dollars."""
+        shock, share = self.gap_share, SHARES.get(ticker)
+        if share is None:
+            shock, share = min(self.gap_share * ALTS_FALL, FALL_MOST), SHARE_OF_OTHERS
+        return (self.equity - self.buffer) * self.loss_share * share / (shock + SLIPPAGE)
 
-def meaning(answers: Answers) -> tuple[str, ...]:
-    """What the answers mean in dollars, one line each."""
+
+def meaning(answers: Answers, *, held: Mapping[str, Decimal] | None = None) -> tuple[str, ...]:
+    """What the answers mean in dollars, one line each; `held` are notionals now, if known."""
     free, loss = answers.equity - answers.buffer, answers.equity * answers.loss_share
     dollars = words.whole_dollars
     buffer, equity = dollars(answers.buffer), dollars(answers.equity)
     panic, cut = dollars(loss), dollars(loss * 3 / 4)
     share, gap = words.percent(answers.loss), words.percent(answers.gap)
     book, multiple = dollars(free * answers.book), words.show(answers.book, Unit.MULTIPLE)
-    btc, eth = dollars(free * answers.book * 2 / 5), dollars(free * answers.book * 7 / 20)
+    btc, eth = (dollars(answers.cap(ticker)) for ticker in SHARES)
     lines = [
         f"equity {equity}, of which {buffer} is buffer and never traded",
         f"down {cut} a third of the book goes, down {panic} ({share} from the peak) all of it",
@@ -74,7 +84,25 @@ def meaning(answers: Answers) -> tuple[str, ...]:
         lines.append(f"up to {words.whole_dollars(answers.cash)} a day is added {source}")
     else:
         lines.append("no cash is added: what is short is sold")
+    if held is not None:
+        lines.append(_held(answers, held))
     return tuple(lines)
+
+
+def _held(answers: Answers, held: Mapping[str, Decimal]) -> str:
+    """What is held now against the caps that the answers make."""
+    now = f"the book now is {words.whole_dollars(sum(held.values(), Decimal(0)))}"
+    above = [
+        f"{ticker} {words.whole_dollars(size)} of {words.whole_dollars(answers.cap(ticker))}"
+        for ticker, size in held.items()
+        if size > answers.cap(ticker)
+    ]
+    if not above:
+        return f"{now}, every market within its cap"
+    return (
+        f"{now}, above its cap {', '.join(above)}: these rules would sell at once, so a first "
+        "live start shows the plan and stays out until --arm; bolder answers allow more"
+    )
 
 
 def rule_file(answers: Answers) -> str:
