@@ -105,8 +105,7 @@ def test_a_stop_in_step_is_left_alone_and_renewed_at_half_its_life() -> None:
     ],
 )
 def test_it_moves_by_more_than_a_tenth_or_at_half_its_life(
-    there: RestingOrder,
-    is_moved: bool,  # noqa: FBT001 - a column of the table
+    there: RestingOrder, *, is_moved: bool
 ) -> None:
     found = move(there)
 

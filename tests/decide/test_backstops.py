@@ -216,8 +216,7 @@ def test_once_one_did_not_rest_half_of_the_limit_is_left_to_others() -> None:
 
 @pytest.mark.parametrize(("equity", "has_one"), [(199, False), (200, True)])
 def test_below_the_chains_equity_tier_there_is_none_and_it_says_so_once(
-    equity: Number,
-    has_one: bool,  # noqa: FBT001 - a column of the table
+    equity: Number, *, has_one: bool
 ) -> None:
     world = over(equity=equity)
     world.extra["equity_tiers"] = (EquityTier(least=QuoteQuantums(quote(200)), orders=1),)
