@@ -12,9 +12,11 @@ from decimal import Decimal
 
 from seawall import margin, units
 from seawall.account import (
+    EQUITY_TIERS,
     Advice,
     Book,
     BookLevel,
+    EquityTier,
     Fill,
     FloatWallet,
     Funding,
@@ -229,6 +231,7 @@ def see(
     indexer_sizes: IndexerSizes | Missing | None = None,
     key_reach: KeyReach | Missing | None = None,
     transfers_blocked_until: Mapping[int, int] | None = None,
+    equity_tiers: tuple[EquityTier, ...] = EQUITY_TIERS,
     taker_fee_ppm: int = 500,
     height: int = HEIGHT,
     at: Millis = AT,
@@ -280,6 +283,7 @@ def see(
         taker_fee_ppm=Ppm(taker_fee_ppm),
         float_wallet=wallet,
         transfers_blocked_until=transfers_blocked_until or {},
+        equity_tiers=equity_tiers,
         advice=advice,
     )
 

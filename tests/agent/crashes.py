@@ -40,6 +40,9 @@ TRADERS_ORDER = 7
 RULES = f"""
 account:
   float: {{address: {FLOAT}, floor: $50}}
+scenarios:
+  gap: {{"*": -10%, both_signs: true}}
+backstop: {{scenario: gap, at: 60%, slippage: 500bps}}
 budgets:
   per_hour: {{notional: 100%, orders: 30}}
   per_day: {{cost: 10%, top_up: $6_000}}

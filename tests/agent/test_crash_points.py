@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from seawall.action import Cancel, Reduce, TopUp
+from seawall.action import CONDITIONAL, Backstop, Cancel, Reduce, TopUp, stop_ids
 from seawall.alarm import Phase
 from seawall.simulator.chain import Chain
 from tests.agent.crashes import (
@@ -48,7 +49,10 @@ def assert_well(chain: Chain, paths: list[Path]) -> None:
     assert held(chain) == HALF, "cut by half, once"
     paid = sum(event.amount for _, event in chain.history.transfers)
     assert paid <= NEED, "no part of the need is paid twice, cut or not"
-    assert not chain.committed.open_orders(OWNER)
+    (stop,) = chain.committed.open_orders(OWNER)
+    assert stop.order.order_id.client_id in stop_ids(chain.chain_id, OWNER, 0, 0)
+    assert not stop.is_triggered
+    assert stop.order.quantums == HALF, "the stop that is left is of what is left"
     subaccount = chain.committed.subaccount(OWNER, 0)
     risk = chain.committed.risk(subaccount)
     assert risk.nc - risk.imr >= 2_999 * 10**6, "the target is reached"
@@ -71,6 +75,26 @@ def assert_recorded(journal: Written) -> None:
     assert journal.last.after.sent == ()
     assert journal.last.after.top_up is None
     assert journal.last.after.cancels == ()
+    assert journal.last.after.stops.sent == ()
+
+
+def stops_watched(chain: Chain) -> Callable[[int], None]:
+    """At most two stops of ours at any block; once one has rested, never none under a position."""
+    ids = stop_ids(chain.chain_id, OWNER, 0, 0)
+    armed = False
+
+    def look(_: int) -> None:
+        nonlocal armed
+        ours = [
+            one
+            for one in chain.committed.open_orders(OWNER)
+            if one.order.order_id.order_flags == CONDITIONAL and one.order.order_id.client_id in ids
+        ]
+        assert len(ours) <= 2
+        assert ours or not armed, "a moment without"
+        armed = bool(ours)
+
+    return look
 
 
 def test_the_points_are_before_and_after_each_write_and_call(tmp_path: Path) -> None:
@@ -81,13 +105,18 @@ def test_the_points_are_before_and_after_each_write_and_call(tmp_path: Path) -> 
         "writing tick, message, sending, family",
         "writing reply",
         "writing tick, outcome",
-        "writing tick, outcome, message",
+        "writing tick, outcome, message, sending",
+        "writing tick, outcome, sending",
         "observing",
         "sending cancel",
         "sending top_up",
         "sending reduce",
+        "sending backstop",
     }
     assert names.count("before sending reduce") == names.count("after sending reduce") == 1
+    # The first stop, the smaller one after the cut, and the cancel of the first.
+    assert names.count("before sending backstop") == names.count("after sending backstop") == 2
+    assert names.count("before sending cancel") == 2
     befores = [name for name in names if name.startswith("before")]
     assert len(befores) * 2 == len(names)
 
@@ -100,7 +129,7 @@ def test_one_guard_dies_at_every_point(tmp_path: Path, stays_down: int) -> None:
         chain, points = stage(), Points(kill_at=number)
         path = tmp_path / f"dies-{number}.db"
         guard = Guard.over(chain, path, points, stays_down=stays_down)
-        play(chain, [guard], late_blocks=36)
+        play(chain, [guard], late_blocks=36, between=stops_watched(chain))
 
         assert points.names[number] == name
         try:
@@ -121,7 +150,7 @@ def test_beside_another_guard_one_dies_at_every_point(tmp_path: Path) -> None:
             Guard.over(chain, paths[0], points, stays_down=1),
             Guard.over(chain, paths[1], Points(), delay=700),
         ]
-        play(chain, guards, late_blocks=36)
+        play(chain, guards, late_blocks=36, between=stops_watched(chain))
 
         assert points.names[number] == name
         try:
@@ -139,4 +168,4 @@ def test_every_kind_of_action_is_among_what_was_sent(tmp_path: Path) -> None:
 
     play(chain, [guard])
 
-    assert {type(action) for action in guard.venue.sent} == {Cancel, TopUp, Reduce}
+    assert {type(action) for action in guard.venue.sent} == {Cancel, TopUp, Reduce, Backstop}

@@ -48,11 +48,13 @@ def test_at_any_pace_and_delay_the_chain_carries_out_each_order_once(
         for guard, looks in zip(guards, paces, strict=True):
             if looks(block):
                 guard.tick()
+        assert len(chain.committed.open_orders(OWNER)) <= 3, "the trader's, and two stops of ours"
         advance(chain, 1 if block < 20 else 5)
 
     (position,) = chain.committed.subaccount(OWNER, 0).held
     assert position.quantums == HALF
-    assert not chain.committed.open_orders(OWNER)
+    (stop,) = chain.committed.open_orders(OWNER)
+    assert (stop.order.quantums, stop.is_triggered) == (HALF, False)
     assert sum(event.amount for _, event in chain.history.transfers) <= NEED
     sold = Counter[int]()
     for _, fill in chain.history.fills:

@@ -11,7 +11,7 @@ from seawall.simulator.faults.kinds import FaultKind
 from seawall.simulator.faults.schedule import Fault, Faults
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.wallets import Gate
-from seawall.storm.case import EPOCH, FLOAT, ROOM, Case, GuardCase, Restart
+from seawall.storm.case import EPOCH, FLOAT, ROOM, Case, GuardCase, Restart, with_backstop
 from seawall.units import HOUR, SECOND, Millis, QuoteQuantums
 
 BEGIN = Millis(EPOCH + 9 * HOUR)
@@ -52,6 +52,12 @@ def falling(percent: float = 8, rules: str = RULES) -> Case:
         trades=0.0,
         trader_seed=0,
     )
+
+
+def stopped(percent: float = 8) -> Case:
+    """The same day with stops on the chain."""
+    head = 'scenarios:\n  gap: {"*": -10%, over: 1h, slippage: 100bps, both_signs: true}\n'
+    return with_backstop(falling(percent, head + RULES))
 
 
 def with_fault(

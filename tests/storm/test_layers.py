@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from seawall import alarm, limits, plan
+from seawall import alarm, backstop, limits, plan
+from seawall.account import RestingOrder
 from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
+from seawall.backstop import Move, NoStop, Stop
 from seawall.decide import carry as carrying
 from seawall.decide import stalled
 from seawall.decide.carry import Carried
@@ -21,7 +23,7 @@ from seawall.simulator.faults.kinds import FaultKind
 from seawall.storm.case import Case
 from seawall.storm.play import play
 from seawall.units import MINUTE, BaseQuantums, Millis
-from tests.storm.days import RULES, falling, with_fault
+from tests.storm.days import RULES, falling, stopped, with_fault
 
 TIGHT = RULES.replace("notional: 2000%", "notional: 5%")
 
@@ -107,7 +109,8 @@ def test_a_memory_that_forgets_what_it_sent_is_noticed(monkeypatch: pytest.Monke
 
 
 def test_acting_on_stale_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "STATE_AGE_MOST", Millis(10 * MINUTE))
+    for module in (limits, limits.refusing):
+        monkeypatch.setattr(module, "STATE_AGE_MOST", Millis(10 * MINUTE))
     behind = with_fault(falling(), FaultKind.NODE_BEHIND, 40, 300)  # by 15 blocks
 
     assert "stale" in kinds(behind)
@@ -132,3 +135,58 @@ def test_silence_about_a_goal_out_of_reach_is_noticed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(stalled, "pages", lambda *_: ())
 
     assert "unfinished" in kinds(falling(rules=TIGHT))
+
+
+def test_stops_follow_a_falling_market_and_nothing_breaks() -> None:
+    result = play(stopped())
+
+    assert result.broken == ()
+    assert result.sent > play(falling()).sent + 4
+
+
+def cancel_first(
+    stop: Stop | None, held: int, resting: Sequence[RestingOrder], **_: object
+) -> Move:
+    """Keeping gone mad: whatever rests is cancelled, and another is placed meanwhile."""
+    found = NEXT_MOVE(stop, held, resting, **_)  # type: ignore[arg-type]
+    return replace(found, cancels=tuple(resting))
+
+
+NEXT_MOVE = backstop.next_move
+
+
+def test_a_mad_keeper_of_stops_is_stopped_by_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backstop, "next_move", cancel_first)
+
+    assert play(stopped()).broken == ()
+
+
+def test_a_mad_keeper_of_stops_without_the_gate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backstop, "next_move", cancel_first)
+    monkeypatch.setattr(limits, "judge", pass_all)
+
+    assert {"cancel", "bare"} <= kinds(stopped())
+
+
+def too_large(*arguments: object) -> dict[tuple[int, str], Stop | NoStop]:
+    found = WANTED(*arguments)  # type: ignore[arg-type]
+    return {
+        slot: stop
+        if isinstance(stop, NoStop)
+        else replace(stop, quantums=BaseQuantums(2 * stop.quantums))
+        for slot, stop in found.items()
+    }
+
+
+WANTED = backstop.wanted
+
+
+def test_a_stop_of_more_than_is_held_is_noticed_once_the_gate_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backstop, "wanted", too_large)
+    behind_the_gate = play(stopped())
+    monkeypatch.setattr(limits, "judge", pass_all)
+
+    assert {one.what for one in behind_the_gate.broken} <= {"unprotected"}
+    assert "grows" in kinds(stopped())

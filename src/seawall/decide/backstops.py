@@ -86,11 +86,8 @@ def keep(policy: Policy, memory: Memory, view: View, *, mode: Mode, first: int) 
         return Kept(memory=memory)
     seen, live = view.observation, mode is Mode.LIVE
     desk = stop_desk.survey(policy, memory, view, orders)
-    wanted = stop_desk.places(
-        desk,
-        busy={(one.action.subaccount, one.action.ticker) for one in memory.stops.sent},
-        changing={one.action.subaccount for one in memory.sent},
-    )
+    busy = {(one.action.subaccount, one.action.ticker) for one in memory.stops.sent}
+    wanted = stop_desk.places(desk, busy)
     most = stop_desk.capacity(memory.stops, seen.height) if live else len(wanted)
     asked: list[Action] = [*wanted[:most]]
     if live:

@@ -95,18 +95,17 @@ def stateful_most(tiers: Sequence[EquityTier], net_collateral: int) -> int:
     return max((one.orders for one in tiers if net_collateral >= one.least), default=0)
 
 
-def places(desk: StopDesk, *, busy: Collection[Slot], changing: Collection[int]) -> list[Backstop]:
+def places(desk: StopDesk, busy: Collection[Slot]) -> list[Backstop]:
     """Stops to place, positions without one first, then the largest risk.
 
-    None in a `busy` market, where one is under way; none is moved in a subaccount that a reduction
-    is `changing`. What finds no room in the chain's equity tier is noted on the desk.
+    None in a `busy` market, where one is under way. What finds no room in the chain's equity tier
+    is noted on the desk.
     """
     found: list[tuple[bool, int, Slot]] = []
     for slot, move in desk.moves.items():
         stop = desk.wanted.get(slot)
-        if move.place_as is None or not isinstance(stop, Stop) or slot in desk.why_not:
-            continue
-        if slot in busy or (slot[0] in changing and not move.is_bare):
+        is_wanted = move.place_as is not None and slot not in desk.why_not and slot not in busy
+        if not is_wanted or not isinstance(stop, Stop):
             continue
         found.append((not move.is_bare, -stop.risk, slot))
     chosen = []

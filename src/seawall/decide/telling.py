@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from seawall import words
-from seawall.account import Observation
+from seawall.account import Missing, Observation
 from seawall.action import (
     Action,
     Backstop,
@@ -168,7 +168,8 @@ def action_words(action: Action, seen: Observation) -> str:
     """An action in words, sizes in coins and prices in dollars."""
     match action:
         case Cancel():
-            return f"cancel order {action.client_id} in {action.subaccount}/{action.ticker}"
+            what = _cancelled(action, seen)
+            return f"cancel {what} in {action.subaccount}/{action.ticker}"
         case TopUp():
             amount = words.dollars(usd(action.amount))
             return f"deposit {amount} into subaccount {action.subaccount}"
@@ -183,6 +184,19 @@ def action_words(action: Action, seen: Observation) -> str:
             return f"place a stop: {stop_words(action, seen)}"
         case _:
             assert_never(action)
+
+
+def _cancelled(cancel: Cancel, seen: Observation) -> str:
+    """The order by its number, a stop by the price at which it goes off."""
+    orders, number = seen.advice.orders, f"order {cancel.client_id}"
+    if isinstance(orders, Missing):
+        return number
+    for order in orders:
+        is_it = (order.client_id, order.order_flags) == (cancel.client_id, cancel.order_flags)
+        if is_it and order.subaccount == cancel.subaccount and order.trigger_subticks is not None:
+            trigger = seen.markets[order.ticker].dollars(order.trigger_subticks)
+            return f"the stop at {words.dollars(trigger)}"
+    return number
 
 
 def stop_words(stop: Backstop, seen: Observation) -> str:

@@ -133,10 +133,9 @@ def evaluate(
     passed = _credits(memory, seen)
     memory, changes = attribution.attribute(memory, seen)
     draft.changes.extend(changes)
-    memory, outcomes = outcome.resolve(memory, seen)
-    draft.outcomes.extend(outcomes)
-    memory, outcomes = backstops.resolve(memory, seen)
-    draft.outcomes.extend(outcomes)
+    for resolve in (outcome.resolve, backstops.resolve):
+        memory, outcomes = resolve(memory, seen)
+        draft.outcomes.extend(outcomes)
     book, events = ledger.advance(memory.ledger, seen, price_band=policy.price_band)
     draft.messages.extend(
         Message(

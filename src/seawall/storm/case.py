@@ -127,7 +127,7 @@ def draw(chance: random.Random, seed: int) -> Case:
 
 def with_backstop(case: Case) -> Case:
     """The same day under the same rules, with stops on the chain."""
-    text = case.rules.replace("budgets:\n", f"{BACKSTOP}budgets:\n", 1)
+    text = case.rules.replace("\nbudgets:", f"\n{BACKSTOP}budgets:", 1)
     return replace(case, rules=text, policy=parse(text, file="drawn.yaml").policy)
 
 

@@ -14,8 +14,20 @@ import httpx
 import pytest
 
 from seawall import margin
-from seawall.account import Missing, Observation, Side
-from seawall.action import Reduce, TopUp, client_id, good_til_block, may_send, window_of
+from seawall.account import Missing, Observation, RestingOrder, Side
+from seawall.action import (
+    STOP_LIFE,
+    STOP_TIMEOUT_BLOCKS,
+    Backstop,
+    Cancel,
+    Reduce,
+    TopUp,
+    client_id,
+    good_til_block,
+    may_send,
+    stop_ids,
+    window_of,
+)
 from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks, usd
 from seawall.venue.dydx import fields
 from seawall.venue.dydx.connection import Connection, Keys
@@ -225,3 +237,81 @@ async def test_margin_is_the_simulators_to_the_last_quantum_at_every_played_bloc
                 await guard.wait_for_change(Millis(5_000))
 
     assert heights == sorted(set(heights))
+
+
+def stop_of(observation: Observation, ticker: str, slot: int = 0) -> Backstop:
+    """A stop of the whole position, half of its price away."""
+    market = observation.markets[ticker]
+    position = observation.subaccount(0).position(ticker)
+    assert position is not None
+    half = observation.advice.books[ticker].bids[0].subticks // 2
+    trigger = half // market.subticks_per_tick * market.subticks_per_tick
+    ids = stop_ids(observation.chain_id, observation.owner, 0, market.clob_pair_id)
+    return Backstop(
+        subaccount=0,
+        ticker=ticker,
+        clob_pair_id=market.clob_pair_id,
+        side=Side.SELL,
+        quantums=BaseQuantums(position.quantums),
+        trigger_subticks=Subticks(trigger),
+        subticks=Subticks(trigger),
+        good_til_block_time=(observation.at + STOP_LIFE) // 1_000,
+        timeout_height=observation.height + STOP_TIMEOUT_BLOCKS,
+        client_id=ids[slot],
+    )
+
+
+def stops_in(seen: Observation, ticker: str) -> list[RestingOrder]:
+    orders = seen.advice.orders
+    assert not isinstance(orders, Missing)
+    return [one for one in orders if one.ticker == ticker and one.order_flags == 32]
+
+
+async def test_a_stop_rests_is_told_and_goes_only_by_a_cancel_of_its_own_life(
+    running: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with observing(running, monkeypatch) as venue:
+        observation = await in_a_window(venue)
+        action = stop_of(observation, "SOL-USD")
+
+        reply = await venue.send(action)
+        there = await first_seen(venue, lambda seen: bool(stops_in(seen, "SOL-USD")))
+        twice = await venue.send(stop_of(there, "SOL-USD"))
+        (order,) = stops_in(there, "SOL-USD")
+        late = Cancel(
+            subaccount=0,
+            ticker="SOL-USD",
+            clob_pair_id=action.clob_pair_id,
+            client_id=action.client_id,
+            order_flags=32,
+            good_til_block_time=action.good_til_block_time - 1,
+        )
+        refused = await venue.send(late)
+        right = replace(late, good_til_block_time=action.good_til_block_time)
+        cancelled = await venue.send(right)
+        await first_seen(venue, lambda seen: not stops_in(seen, "SOL-USD"))
+
+        assert reply.is_accepted
+        assert (twice.codespace, twice.code) == ("clob", 3005)
+        assert (refused.codespace, refused.code) == ("clob", 29), "of an older stop under this id"
+        assert cancelled.is_accepted
+        assert (order.side, order.quantums) == (action.side, action.quantums)
+        assert order.trigger_subticks == action.trigger_subticks
+        assert order.subticks == action.subticks
+        assert order.good_til_block_time == action.good_til_block_time
+        assert order.reduce_only
+        assert order.ours
+        assert not order.is_triggered
+        assert observation.equity_tiers[-1].orders == 200
+
+
+async def test_a_stop_that_comes_too_late_for_its_timeout_never_rests(
+    running: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with observing(running, monkeypatch) as venue:
+        observation = await in_a_window(venue)
+        late = replace(stop_of(observation, "ETH-USD"), timeout_height=observation.height - 1)
+
+        reply = await venue.send(late)
+
+        assert (reply.codespace, reply.code) == ("sdk", 30)

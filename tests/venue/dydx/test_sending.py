@@ -199,4 +199,6 @@ async def test_two_stateful_cancels_of_a_block_have_two_nonces_near_block_time(
     nonces = [
         Tx.FromString(encoded).auth_info.signer_infos[0].sequence for encoded in node.broadcasts
     ]
-    assert nonces == [at, at + 1]
+    # Within a second of it, apart from those of another guard with the same key.
+    assert at <= nonces[0] < at + 1_000
+    assert nonces[1] == nonces[0] + 1
