@@ -33,14 +33,12 @@ from scripts import mutations
 from scripts.mutations import ROOT, Mutant
 
 LISTED = ROOT / "tests" / "survivors.toml"
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "alarm": ("src/seawall/alarm.py",),
-    "limits": ("src/seawall/limits.py",),
-    "orders": ("src/seawall/venue/dydx/orders.py",),
-    "agent": ("src/seawall/agent.py",),
-    "plan": tuple(
-        sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src/seawall/plan").glob("*.py"))
-    ),
+PARTS: Mapping[str, str] = {  # modules and packages
+    "alarm": "src/seawall/alarm.py",
+    "limits": "src/seawall/limits",
+    "orders": "src/seawall/venue/dydx/orders.py",
+    "agent": "src/seawall/agent.py",
+    "plan": "src/seawall/plan",
 }
 TESTS: Mapping[str, tuple[str, ...]] = {  # those that state what the part does
     "alarm": ("tests/test_alarm.py",),
@@ -156,11 +154,14 @@ class Run:
                 self.kills[mutant.function, int(said)] += 1
 
     def _tests_of(self, mutant: Mutant) -> list[int]:
-        """Tests that run its lines, those first that noticed others in its function, then quick."""
-        lines = self.known.lines[mutant.file]
-        is_loaded = mutant.function == "module" or mutant.function[0].isupper()
-        wanted = lines if is_loaded and "." not in mutant.function else mutant.lines
-        tests = {test for line in wanted for test in lines.get(line, ())}
+        """Tests that run its lines, those first that noticed others in its function, then quick.
+
+        What a module or a class assigns is run by none: any test of the part may notice it.
+        """
+        by_line = self.known.lines[mutant.file]
+        tests = {test for line in mutant.lines for test in by_line.get(line, ())}
+        if mutant.is_assigned_once:
+            tests = set(range(len(self.items)))
         killed = {t: self.kills[mutant.function, t] for t in tests}
         return sorted(tests, key=lambda t: (-killed[t], self.known.seconds[t], t))
 
@@ -248,9 +249,11 @@ def complaints(
 def judge(part: str, jobs: int, only: str | None) -> bool:
     """Run one part, say what was found, and whether it may pass."""
     begun = time.monotonic()
+    top = ROOT / PARTS[part]
+    files = sorted(top.glob("*.py")) if top.is_dir() else [top]
     mutants = [
         mutant
-        for file in PARTS[part]
+        for file in (str(path.relative_to(ROOT)) for path in files)
         for mutant in mutations.mutants_of(file, (ROOT / file).read_text())
         if only is None or only in f"{mutant.file}:{mutant.line}:{mutant.function}"
     ]

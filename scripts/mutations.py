@@ -27,7 +27,7 @@ OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
-    ast.Mult: ast.FloorDiv, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
+    ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
 NAMES = {
@@ -50,6 +50,7 @@ class Mutant:
     after: str
     path: tuple[Step, ...]
     new: ast.AST
+    is_assigned_once: bool  # by a module, a class or a default, at import
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -113,7 +114,8 @@ def _changes(node: ast.AST, above: list[ast.AST]) -> Iterator[ast.AST]:
         case ast.Constant(value=bool() as value):
             yield ast.Constant(value=not value)
         case ast.Constant(value=int() | float() as number):
-            yield from (ast.Constant(value=number + 1), ast.Constant(value=number - 1))
+            said = _said_by_a_comparison(node, above[-1])
+            yield from (ast.Constant(value=number + by) for by in (1, -1) if by != said)
         case ast.Call(func=ast.Name(id="abs"), args=[only]):
             yield only
         case ast.Call(func=ast.Name(id="Decimal"), args=[ast.Constant(value=str() as text)]):
@@ -122,6 +124,19 @@ def _changes(node: ast.AST, above: list[ast.AST]) -> Iterator[ast.AST]:
             yield _with(node, func=_with(func, id=NAMES[name]))
         case ast.Call(func=ast.Attribute(attr=name) as func) if name in NAMES:
             yield _with(node, func=_with(func, attr=NAMES[name]))
+
+
+def _said_by_a_comparison(number: ast.Constant, parent: ast.AST) -> int:
+    """The step of a bound that `<` and `<=` swapped make as well, for integers; 0 for none."""
+    if not isinstance(parent, ast.Compare) or number not in parent.comparators:
+        return 0
+    match parent.ops[parent.comparators.index(number)]:
+        case ast.Lt() | ast.GtE():
+            return 1
+        case ast.LtE() | ast.Gt():
+            return -1
+        case _:
+            return 0
 
 
 def _of_statement(node: ast.AST, above: list[ast.AST]) -> Iterator[ast.AST]:
@@ -218,6 +233,7 @@ def _mutant(
         after=after,
         path=path,
         new=new,
+        is_assigned_once=function is None or function.args in above,
     )
 
 
@@ -274,7 +290,8 @@ def apply(mutant: Mutant) -> None:
     else:
         getattr(nodes[-2], field)[index] = mutant.new
     ast.fix_missing_locations(tree)
-    module = importlib.import_module(mutant.file.removeprefix("src/")[:-3].replace("/", "."))
+    parts = Path(mutant.file).with_suffix("").parts[1:]
+    module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
     first = _function_in(nodes)
     if first is not None and first.args not in nodes:
         names = [n.name for n in nodes if isinstance(n, ast.ClassDef)] + [first.name]
