@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint simulate soak screenshots dockerfile-check lock clean
+.PHONY: help setup demo test lint mutants simulate soak screenshots dockerfile-check lock clean
 
 help: ## Show what there is.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -24,6 +24,10 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+PARTS ?= alarm limits orders agent plan
+mutants: setup ## Look in PARTS="alarm limits ..." for small mistakes that no test would notice.
+	@$(BIN)/python -m scripts.mutants $(PARTS)
 
 SEEDS ?= 200
 simulate: setup ## Play SEEDS=200 bad days and judge the guard at every step.

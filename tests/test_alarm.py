@@ -84,6 +84,16 @@ def test_a_level_fires_once_its_trigger_has_been_met_for_its_hold() -> None:
     assert states[-1].fired_at == 3_000
 
 
+def test_no_hold_is_a_millisecond_shorter_than_it_says() -> None:
+    assert phases(play(level(hold=2_001), ["10"] * 4)) == ["pending"] * 3 + ["firing"]
+    assert phases(play(level(clear_hold=2_001), ["10"] + ["4"] * 4))[1:] == [
+        "clearing",
+        "clearing",
+        "clearing",
+        "clear",
+    ]
+
+
 def test_a_trigger_that_is_not_met_for_one_tick_starts_the_hold_again() -> None:
     assert phases(play(level(hold=2_000), ["10", "10", "9", "10", "10", "10"])) == [
         "pending",
@@ -139,7 +149,7 @@ def test_absence_freezes_every_phase() -> None:
 def test_absence_is_the_event_where_the_rule_says_so() -> None:
     watched = level(hold=1_000, acts=False)
 
-    assert phases(play(watched, [None, None], mode=NoDataMode.FIRE)) == ["pending", "firing"]
+    assert phases(play(watched, [None] * 4, mode=NoDataMode.FIRE)) == ["pending"] + ["firing"] * 3
 
 
 def test_a_manual_latch_holds_until_it_is_rearmed() -> None:
@@ -206,3 +216,32 @@ def test_a_new_firing_may_run_its_intervention_again() -> None:
 def test_a_flatten_is_an_action() -> None:
     assert replace(level(), do=(Flatten(),)).acts
     assert not level(acts=False).acts
+
+
+def test_what_is_remembered_of_a_level_is_when_it_fired_and_no_hold_that_is_over() -> None:
+    assert LevelState() == LevelState(
+        phase=Phase.CLEAR,
+        held=Millis(0),
+        fired_at=None,
+        cooled_at=Millis(0),
+        has_run=False,
+        on_paper=False,
+    )
+
+    held = level(hold=1_000, clear_hold=2_000)
+    states = play(held, ["10", "10", "4", "4", "10", "4", "4", "4"])
+    latched = play(replace(held, latch=Latch()), ["10", "10", "4", "4", "4"])[-1]
+
+    fired = LevelState(phase=Phase.FIRING, fired_at=Millis(1_000))
+    assert states[1] == states[4] == fired
+    assert states[-1] == replace(fired, phase=Phase.CLEAR)
+    assert latched == replace(fired, phase=Phase.LATCHED)
+
+
+def test_a_level_fires_until_it_is_clear_and_its_lock_outlives_that_by_a_latch() -> None:
+    assert [phase.value for phase in Phase if phase.is_firing] == ["firing", "clearing"]
+    assert [phase.value for phase in Phase if phase.is_standing] == [
+        "firing",
+        "clearing",
+        "latched",
+    ]

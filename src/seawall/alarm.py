@@ -85,8 +85,9 @@ def step(
             return _fired(state, at) if at >= state.cooled_at else state
         case Phase.FIRING | Phase.CLEARING:
             if not is_clear:
-                is_same = state.phase is Phase.FIRING and state.held == 0
-                return state if is_same else replace(state, phase=Phase.FIRING, held=Millis(0))
+                if state.phase is Phase.FIRING:
+                    return state
+                return replace(state, phase=Phase.FIRING, held=Millis(0))
             return _towards_clear(level, state, credited, at)
         case _:
             assert_never(state.phase)
@@ -120,7 +121,7 @@ def _fired(state: LevelState, at: Millis) -> LevelState:
 
 
 def _cleared(state: LevelState) -> LevelState:
-    if state.phase is Phase.CLEAR and state.held == 0:
+    if state.phase is Phase.CLEAR:
         return state
     return replace(state, phase=Phase.CLEAR, held=Millis(0))
 

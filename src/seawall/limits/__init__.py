@@ -90,7 +90,7 @@ class _Totals:
     notional: int
     orders: int
     cost: int
-    topped_up: int
+    topped_up: bool
     stops: list[Backstop] = field(default_factory=list)
 
 
@@ -98,7 +98,7 @@ def judge(
     asked: Sequence[Asked], seen: Observation, policy: Policy, standing: Standing
 ) -> tuple[tuple[Action, ...], tuple[Refusal, ...]]:
     """The actions that pass, in order, and a refusal for each that does not."""
-    totals = _Totals(dict(standing.sent), standing.sent_notional, 0, 0, 0)
+    totals = _Totals(dict(standing.sent), standing.sent_notional, orders=0, cost=0, topped_up=False)
     passed: list[Action] = []
     refused: list[Refusal] = []
     for one in asked:
@@ -141,8 +141,8 @@ def _count(one: Asked, seen: Observation, totals: _Totals) -> None:
             totals.notional += notional(seen.markets[reduce.ticker], reduce.quantums)
             totals.orders += 1
             totals.cost += one.cost
-        case TopUp() as top_up:
-            totals.topped_up += top_up.amount
+        case TopUp():
+            totals.topped_up = True
         case Backstop() as stop:
             totals.stops.append(stop)
         case Cancel():
@@ -310,7 +310,7 @@ def _judge_top_up(
             RefusalCode.BUDGET_TOP_UP,
             f"${units.usd(action.amount):,.2f} asked, ${units.usd(left):,.2f} left today",
         )
-    blocked = seen.transfers_blocked_until.get(action.subaccount, 0)
+    blocked = seen.transfers_blocked_until.get(action.subaccount, seen.height)
     if blocked > seen.height:
         return refuse(
             action, RefusalCode.TRANSFERS_BLOCKED, f"the chain refuses deposits until {blocked}"

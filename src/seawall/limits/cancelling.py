@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seawall.account import Missing, Observation, RestingOrder, Side
+from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import CONDITIONAL, Cancel, Refusal, RefusalCode, stop_ids
 from seawall.limits.refusing import held, is_hands_off, refuse
 from seawall.policy import Policy
@@ -31,7 +31,7 @@ def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal |
         is_unwanted = policy.backstop is None or is_hands_off(policy, slot)
         if is_unwanted or _is_replaced(target, same, ids, size):
             return None
-    if size != 0 and _protects(target, same, size):
+    if _protects(target, same, size):
         return refuse(
             action, RefusalCode.CANCELS_PROTECTION, "it reduces a position that still stands"
         )
@@ -73,18 +73,13 @@ def _rank(order: RestingOrder) -> tuple[int, int]:
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
     """Whether an order can only shrink the position, with every better-priced one before it."""
-    if (held > 0) == (target.side is Side.BUY):
+    if held * target.side.sign >= 0:
         return False
     if target.reduce_only:
         return True
-    ahead = sum(
+    no_worse = sum(
         order.quantums
         for order in orders
-        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign > 0
+        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign >= 0
     )
-    equal = sum(
-        order.quantums
-        for order in orders
-        if order.side is target.side and order.subticks == target.subticks
-    )
-    return ahead + equal <= abs(held)
+    return no_worse <= abs(held)

@@ -40,9 +40,9 @@ def coins(market: Market, quantums: int) -> str:
 
 
 def notional(market: Market, quantums: int) -> int:
-    """Oracle notional in quote quantums, >= 0."""
+    """Oracle notional in quote quantums, signed like the size."""
     return units.base_to_quote(
-        abs(quantums), market.oracle_price, market.oracle_exponent, market.atomic_resolution
+        quantums, market.oracle_price, market.oracle_exponent, market.atomic_resolution
     )
 
 

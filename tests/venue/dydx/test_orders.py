@@ -16,7 +16,6 @@ from seawall.action import Cancel, Reduce, TopUp
 from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
 from seawall.venue.dydx.keys import Key, load_key
 from seawall.venue.dydx.orders import (
-    CLIENT_METADATA,
     DEPOSIT_FEE_QUOTE,
     Signer,
     sign_cancel,
@@ -96,7 +95,7 @@ def test_a_reduction_is_a_reduce_only_order_that_cannot_rest(key: Key) -> None:
     assert order.good_til_block == 107
     assert order.time_in_force == Order.TimeInForce.TIME_IN_FORCE_IOC
     assert order.reduce_only is True
-    assert order.client_metadata == CLIENT_METADATA
+    assert order.client_metadata == 0x5EA  # what tells our fills in old rows of the indexer too
     assert order.condition_type == Order.ConditionType.CONDITION_TYPE_UNSPECIFIED
     assert not order.HasField("builder_code_parameters")
 
@@ -114,6 +113,7 @@ def test_an_order_message_is_free_and_has_no_timeout_height(key: Key) -> None:
     tx = Tx.FromString(sign_reduce(signer(key), OWNER, REDUCE))
 
     assert list(tx.auth_info.fee.amount) == []
+    assert tx.auth_info.fee.gas_limit == 1_000_000
     assert tx.body.timeout_height == 0
     assert tx.auth_info.signer_infos[0].sequence == 0
     assert list(tx.body.non_critical_extension_options) == []
@@ -197,6 +197,24 @@ def test_a_stateful_cancel_carries_the_orders_time_and_a_timestamp_nonce(
     assert message.good_til_block_time == 1_700_009_999
     assert message.order_id.order_flags == flags
     assert tx.auth_info.signer_infos[0].sequence == nonce >= 2**40
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [("quantums", 64), ("subticks", 64), ("good_til_block", 32), ("client_id", 32)],
+)
+def test_a_number_that_its_wire_form_cannot_hold_is_a_programming_error(
+    key: Key, name: str, bits: int
+) -> None:
+    fields = {field: getattr(REDUCE, field) for field in REDUCE.__slots__}
+
+    encoded = sign_reduce(signer(key), OWNER, Reduce(**{**fields, name: 2**bits - 1}))
+
+    order = MsgPlaceOrder.FromString(Tx.FromString(encoded).body.messages[0].value).order
+    held = order.order_id if name == "client_id" else order
+    assert getattr(held, name) == 2**bits - 1
+    with pytest.raises(AssertionError):
+        sign_reduce(signer(key), OWNER, Reduce(**{**fields, name: 2**bits}))
 
 
 @pytest.mark.parametrize("name", ["quantums", "subticks", "good_til_block"])

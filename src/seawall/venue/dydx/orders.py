@@ -37,7 +37,8 @@ GAS_PRICE_THOUSANDTHS = 25  # 0.025 uusdc per gas
 DEPOSIT_FEE_QUOTE = DEPOSIT_GAS * GAS_PRICE_THOUSANDTHS // 1_000
 
 CANCEL_BLOCKS_AHEAD = 10  # a cancel also stops an order that is still under way
-UINT32, UINT64 = 2**32, 2**64
+UINT32 = 2**32
+UINT64 = 2**64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def cancel_message(owner: str, action: Cancel, height: int) -> MsgCancelOrder:
     """
     order_id = _order_id(owner, action, action.order_flags)
     if action.order_flags == SHORT_TERM:
-        good_til_block = max(action.good_til_block or 0, height + CANCEL_BLOCKS_AHEAD)
+        good_til_block = max(action.good_til_block or height, height + CANCEL_BLOCKS_AHEAD)
         return MsgCancelOrder(order_id=order_id, good_til_block=good_til_block)
     assert action.good_til_block_time is not None
     return MsgCancelOrder(order_id=order_id, good_til_block_time=action.good_til_block_time)
