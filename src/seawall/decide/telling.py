@@ -8,6 +8,7 @@ from typing import assert_never
 from seawall import words
 from seawall.account import Observation
 from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
+from seawall.alarm import clears_after
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
@@ -111,9 +112,9 @@ def clears(rule: Rule, level: Level) -> str:
         if level.latch.until is None:
             return f"Stays until `seawall rearm {rule.id}`."
         return f"Stays until {words.clock(level.latch.until)}."
+    held = f" for {words.duration(clears_after(level))}" if clears_after(level) else ""
     if level.clear is None:
-        return "Clears once the limit is kept again."
-    held = f" for {words.duration(level.clear_hold)}" if level.clear_hold else ""
+        return f"Clears once the limit is kept again{held}."
     return f"Clears at {bound_words(level.clear, rule)}{held}."
 
 
