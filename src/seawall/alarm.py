@@ -93,6 +93,13 @@ def step(
             assert_never(state.phase)
 
 
+def clears_after(level: Level) -> Millis:
+    """How long its clear condition must hold; a level that only speaks is quiet for a minute."""
+    if level.clear is None and not level.acts:
+        return max(level.clear_hold, QUIET_BEFORE_CLEAR)
+    return level.clear_hold
+
+
 def rearm(state: LevelState) -> LevelState:
     """The level released from its latch: it starts again from clear, its cooldown kept."""
     return _cleared(state)
@@ -127,9 +134,7 @@ def _cleared(state: LevelState) -> LevelState:
 
 
 def _towards_clear(level: Level, state: LevelState, credited: Millis, at: Millis) -> LevelState:
-    wanted = level.clear_hold
-    if level.clear is None and not level.acts:
-        wanted = max(wanted, QUIET_BEFORE_CLEAR)
+    wanted = clears_after(level)
     held = Millis(0 if state.phase is Phase.FIRING else state.held + credited)
     if held < wanted:
         return replace(state, phase=Phase.CLEARING, held=held)

@@ -154,6 +154,9 @@ def journal(tmp_path: Path) -> Path:
     return path
 
 
+EXPLAINED = Path(__file__).parent / "golden" / "explain.txt"
+
+
 def explained(*words: str | Path) -> Result:
     return CliRunner().invoke(explain_app, [str(word) for word in words])
 
@@ -172,6 +175,16 @@ def test_a_rule_is_explained_in_words_without_a_guard(tmp_path: Path) -> None:
     )
     assert any(line.startswith("leaves alone orders that reduce") for line in lines)
     assert lines[-1].startswith("no numbers")
+
+
+def test_every_shipped_rule_is_explained_in_words_that_stay(tmp_path: Path) -> None:
+    ids = [rule.id for rule in load(SHIPPED).policy.rules]
+
+    said = "\n".join(
+        explained(one, "--rules", SHIPPED, "--journal", tmp_path / "none.db").stdout for one in ids
+    )
+
+    assert said.splitlines() == EXPLAINED.read_text().splitlines()
 
 
 def test_a_rule_is_explained_with_the_numbers_of_now(journal: Path) -> None:
@@ -262,6 +275,15 @@ def test_rules_are_listed_with_state_distance_and_age(journal: Path) -> None:
     ]
     assert said["account-drawdown"]["state"] == "clear"
     assert said["account-drawdown"]["distance"] == "6% away from >= 6%"
+
+
+def test_rules_stand_in_columns(journal: Path) -> None:
+    result = CliRunner().invoke(rules_app, ["--rules", str(SHIPPED), "--journal", str(journal)])
+
+    *lines, at = result.stdout.splitlines()
+    assert at.startswith("at ")
+    states = {line.index(" clear ") for line in lines if " clear " in line}
+    assert len(states) == 1
 
 
 def initialised(folder: Path, *words: str) -> Result:

@@ -50,6 +50,17 @@ def test_a_latch_is_removed_and_a_flattens_patience_changed() -> None:
     } <= set(whats(text))
 
 
+@pytest.mark.parametrize("latch", ["", "        latch: manual\n", '        latch: "00:00Z"\n'])
+def test_the_latch_that_a_bare_flatten_brings_is_removed_too(latch: str) -> None:
+    text = RULES.replace("        for: 1m\n", latch).replace(
+        "{reduce: {amount: 50%, max_slippage: 60bps}}", "flatten"
+    )
+    (mutant,) = (one for one in mutants_of(rules(text)) if one.what == "latch removed")
+
+    (level,) = (level for level in mutant.policy.rules[0].levels if level.name == "act")
+    assert level.latch is None
+
+
 def test_a_mutant_that_would_not_load_is_none() -> None:
     without_clear = RULES.replace('        clear: "< 8%"\n', "        latch: manual\n")
 

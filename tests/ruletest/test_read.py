@@ -92,6 +92,21 @@ def test_a_test_file_that_proves_nothing_is_refused(text: str, said: str) -> Non
     assert said in problems(text)
 
 
+@pytest.mark.parametrize("where", ["defaults", "the test"])
+def test_an_account_that_is_refused_is_not_also_missing(where: str) -> None:
+    account = "account: {usdc: 20_000}"
+    head = f"defaults: {{{account}}}\n" if where == "defaults" else ""
+    own = "" if head else f"    {account}\n"
+    text = f"{head}tests:\n  - name: a\n{own}    expect: [{{at: 5s, quiet: true}}]\n"
+
+    said = [problem.split(" ", maxsplit=1)[1] for problem in problems(text)]
+
+    assert said == [
+        "`equity`: missing in `account`; what the account is worth, in dollars",
+        "`usdc`: write `equity`: what the account is worth, positions included",
+    ]
+
+
 def test_a_measure_that_a_rule_brings_to_a_target_cannot_be_said() -> None:
     text = HEAD + "    series: {cap_use/BTC-USD: 5%}\n" + QUIET
 

@@ -15,6 +15,7 @@ from tests.ruletest.texts import (
     ACCOUNT,
     FUNDING,
     HEAVY,
+    LATCHED,
     LIQUIDATION,
     MARGIN,
     RULES,
@@ -63,7 +64,7 @@ def test_a_test_that_sees_nothing_notices_nothing() -> None:
     assert len(scored.survived) == 17
 
 
-@pytest.mark.parametrize("text", [RULES, HEAVY, MARGIN, LIQUIDATION, FUNDING])
+@pytest.mark.parametrize("text", [RULES, HEAVY, MARGIN, LIQUIDATION, FUNDING, LATCHED])
 def test_every_suggested_test_holds_and_kills_its_survivor(text: str) -> None:
     loaded = rules(text)
     survived = unnoticed(loaded).survived[::2]
@@ -76,6 +77,18 @@ def test_every_suggested_test_holds_and_kills_its_survivor(text: str) -> None:
         (test,) = parse_suite(f"tests:\n{one.test}", loaded.policy).tests
         assert run(loaded.policy, test).failures == (), one.mutant.name
         assert fails(one.mutant.policy, test), one.mutant.name
+
+
+def test_a_suggested_test_tells_no_more_than_it_needs() -> None:
+    loaded = rules()
+    survived = unnoticed(loaded).survived
+    found = suggestions(loaded.policy, Score(killed=(), survived=survived))
+    tests = {one.mutant.name: one.test or "" for one in found}
+
+    early, late = tests["loss/watch trigger 5% -> 4.5%"], tests["loss/watch clear 4% -> 3.6%"]
+
+    assert early.count("hold") < late.count("hold")
+    assert "sizes" not in early  # the trader adds to the position after that
 
 
 def test_a_test_that_fails_kills_nothing() -> None:

@@ -54,6 +54,15 @@ def chasing(measure: str, trigger: str, target: str, clear: str, or_else: str = 
 HEAVY = chasing("gross_exposure", "> $8_000", "<= $6_000", "<= $7_000")
 MARGIN = chasing("leverage", "> 3x", "<= 2x", "<= 2.5x")
 LIQUIDATION = chasing("liq_move", "< 6%", ">= 9%", ">= 8%")
+LATCHED = """\
+rules:
+  - id: loss
+    why: "No more than that."
+    measure: drawdown
+    trigger: ">= 10%"
+    clear: "< 8%"
+    do: [page, {cancel_orders: all}, flatten]
+"""
 FUNDING = chasing("funding_24h", "> $60", "<= $40", "<= $45")
 ACCOUNT = "{equity: 20_000, positions: {BTC-USD: {size: 0.1, oracle: 100_000}}}"
 

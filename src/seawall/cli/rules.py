@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,9 +51,8 @@ def list_rules(
         at = None if row is None else when(row)
         print(json.dumps({"at": at, "rules": [_as_object(line) for line in lines]}, indent=2))
         return
-    for line in lines:
-        columns = f"{line.rule:<32} {line.state:<16} {line.value:<28} {line.distance}"
-        print(f"{columns}  {line.age}".rstrip())
+    for text in _columns(lines):
+        print(text)
     if row is None:
         print("no numbers: no guard has written a tick that can be read here")
     elif row.digest != loaded.digest:
@@ -87,6 +86,14 @@ def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:
                 rule, key, value, row.after.alarms.get(key), row.after.at or row.seen.seen_at
             ),
         )
+
+
+def _columns(lines: Sequence[Line]) -> Iterator[str]:
+    rows = [(line.rule, line.state, line.value, line.distance, line.age) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
 
 
 def _as_object(line: Line) -> dict[str, object]:

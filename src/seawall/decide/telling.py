@@ -18,6 +18,7 @@ from seawall.action import (
     RefusalCode,
     TopUp,
 )
+from seawall.alarm import clears_after
 from seawall.decide.memory import Message, Numbered, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
@@ -123,9 +124,9 @@ def clears(rule: Rule, level: Level) -> str:
             accepts = "`seawall rebase` (accepts the loss), then " if _is_from_peak(rule) else ""
             return f"Stays until {accepts}`seawall rearm {rule.id}`."
         return f"Stays until {words.clock(level.latch.until)}."
+    held = f" for {words.duration(clears_after(level))}" if clears_after(level) else ""
     if level.clear is None:
-        return "Clears once the limit is kept again."
-    held = f" for {words.duration(level.clear_hold)}" if level.clear_hold else ""
+        return f"Clears once the limit is kept again{held}."
     return f"Clears at {bound_words(level.clear, rule)}{held}."
 
 

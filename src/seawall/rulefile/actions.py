@@ -147,7 +147,7 @@ def _cancel_orders(node: Node, report: Report) -> Do | None:
 
 def _top_up(node: Node, report: Report) -> Do | None:
     fields = Fields(node, report, what="`top_up`", known=("until", "max"))
-    until = fields.required("until", choice("target"), "cash is added `until: target`")
+    until = fields.required("until", _target, "cash is added `until: target`")
     most = fields.required("max", _top_up_most, "the most dollars of one intervention")
     if until is None or until.value is None or most is None or most.value is None:
         return None
@@ -159,6 +159,15 @@ def _top_up_most(text: str) -> Decimal:
     if most < _TOP_UP_LEAST:
         raise literals.LiteralError(f"`{text}`: below $10 nothing is ever sent")
     return most
+
+
+def _target(text: str) -> str:
+    if text != "target":
+        raise literals.LiteralError(
+            f"`{text}`: `until` says `target`, and the value stands beside the trigger, like "
+            '`target: "<= $7_000"`'
+        )
+    return text
 
 
 def _max_slippage(fields: Fields) -> Ppm | None:
@@ -178,7 +187,7 @@ def _reduce(node: Node, report: Report) -> Do | None:
     known = ("until", "amount", "max_slippage", "or_else")
     fields = Fields(node, report, what="`reduce`", known=known)
     cap = _max_slippage(fields)
-    until = fields.read("until", choice("target"))
+    until = fields.read("until", _target)
     amount = fields.read("amount", literals.share)
     if until is not None and amount is not None:
         report.refuse(amount.place, "`amount`: either `until: target` or `amount`, not both")

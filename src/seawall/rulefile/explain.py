@@ -16,6 +16,7 @@ from seawall.measures.view import View
 from seawall.policy import (
     CancelOrders,
     CancelWhich,
+    Do,
     Flatten,
     Level,
     Lock,
@@ -75,7 +76,25 @@ def _level(rule: Rule, level: Level) -> str:
     done = does(rule, level) if level.acts else "nothing else"
     again = f" Not again within {words.duration(level.cooldown)}." if level.acts else ""
     how = f"at {bound_words(level.trigger, rule)}{held}: {told}, {done}."
-    return f"{how} {clears(rule, level)}{again}"
+    return f"{how}{''.join(_otherwise(level))} {clears(rule, level)}{again}"
+
+
+def _otherwise(level: Level) -> Iterator[str]:
+    """What is done where a target cannot be reached, or a flatten does not get there in time."""
+    for do in level.do:
+        match do:
+            case ReduceUntil(or_else=Page()):
+                yield " Out of reach even with everything closed: page."
+            case ReduceUntil(or_else=ReduceAmount() as fallback):
+                share = words.percent(fallback.share)
+                yield f" Out of reach even with everything closed: cut {share} of each position."
+            case ReduceUntil(or_else=Flatten()):
+                yield " Out of reach even with everything closed: flatten."
+            case Flatten():
+                patience = words.duration(do.give_up_after)
+                yield f" Not flat after {patience}: page, and go on every 30s."
+            case _:
+                pass
 
 
 def untouched(rule: Rule, policy: Policy) -> Iterator[str]:
@@ -94,12 +113,19 @@ def untouched(rule: Rule, policy: Policy) -> Iterator[str]:
         yield "orders that reduce risk"
     if not any(isinstance(do, TopUpUntil) for do in actions):
         yield "the float wallet"
-    if not any(isinstance(do, Page) for do in actions):
+    if not any(_may_page(do) for do in actions):
         yield "your sleep (it never pages)"
     off = policy.hands_off
     named = [*off.markets, *(str(number) for number in off.subaccounts)]
     if named:
         yield f"hands_off: {', '.join(named)}"
+
+
+def _may_page(do: Do) -> bool:
+    """Whether an action pages, at once or where it does not get to its goal."""
+    if isinstance(do, ReduceUntil):
+        return isinstance(do.or_else, Page | Flatten)
+    return isinstance(do, Page | Flatten)
 
 
 def values(rule: Rule, policy: Policy, view: View) -> Mapping[str, Value]:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _TICKER = re.compile(r"[A-Z0-9$][^\s`]*-USD", re.ASCII)
 _TICKER_LENGTH_MAX = 128
+SUBACCOUNT_MAX = 128_000  # MARGIN.md section 3.1
 _QUOTED_IN = re.compile(r"[-_/]?(USD[CT]?)?(-PERP)?$", re.ASCII)
 
 
@@ -195,7 +196,9 @@ def subaccount(word: Word, report: Report, known: Known) -> int | None:
         report.refuse(word, f"`{word.text}`: a subaccount is a number like `0` or `128`")
         return None
     number = int(word.text)
-    if known.subaccounts is not None and number not in known.subaccounts:
+    if number > SUBACCOUNT_MAX:
+        report.refuse(word, f"`{word.text}`: the chain's last subaccount is {SUBACCOUNT_MAX}")
+    elif known.subaccounts is not None and number not in known.subaccounts:
         there = tuple(str(each) for each in sorted(known.subaccounts))
         hint = "there are " + ", ".join(f"`{each}`" for each in there)
         report.refuse(word, f"`{word.text}`: the account has no such subaccount, {hint}")

@@ -35,6 +35,8 @@ _LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
 _DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
 _LOOSE_OPERATORS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "==": "", "=": "", "!=": ""}
 
+_CURLY = "“”„‘’‚«»"
+
 _EXAMPLE = {
     Unit.DOLLARS: "$9_000",
     Unit.RATIO: "12%",
@@ -160,6 +162,9 @@ def dollars_held(text: str) -> Decimal:
 
 def _no_operator(text: str, unit: Unit) -> str:
     choice = "expected an operator (>=, >, <=, <) and a value"
+    plain = text.strip(_CURLY)
+    if plain != text and _BOUND.fullmatch(plain):
+        return f'`{text}`: curly quotes belong to the word, write straight ones: "{plain}"'
     value = text
     for loose, right in _LOOSE_OPERATORS.items():
         if text.startswith(loose):
@@ -215,8 +220,11 @@ def _complaint(text: str, unit: Unit, expected: str) -> str:
 
 def _meant(text: str, unit: Unit) -> str | None:
     """The same number written as a literal of the unit; None where the text says too little."""
+    together = "".join(text.split())
+    if unit is Unit.SECONDS and _match(together, unit) is not None:
+        return together
     found = _LOOSE.fullmatch(text.lower())
-    if found is None:
+    if found is None or ("$" in text and unit is not Unit.DOLLARS):
         return None
     digits = found[3].replace(",", "_").replace(" ", "")
     suffix = found[4].rstrip("s") if len(found[4]) > 1 else found[4]

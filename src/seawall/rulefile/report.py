@@ -9,6 +9,16 @@ from dataclasses import dataclass
 from seawall.errors import Problem, RuleFileError
 
 MESSAGE_MAX = 400  # characters
+LIKENESS_LEAST = 0.6
+LIKE_ENOUGH = 0.65  # below it the first letter must agree: `BTC` means BTC-USD, `ignore` no `fire`
+MEANT = {  # what traders say for words that the rule file has others for
+    "alert": "notify", "warn": "notify", "message": "notify", "call": "page", "wake": "page",
+    "sell": "reduce", "trim": "reduce", "cut": "reduce", "close": "flatten", "exit": "flatten",
+    "liquidate": "flatten", "deposit": "top_up", "freeze": "lock",
+    "dd": "drawdown", "pnl": "day_loss", "daily_loss": "day_loss", "stress": "stress_headroom",
+    "liquidation": "liq_move", "liq_distance": "liq_move", "funding": "funding_24h",
+    "exposure": "gross_exposure", "margin": "margin_usage", "collateral": "free_collateral",
+}  # fmt: skip
 CONSEQUENCE = "Not loaded."
 
 
@@ -71,8 +81,15 @@ def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that was most likely meant; None where none is close."""
     by_folded = {each.casefold(): each for each in allowed}
-    close = difflib.get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
-    return by_folded[close[0]] if close else None
+    meant = MEANT.get(word.casefold())
+    if meant in by_folded:
+        return meant
+    folded = word.casefold()
+    for close in difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=LIKENESS_LEAST):
+        likeness = difflib.SequenceMatcher(None, close, folded).ratio()
+        if likeness >= LIKE_ENOUGH or close[0] == folded[0]:
+            return by_folded[close]
+    return None
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

@@ -10,8 +10,8 @@ from seawall.rulefile import literals
 from seawall.rulefile.blocks import choice_of
 from seawall.rulefile.fields import Fields, Known, is_ticker, market, read
 from seawall.rulefile.literals import LiteralError
-from seawall.rulefile.report import Report, did_you_mean
-from seawall.rulefile.tree import Entry, Node, Table, kind_of
+from seawall.rulefile.report import Report, did_you_mean, nearest
+from seawall.rulefile.tree import Entry, Node, Table, Word, kind_of
 from seawall.scenario import ANY_MARKET, DerivedCaps, Scenario
 from seawall.units import PPM_ONE, Millis, Ppm
 
@@ -66,12 +66,17 @@ def _entries(node: Node) -> tuple[Entry, ...]:
 def _is_market(entry: Entry) -> bool:
     """Whether a key of a scenario names a market; `Fields` refuses what is neither."""
     text = entry.key.text
-    return text == ANY_MARKET or is_ticker(text) or _looks_like_market(text)
+    return text == ANY_MARKET or is_ticker(text) or _looks_like_market(text, entry.value)
 
 
-def _looks_like_market(text: str) -> bool:
-    """Whether a word that names no setting was meant as a market (`btc-usd`, `BTC`)."""
-    return text not in _SETTINGS and (text.isupper() or text.lower().endswith("-usd"))
+def _looks_like_market(text: str, value: Node) -> bool:
+    """Whether a word that is no setting was meant as a market: `btc-usd`, `BTC`, `btc: -10%`."""
+    if text in _SETTINGS:
+        return False
+    if text.isupper() or text.lower().endswith("-usd"):
+        return True
+    is_shock = isinstance(value, Word) and value.text.endswith("%")
+    return is_shock and nearest(text, _SETTINGS) is None
 
 
 def _shock(text: str, *, mirrored: bool) -> Ppm:

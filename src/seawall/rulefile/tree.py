@@ -212,6 +212,8 @@ def read_tree(text: str, report: Report) -> Node | None:
                 return None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if _has_no_colon(error):
+            mark = error.context_mark  # where the key stands; the parser noticed a line later
         report.refuse(_place(mark), f"not YAML: {_with_remedy(error, text)}")
         return None
     except _PARSER_SLIPS as error:
@@ -243,6 +245,10 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
+def _has_no_colon(error: MarkedYAMLError) -> bool:
+    return "could not find expected ':'" in str(error.problem)
+
+
 def _with_remedy(error: MarkedYAMLError, text: str) -> str:
     """The parser's complaint with what most likely has to be written instead."""
     complaint = str(error.problem or error.context or "cannot be read")
@@ -258,6 +264,8 @@ def _with_remedy(error: MarkedYAMLError, text: str) -> str:
         return f"{complaint}; indent with spaces, not tabs"
     if "'%'" in complaint or "'@'" in complaint or "'`'" in complaint:
         return f"{complaint}; put the word in quotes"
+    if _has_no_colon(error):
+        return f"{complaint}; a key ends with a colon and a space: `why: ...`"
     if "mapping values are not allowed" in complaint:
         return f"{complaint}; a sentence with a colon is quoted, a key is indented like its rule"
     return complaint

@@ -86,10 +86,7 @@ def _changes(level: LevelDraft, rule: RuleDraft) -> Iterator[_Change]:
     yield from _moved_thresholds(level, rule.measure)
     yield from _dropped_actions(level)
     yield from _other_durations(level)
-    if level.latch is not None:
-        yield _Change(
-            level=replace(level, latch=None), what="latch removed", place=level.latch.place
-        )
+    yield from _without_latch(level)
 
 
 def _moved_thresholds(level: LevelDraft, measure: Measure) -> Iterator[_Change]:
@@ -145,6 +142,19 @@ def _dropped_actions(level: LevelDraft) -> Iterator[_Change]:
             "reduce_until", "reduce"
         )
         yield _Change(level=replace(level, do=kept), what=f"{kind} dropped", place=action.place)
+
+
+def _without_latch(level: LevelDraft) -> Iterator[_Change]:
+    """The latch that is written, and the one that a bare `flatten` brings with it."""
+    bare = next((a for a in level.do.actions if isinstance(a.value, Flatten)), None)
+    if level.latch is not None:
+        place = level.latch.place
+    elif level.do.has_bare_flatten and bare is not None:
+        place = bare.place
+    else:
+        return
+    loose = replace(level, latch=None, do=replace(level.do, has_bare_flatten=False))
+    yield _Change(level=loose, what="latch removed", place=place)
 
 
 def _other_durations(level: LevelDraft) -> Iterator[_Change]:

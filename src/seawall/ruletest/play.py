@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from seawall import intervention
 from seawall.account import Observation
-from seawall.alarm import CREDIT_MOST, QUIET_BEFORE_CLEAR, LevelState, Phase, latch_release
+from seawall.alarm import CREDIT_MOST, LevelState, Phase, clears_after, latch_release
 from seawall.decide import decide
 from seawall.decide.memory import Alarm, Decision, Memory
 from seawall.decide.pages import REPEAT_AFTER
@@ -162,7 +162,7 @@ class _Skip:
                 if gained not in (0, min(step, CREDIT_MOST)):
                     return 0
                 is_pending = state.phase is Phase.PENDING
-                needed = level.hold if is_pending else _clears_after(level)
+                needed = level.hold if is_pending else clears_after(level)
                 return rest if gained == 0 else (needed - state.held - 1) // gained
             case Phase.COOLING:
                 return (state.cooled_at - now - 1) // step
@@ -185,9 +185,3 @@ def _is_settled(book: Ledger | None) -> bool:
     if book is None or book.unexplained:
         return False
     return all(one.nav == sample.nav for one in book.series.values() for sample in one.samples)
-
-
-def _clears_after(level: Level) -> Millis:
-    if level.clear is None and not level.acts:
-        return max(level.clear_hold, QUIET_BEFORE_CLEAR)
-    return level.clear_hold

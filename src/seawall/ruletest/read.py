@@ -41,6 +41,7 @@ class _Setting:
     step: Millis = STEP
     start: Millis = NOON
     account: Account | None = None
+    has_account: bool = False  # one was written, refused perhaps
     markets: Mapping[str, Market]
     fills: Fills = Fills.ALL
     series: Mapping[Override, Track]
@@ -132,7 +133,7 @@ def _read_test(node: Node, setting: _Setting, policy: Policy, report: Report) ->
     name = fields.required("name", _sentence, "one sentence that says what holds")
     setting = _read_setting(fields, setting, policy)
     expect = fields.require("expect", "a test that expects nothing cannot fail")
-    if setting.account is None:
+    if not setting.has_account and fields.is_readable:
         report.refuse(node, "`account`: missing here and in `defaults`, like {equity: 23_000}")
     expected: tuple[Expect, ...] = ()
     if expect is not None:
@@ -169,7 +170,8 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
     )
     account = fields.node("account")
     if account is not None:
-        setting = replace(setting, account=read_account(account, setting.markets, report))
+        read = read_account(account, setting.markets, report)
+        setting = replace(setting, account=read, has_account=True)
     resting = fields.node("resting")
     if resting is not None:
         setting = replace(setting, resting=read_resting(resting, setting.markets, report))

@@ -6,7 +6,7 @@ to tell a duration from its triple. What the rules do in it is recorded as its e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,11 +48,19 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A test without its expectations: `body` are its lines, `ends` its last moment."""
+    """A test without its expectations: `body` are its lines, `ends` its last moment.
+
+    `retell` makes the body of the same story up to a moment.
+    """
 
     name: str
-    body: tuple[str, ...]
     ends: Millis
+    retell: Callable[[Millis], tuple[str, ...]]
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """Its lines to the end."""
+        return self.retell(self.ends)
 
 
 def stories_of(policy: Policy, rule: Rule) -> Iterator[Story]:
@@ -169,32 +177,54 @@ def _story(
     *,
     fills: str = "all",
 ) -> Story:
-    lines = [f"account: {account_words(driver)}"]
+    return Story(
+        name=f"{rule.id} {what}",
+        ends=Millis(sum(stop.lasts for stop in stops)),
+        retell=lambda upto: tuple(_lines(rule, driver, stops, fills, upto)),
+    )
+
+
+def _lines(
+    rule: Rule, driver: Driver, stops: Sequence[Stop], fills: str, upto: Millis
+) -> Iterator[str]:
+    yield f"account: {account_words(driver)}"
     if driver.ticker == ALT.ticker:
-        lines.append(f"markets: {{{ALT_WORDS}}}")
+        yield f"markets: {{{ALT_WORDS}}}"
     if fills == "none":
-        lines.append("fills: none")
-    ends = Millis(sum(stop.lasts for stop in stops))
+        yield "fills: none"
+    begun = _begun(stops, upto)
     if driver.kind is Kind.FLOWS:
-        lines.append(f"flows: {{{_flows(driver, stops, rule)}}}")
-    else:
-        said = ", ".join(
-            f"{input_words(driver, stop.value, rule)}, {{hold: {words.duration(stop.lasts)}}}"
-            for stop in stops
-        )
-        lines.append(f"{driver.kind}: {{{driver.key}: [{said}]}}")
-        if driver.kind is Kind.SERIES and fills == "all":
-            lines.append(_growth(driver, rule, stops))
-    return Story(name=f"{rule.id} {what}", body=tuple(lines), ends=ends)
+        yield f"flows: {{{_flows(driver, begun, rule)}}}"
+        return
+    said = ", ".join(
+        f"{input_words(driver, stop.value, rule)}, {{hold: {words.duration(stop.lasts)}}}"
+        for stop in begun
+    )
+    yield f"{driver.kind}: {{{driver.key}: [{said}]}}"
+    if driver.kind is Kind.SERIES and fills == "all":
+        yield from _growth(driver, rule, stops, upto)
 
 
-def _growth(driver: Driver, rule: Rule, stops: Sequence[Stop]) -> str:
+def _begun(stops: Sequence[Stop], upto: Millis) -> Sequence[Stop]:
+    """The stops that begin at a moment or before it, at least the first."""
+    at, count = Millis(0), 0
+    for stop in stops:
+        if at > upto:
+            break
+        at, count = Millis(at + stop.lasts), count + 1
+    return stops[:count]
+
+
+def _growth(driver: Driver, rule: Rule, stops: Sequence[Stop], upto: Millis) -> Iterator[str]:
     """The trader adds half the position at the worst moment, so that a lock has work."""
     worst = max(range(len(stops)), key=lambda at: _badness(rule, stops[at]))
     after = sum(stop.lasts for stop in stops[:worst]) + stops[worst].lasts - STEP
+    at = Millis(after - after % STEP)
+    if at > upto:
+        return
     more = driver.size * GROWTH
-    at = words.duration(Millis(after - after % STEP))
-    return f"sizes: {{{driver.ticker}: [{driver.size:f}, {{hold: {at}}}, {more.normalize():f}]}}"
+    held = words.duration(at)
+    yield f"sizes: {{{driver.ticker}: [{driver.size:f}, {{hold: {held}}}, {more.normalize():f}]}}"
 
 
 def _badness(rule: Rule, stop: Stop) -> Decimal:

@@ -72,17 +72,13 @@ def _boundary(policy: Policy, mutant: Mutant, one: _Played) -> str | None:
         at = _first_difference(right, wrong)
     if at is None:
         return None
-    named = Story(name=f"{mutant.name} is noticed", body=one.story.body, ends=one.story.ends)
-    return test_of(_quoted(named), [right[at].at(at)])
+    story = Story(name=f'"{mutant.name} is noticed"', ends=at, retell=one.story.retell)
+    return test_of(story, [right[at].at(at)])
 
 
 def _first_difference(right: Mapping[Millis, Said], wrong: Mapping[Millis, Said]) -> Millis | None:
     both = sorted(right.keys() & wrong.keys())
     return next((at for at in both if right[at].differs_from(wrong[at])), None)
-
-
-def _quoted(story: Story) -> Story:
-    return Story(name=f'"{story.name}"', body=story.body, ends=story.ends)
 
 
 def whole_file(policy: Policy, rules: str, require: str) -> str:
