@@ -279,10 +279,15 @@ async def test_the_block_height_channel_counts(venue: Running, client: Client) -
 async def test_the_account_channels_tell_orders_fills_and_positions(
     venue: Running, client: Client, channel: str
 ) -> None:
-    snapshot, news = await told(client, venue, channel, f"{venue.trader.address}/0")
+    async with client.listen(channel, f"{venue.trader.address}/0") as heard:
+        await client.place(buy(venue))
+        hearsay = await heard.next()
+        venue.next_block()
+        snapshot, news = heard.snapshot, await heard.next()
 
     assert decimal(snapshot["subaccount"]["equity"]) == 10_000
     assert (snapshot["orders"], int(snapshot["blockHeight"])) == ([], 1)
+    assert [str(one["status"]) for one in hearsay["orders"]] == ["BEST_EFFORT_OPENED"]
     assert int(news["blockHeight"]) == 2
     assert [str(one["status"]) for one in news["orders"]] == ["FILLED"]
     assert sum(decimal(one["size"]) for one in news["fills"]) == Decimal("0.1")
