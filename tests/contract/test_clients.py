@@ -295,3 +295,18 @@ async def test_the_account_channels_tell_orders_fills_and_positions(
     assert decimal(position["size"]) == Decimal("0.1")
     (usdc,) = news["assetPositions"]
     assert str(usdc["side"]) == "SHORT" if decimal(usdc["size"]) < 1_000 else "LONG"
+
+
+async def test_pages_of_the_typed_client_hold_every_fill_once(venue: Running) -> None:
+    client = await TypedClient.connect(venue)
+    try:
+        for client_id in range(1, 6):
+            await client.place(buy(venue, client_id))
+            venue.next_block()
+        known = [str(one["id"]) for one in await client.fills()]
+        paged = [str(one["id"]) async for one in client.fills_paged(limit=2)]
+    finally:
+        await client.close()
+
+    assert len(known) == len(set(known)) >= 5
+    assert paged == known[::-1]  # pages begin with the oldest
