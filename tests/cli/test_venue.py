@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
+from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2_grpc import ServiceStub
+from websockets.sync.client import connect
 
 from seawall.cli.venue import Prices, choose_path, chosen, duration, moment, number
 from seawall.errors import OperatorError
@@ -27,6 +31,17 @@ start: 2026-03-12T12:00:00Z
 prices: {BTC-USD: 100_000}
 legs:
   - {name: gap, over: 60s, move: {BTC-USD: -6%}}
+"""
+FROZEN = """
+import grpc, time
+from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
+from v4_proto.cosmos.base.tendermint.v1beta1.query_pb2_grpc import ServiceStub
+from websockets.sync.client import connect
+with connect("{websocket}", proxy=None) as socket, grpc.insecure_channel("{node}") as channel:
+    socket.send('{{"type": "subscribe", "channel": "v4_block_height"}}')
+    ServiceStub(channel).GetLatestBlock(tendermint.GetLatestBlockRequest(), timeout=5)
+    print("connected", flush=True)
+    time.sleep(60)
 """
 COMMAND = [sys.executable, "-m", "seawall.cli", "venue"]
 
@@ -66,18 +81,109 @@ def test_it_prints_one_object_serves_and_stops_clean(
     assert state["accounts"][0]["positions"]["BTC-USD"]["notional"] == "80000"
 
 
-def test_for_people_it_tells_how_any_client_connects() -> None:
-    with process("--accounts", "1") as venue:
+def test_for_people_it_tells_how_any_client_connects_and_what_it_tells_works() -> None:
+    with process("--accounts", "1", "--rest-lag", "0", "--speed", "0.01") as venue:
         assert venue.stdout is not None
         lines: list[str] = []
         while not lines or lines[-1] != "Ctrl-C stops it.\n":
             lines.append(venue.stdout.readline())
             assert lines[-1], "the venue ended early"
+        told = "".join(lines)
+        code = told[told.index("  from functools") : told.index("Demo keys")]
+        names: dict[str, Any] = {}
+        exec(textwrap.dedent(code), names)
+        network = names["network"]
+        asked = tendermint.GetLatestBlockRequest()
+        block = ServiceStub(network.node.channel).GetLatestBlock(asked, timeout=5).block
+        height = httpx.get(f"{network.rest_indexer}/v4/height", trust_env=False).json()["height"]
+        with connect(network.websocket_indexer, proxy=None) as socket:
+            greeting = json.loads(socket.recv(timeout=5))
 
-    told = "".join(lines)
-    assert "make_insecure" in told
+    assert (block.header.chain_id, str(block.header.height)) == (network.node.chain_id, height)
+    assert greeting["type"] == "connected"
     assert demo_key(1, "trader-1").mnemonic in told
     assert "worth nothing" in told
+
+
+def test_it_stops_on_an_interrupt_where_a_shell_started_it_in_the_background() -> None:
+    ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as such a shell hands it on
+    try:
+        with process("--json") as venue:
+            assert venue.stdout is not None
+            venue.stdout.readline()
+            venue.send_signal(signal.SIGINT)
+            out, err = venue.communicate(timeout=10)
+    finally:
+        signal.signal(signal.SIGINT, ignoring)
+
+    assert (venue.returncode, out, err) == (130, "", "")
+
+
+def test_clients_that_no_longer_answer_do_not_hold_it() -> None:
+    with process("--json", "--speed", "50") as venue:
+        assert venue.stdout is not None
+        said = json.loads(venue.stdout.readline())
+        script = FROZEN.format(websocket=said["websocket"], node=said["node"])
+        with subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", script], stdout=subprocess.PIPE, text=True
+        ) as client:
+            try:
+                assert client.stdout is not None
+                assert client.stdout.readline() == "connected\n"
+                client.send_signal(signal.SIGSTOP)
+                venue.send_signal(signal.SIGTERM)
+                out, err = venue.communicate(timeout=10)
+            finally:
+                client.kill()
+
+    assert (venue.returncode, out, err) == (0, "", "")
+
+
+def test_where_it_is_tied_it_ends_with_whoever_started_it() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--json", "--tied"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # out of reach of signals to its parent's group
+    ) as venue:
+        assert venue.stdin is not None
+        assert venue.stdout is not None
+        assert venue.stdout.readline()
+        venue.stdin.close()
+        code = venue.wait(timeout=10)
+
+    assert code == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_any_other_address_is_refused_in_one_line(host: str) -> None:
+    with process("--host", host) as venue:
+        out, err = venue.communicate(timeout=20)
+
+    assert (venue.returncode, out) == (2, "")
+    assert err.count("\n") == 1
+    assert f"listens on loopback only, refused {host!r}" in err
+
+
+def test_rest_is_a_block_behind_unless_told_otherwise() -> None:
+    shown = []
+    for options in ((), ("--rest-lag", "0")):
+        with process("--json", "--hold", "--speed", "0", *options) as venue:
+            assert venue.stdout is not None
+            said = json.loads(venue.stdout.readline())
+            for url, body in (
+                (said["step"], {"guard": "test"}),
+                (said["start"], {}),
+                (said["step"], {"guard": "test", "height": 1}),
+            ):
+                httpx.post(url, json=body, trust_env=False)
+            while httpx.get(said["state"], trust_env=False).json()["height"] == 1:
+                pass
+            url = f"{said['indexer']}/v4/height"
+            shown.append(httpx.get(url, trust_env=False).json()["height"])
+
+    assert shown == ["1", "2"]
 
 
 @pytest.mark.parametrize("option", ["--grpc-port", "--http-port"])

@@ -279,10 +279,15 @@ async def test_the_block_height_channel_counts(venue: Running, client: Client) -
 async def test_the_account_channels_tell_orders_fills_and_positions(
     venue: Running, client: Client, channel: str
 ) -> None:
-    snapshot, news = await told(client, venue, channel, f"{venue.trader.address}/0")
+    async with client.listen(channel, f"{venue.trader.address}/0") as heard:
+        await client.place(buy(venue))
+        hearsay = await heard.next()
+        venue.next_block()
+        snapshot, news = heard.snapshot, await heard.next()
 
     assert decimal(snapshot["subaccount"]["equity"]) == 10_000
     assert (snapshot["orders"], int(snapshot["blockHeight"])) == ([], 1)
+    assert [str(one["status"]) for one in hearsay["orders"]] == ["BEST_EFFORT_OPENED"]
     assert int(news["blockHeight"]) == 2
     assert [str(one["status"]) for one in news["orders"]] == ["FILLED"]
     assert sum(decimal(one["size"]) for one in news["fills"]) == Decimal("0.1")
@@ -290,3 +295,18 @@ async def test_the_account_channels_tell_orders_fills_and_positions(
     assert decimal(position["size"]) == Decimal("0.1")
     (usdc,) = news["assetPositions"]
     assert str(usdc["side"]) == "SHORT" if decimal(usdc["size"]) < 1_000 else "LONG"
+
+
+async def test_pages_of_the_typed_client_hold_every_fill_once(venue: Running) -> None:
+    client = await TypedClient.connect(venue)
+    try:
+        for client_id in range(1, 6):
+            await client.place(buy(venue, client_id))
+            venue.next_block()
+        known = [str(one["id"]) for one in await client.fills()]
+        paged = [str(one["id"]) async for one in client.fills_paged(limit=2)]
+    finally:
+        await client.close()
+
+    assert len(known) == len(set(known)) >= 5
+    assert paged == known[::-1]  # pages begin with the oldest

@@ -116,6 +116,13 @@ class TypedClient:
             (await self._data.get_parent_fills(address=self._address, parent_subaccount=0))["fills"]
         )
 
+    async def fills_paged(self, limit: int) -> AsyncIterator[Row]:
+        """Every fill, asked for page by page."""
+        pages = self._data.get_fills_paged(address=self._address, subaccount=0, limit=limit)
+        async for page in pages:
+            for row in page if isinstance(page, list | tuple) else [page]:
+                yield row
+
     async def transfers(self) -> list[Row]:
         return _rows((await self._data.get_transfers(self._address, subaccount=0))["transfers"])
 

@@ -22,6 +22,7 @@ from seawall.simulator.messages import (
     SubaccountId,
     Withdraw,
 )
+from seawall.simulator.prices import Path as PricePath
 from seawall.simulator.serve.launch import Cast
 from seawall.simulator.serve.server import ServeSettings
 from tests.simulator.serve.running import HELD, Running, running
@@ -148,10 +149,12 @@ class Hearing:
 
 
 @contextmanager
-def looking(*faults: Fault, settings: ServeSettings = HELD) -> Iterator[Look]:
+def looking(
+    *faults: Fault, settings: ServeSettings = HELD, path: PricePath | None = None
+) -> Iterator[Look]:
     cast = Cast(accounts=1, equity=Decimal(10_000), leverage=Decimal(3))
     with running(
-        cast=cast, settings=settings, faults=Faults(faults=faults) if faults else CALM
+        path, cast=cast, settings=settings, faults=Faults(faults=faults) if faults else CALM
     ) as venue:
         look = Look(venue)
         with look.client:

@@ -187,3 +187,26 @@ def test_an_agents_clock_that_is_ahead_sees_the_indexers_behind() -> None:
             look.next()
 
     assert offs == [0, -5, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (FaultKind.LIQUIDATION, "LIQUIDATED"),
+        (FaultKind.DELEVERAGING, "DELEVERAGED"),
+        (FaultKind.SECOND_TRADER, "LIMIT"),
+    ],
+)
+def test_accidents_show_as_fills_of_their_kind(kind: FaultKind, shown: str) -> None:
+    with looking(fault(kind, first=1, last=1)) as look, look.feed("v4_subaccounts") as feed:
+        look.next(4)
+        fills = look.rows("fills", "fills")
+        told = [
+            fill
+            for _ in range(4)
+            for message in feed.until_height()
+            for fill in message["contents"].get("fills", [])
+        ]
+
+    assert {fill["type"] for fill in fills} == {shown}
+    assert sorted(fill["id"] for fill in told) == sorted(fill["id"] for fill in fills)

@@ -377,3 +377,17 @@ def test_rest_is_behind_the_websocket_and_the_websocket_behind_the_chain() -> No
     assert told == [("2", 2), ("3", 1), ("4", 1), ("5", 1)]
     # Updates between the snapshot's height and the websocket's are lost to who subscribes now.
     assert snapshot["contents"]["blockHeight"] == "3"
+
+
+def test_where_rest_is_ahead_news_repeat_what_the_snapshot_held() -> None:
+    settings = ServeSettings(speed=0, feed_lag=2, rest_lag=-2)
+    with looking(settings=settings) as look, look.feed() as feed:
+        look.sell()
+        look.next(2)  # the chain and REST are at 3, the websocket at 1
+        feed.subscribe("v4_subaccounts", look.name_of("v4_subaccounts"))
+        look.next()
+        (again, _) = feed.until_height()
+
+    assert feed.snapshots["v4_subaccounts"]["blockHeight"] == "3"
+    assert again["contents"]["blockHeight"] == "2"
+    assert again["contents"]["fills"]

@@ -212,6 +212,7 @@ def test_an_error_is_in_the_real_shape(venue: Running) -> None:
         ("/v4/orders?subaccountNumber=0", 400),
         ("/v4/fills?address=dydx1nobody&subaccountNumber=0&limit=x", 400),
         ("/v4/orders/00000000-0000-0000-0000-000000000000", 404),
+        ("/v4/nonsense", 404),
     ],
 )
 def test_what_cannot_be_answered_is_an_error_in_the_indexers_form(

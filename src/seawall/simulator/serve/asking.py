@@ -60,6 +60,8 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await handler(request)
     except Refused as refused:
         return refusal(refused)
+    except web.HTTPException as error:
+        return refusal(Refused(error.status, error.reason))
     if isinstance(response, web.Response):
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             response.enable_compression(web.ContentCoding.gzip)

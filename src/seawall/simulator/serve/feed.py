@@ -18,7 +18,7 @@ from seawall.simulator.serve.chronicle import RESOLUTIONS
 from seawall.simulator.serve.condition import Condition
 from seawall.simulator.serve.connection import Connection, Topic
 from seawall.simulator.serve.indexer import Indexer, News
-from seawall.simulator.serve.records import Changes
+from seawall.simulator.serve.records import Changes, OrderRecord
 from seawall.simulator.serve.shapes import Json, Levels, Value
 
 VERSIONS: Mapping[str, str] = {
@@ -142,6 +142,20 @@ class Feed:
             for name in wanted.get(channel, ()):
                 for contents in write(name, news):
                     self._send(Topic(channel, name), contents)
+
+    def hear(self, record: OrderRecord) -> None:
+        """Tell at once of an order that no block tells of yet."""
+        named, state = record.event.order.order_id.subaccount, self._told.state
+        body: Json = {
+            "orders": [feed_shapes.placed(record, state)],
+            "blockHeight": str(state.height),
+        }
+        parent = named.number % PARENTS
+        self._send(Topic("v4_subaccounts", f"{named.owner}/{named.number}"), Contents(body=body))
+        self._send(
+            Topic("v4_parent_subaccounts", f"{named.owner}/{parent}"),
+            Contents(body=body, child=named.number),
+        )
 
     def _send(self, topic: Topic, contents: Contents) -> None:
         body = json.dumps(contents.body, separators=(",", ":"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block
+from seawall.simulator.messages import Message
 from seawall.simulator.play import AWAKE, Player
 from seawall.simulator.serve.queries import Constants
 from seawall.simulator.serve.score import Scoreboard
@@ -38,6 +39,7 @@ class Node:
         self.player = player
         self.chain = chain
         self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
+        self.on_accepted: Callable[[tuple[Message, ...]], None] = lambda _: None
         self.shown_state: Callable[[State], State] = lambda state: state
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)
         self.admission = Admission(chain)

@@ -18,9 +18,10 @@ from seawall.simulator.events import (
     Liquidity,
     OrderEvent,
     OrderStatus,
+    Reason,
     TransferEvent,
 )
-from seawall.simulator.messages import SubaccountId
+from seawall.simulator.messages import PlaceOrder, SubaccountId
 from seawall.simulator.ruler import Held
 from seawall.simulator.serve.ids import (
     event_id,
@@ -30,7 +31,7 @@ from seawall.simulator.serve.ids import (
 )
 from seawall.simulator.serve.positions import Moment, PositionRecord, grown, opened, shrunk
 from seawall.simulator.state import Account, MarketState, State
-from seawall.units import Millis, coins, oracle_dollars, subticks_dollars
+from seawall.units import BaseQuantums, Millis, coins, oracle_dollars, subticks_dollars
 
 FILLS_KEPT = 5_000
 POSITIONS_KEPT = 2_000
@@ -133,6 +134,7 @@ class Records:
         }
         self._tickers = {m.spec.perpetual_id: ticker for ticker, m in state.markets.items()}
         self._pairs = {m.spec.clob_pair_id: ticker for ticker, m in state.markets.items()}
+        self._heard: dict[str, int] = {}  # good-til-block of orders that no block told of, by id
         self._state = state
         for account in state.accounts.values():
             self._adopt(account, state)
@@ -141,8 +143,12 @@ class Records:
         """Take in a block, the state after it, and transfers of earlier blocks seen only now."""
         changes: dict[SubaccountId, Changes] = {}
         for order in block.orders:
+            was_heard = self._heard.pop(order_uuid(order.order.order_id), None) is not None
             record = self._note_order(order, block)
-            _of(changes, order.order.order_id.subaccount).orders.append(record)
+            if not (was_heard and order.status is OrderStatus.OPEN and order.filled == 0):
+                _of(changes, order.order.order_id.subaccount).orders.append(record)
+        for record in self._expire_heard(block):
+            _of(changes, record.event.order.order_id.subaccount).orders.append(record)
         trades: dict[str, list[FillRecord]] = {}
         for index, event in enumerate(block.fills):
             own = _of(changes, event.subaccount)
@@ -192,6 +198,38 @@ class Records:
         """Every order of the subaccount that is remembered, newest first."""
         own = (o for o in self.orders.values() if o.event.order.order_id.subaccount == subaccount)
         return sorted(own, key=lambda order: order.updated_height, reverse=True)
+
+    def hear(self, order: PlaceOrder, state: State) -> OrderRecord:
+        """Take in a short-term order that a node took, before any block tells of it."""
+        name = order_uuid(order.order_id)
+        before = self.orders.pop(name, None)
+        is_known = before is not None and before.event.status in LIVING
+        filled = before.event.filled if before is not None and is_known else BaseQuantums(0)
+        record = OrderRecord(
+            id=name,
+            event=OrderEvent(order=order, status=OrderStatus.OPEN, filled=filled),
+            ticker=self._pairs[order.order_id.clob_pair_id],
+            created_height=state.height,
+            updated_at=state.time,
+            updated_height=state.height,
+        )
+        self.orders[name] = record
+        self._heard[name] = order.good_til_block
+        return record
+
+    def _expire_heard(self, block: Block) -> list[OrderRecord]:
+        """Orders that were heard of, and of which no block ever told while they lived."""
+        over = [name for name, until in self._heard.items() if until < block.height]
+        gone = []
+        for name in over:
+            del self._heard[name]
+            heard = self.orders.get(name)
+            if heard is not None:
+                event = replace(
+                    heard.event, status=OrderStatus.CANCELED, reason=Reason.INDEXER_EXPIRED
+                )
+                gone.append(self._note_order(event, block))
+        return gone
 
     def _note_order(self, event: OrderEvent, block: Block) -> OrderRecord:
         name = order_uuid(event.order.order_id)
@@ -318,6 +356,8 @@ class Records:
 def _created_height(before: OrderRecord | None, block: Block) -> int:
     if before is None or before.event.status not in LIVING:
         return block.height  # a reused client id is a new order in the old one's row
+    if before.event.order.order_id.is_short_term and before.event.filled == 0:
+        return block.height  # hearsay has no row yet
     return before.created_height
 
 

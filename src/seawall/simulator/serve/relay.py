@@ -22,12 +22,13 @@ class Relay:
     """Hands each block to the indexer of the websocket and to that of REST, when it is due.
 
     `feed_lag` is how many blocks the websocket is behind the chain, `rest_lag` how many REST is
-    behind the websocket.
+    behind the websocket; below zero it is ahead, so that news repeat what a snapshot held.
     """
 
     def __init__(
         self, first: Sealed, condition: Condition, *, feed_lag: int = 0, rest_lag: int = 0
     ) -> None:
+        assert feed_lag >= 0 <= feed_lag + rest_lag, "nobody is ahead of the chain"
         self._condition = condition
         self.told = Indexer(first)
         self.shown = Indexer(first) if rest_lag else self.told

@@ -7,6 +7,7 @@ UNIMPLEMENTED.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import grpc
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError
 from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
 
+from seawall.simulator.envelope import decode
 from seawall.simulator.mempool import GAS_USED
 from seawall.simulator.serve.node import Node, NoSuchHeight
 from seawall.simulator.serve.queries import QUERIES, Answerer, NotFound
@@ -95,6 +97,9 @@ class Services:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, log)
         await self._send_height(context)
         receipt = self._node.admission.broadcast(asked.tx_bytes)
+        if receipt.result.is_accepted:
+            messages = decode(asked.tx_bytes).messages
+            asyncio.get_running_loop().call_soon(self._node.on_accepted, messages)
         response = service.BroadcastTxResponse()
         response.tx_response.txhash = receipt.hash
         if asked.mode == service.BROADCAST_MODE_SYNC:

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from seawall.errors import OperatorError
 from seawall.simulator.faults.play import FaultyPlayer
+from seawall.simulator.messages import Message, PlaceOrder
 from seawall.simulator.play import Player
 from seawall.simulator.serve import asking, rpc
 from seawall.simulator.serve.accounts import Accounts
@@ -101,6 +102,7 @@ class Server:
             self.node.shown_height = self._failing.height
             self.node.shown_state = self._failing.state
         self._condition = Condition(trouble)
+        self.node.on_accepted = self._hear
         self._relay = Relay(
             self.node.newest,
             self._condition,
@@ -193,6 +195,17 @@ class Server:
         """Wait until the block maker ends: never while prices last, and it raises what broke it."""
         assert self._blocks is not None, "the server has been started"
         await self._blocks
+
+    def _hear(self, messages: tuple[Message, ...]) -> None:
+        """Let the indexer hear of orders that the node took, before any block tells of them."""
+        if self._condition.is_mute or self._condition.has_gap or self._condition.lag:
+            return
+        for message in messages:
+            if isinstance(message, PlaceOrder) and message.order_id.is_short_term:
+                for indexer in {self.told, self.shown}:
+                    record = indexer.records.hear(message, indexer.state)
+                    if indexer is self.told:
+                        self.feed.hear(record)
 
     def publish(self, sealed: Sealed) -> None:
         """Let the indexer see a block and tell of it."""

@@ -41,6 +41,7 @@ Value = str | int | float | bool | None | Json | Sequence["Value"]
 
 TEXTS_KEPT = 65_536
 ZERO = Decimal(0)
+EXPIRIES = (Reason.EXPIRED, Reason.INDEXER_EXPIRED)
 OF_BLOCKS = ("createdAtHeight", "updatedAt", "updatedAtHeight")
 
 
@@ -249,7 +250,7 @@ def order_type(record: OrderRecord) -> str:
 def order_status(record: OrderRecord) -> str:
     """The indexer's word: what happens to a short-term order before it fills is hearsay."""
     event = record.event
-    if not event.order.order_id.is_short_term or event.reason is Reason.EXPIRED:
+    if not event.order.order_id.is_short_term or event.reason in EXPIRIES:
         return event.status.value
     if event.status is OrderStatus.OPEN and event.filled == 0:
         return "BEST_EFFORT_OPENED"
