@@ -144,7 +144,7 @@ def chain_margin(given: Json, expected: Json) -> None:
 
 VIOLATES_ISOLATION = "ViolatesIsolatedSubaccountConstraints"
 OF_THE_POOLS = {
-    "ErrInsufficientFunds": "collateral pools are the venue's",
+    "ErrInsufficientFunds": "neither guard nor venue keeps balances of collateral pools",
     "ErrNonUniqueUpdatesSubaccount": "the margin functions take one update of one subaccount",
 }
 
@@ -153,7 +153,9 @@ def can_update_subaccounts(given: Json, expected: Json) -> None:
     if text(expected.get("error", "")) in OF_THE_POOLS:
         raise NotOurs(OF_THE_POOLS[text(expected["error"])])
     if "WithdrawalsAndTransfersBlocked" in str(expected.get("per_update")):
-        raise NotOurs("the guard reads the gate from the node; the venue raises it")
+        raise NotOurs(
+            "the guard reads the gate from the node; the venue raises it, and test_gate asks it"
+        )
     if "error" in expected:
         with pytest.raises(MissingParameter):
             _verdicts(given)

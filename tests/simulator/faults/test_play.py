@@ -184,3 +184,17 @@ def test_time_does_not_jump_before_the_last_fault_is_over() -> None:
 
     assert steps[:5] == [1] * 5
     assert steps[5] > 60
+
+
+def test_a_market_under_final_settlement_takes_no_order_and_closes_what_is_held() -> None:
+    day = day_of(Fault(kind=FaultKind.MARKET_SETTLED, first=3, last=3, ticker="BTC-USD"))
+    equity = day.chain.committed.risk(day.chain.committed.subaccount(ALICE.owner, 0)).nc
+
+    day.play(3)
+    refused = day.reduce()
+    day.play(1)
+
+    now = day.chain.committed.risk(day.chain.committed.subaccount(ALICE.owner, 0)).nc
+    assert (refused.codespace, refused.code) == ("clob", 34)
+    assert day.size == 0
+    assert abs(now - equity) < equity // 1_000

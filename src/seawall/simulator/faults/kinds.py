@@ -44,6 +44,7 @@ class FaultKind(StrEnum):
     BOOK_ONE_SIDED = "book_one_sided"
     BOOK_CROSSED = "book_crossed"
     FILLS_PARTIAL = "fills_partial"
+    MARKET_SETTLED = "market_settled"
     GATE_UP = "gate_up"
     CHAIN_HALT = "chain_halt"
     CLOCK_SKEW = "clock_skew"
@@ -144,6 +145,9 @@ USUAL: Mapping[FaultKind, Usual] = {
     ),
     FaultKind.FILLS_PARTIAL: Usual(
         what="a fraction of the depth is left, so orders fill in part", amount=Decimal("0.0005")
+    ),
+    FaultKind.MARKET_SETTLED: Usual(
+        what="a market goes to final settlement for good: no orders, positions closed at the oracle"
     ),
     FaultKind.GATE_UP: Usual(what="the transfer gate is up: no deposits, no withdrawals"),
     FaultKind.CHAIN_HALT: Usual(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from seawall.account import Side
+from seawall.account import MarketStatus, Side
 from seawall.simulator.chain import Chain
 from seawall.simulator.events import Block
 from seawall.simulator.faults import accidents
@@ -126,6 +126,9 @@ class FaultyPlayer(Player):
         is_gate_old = self.trouble.block % GATE_RENEWED_BLOCKS == 0
         if self.trouble.take(FaultKind.GATE_UP) or (FaultKind.GATE_UP in in_force and is_gate_old):
             self.chain.record_outage()
+        settled = self.trouble.take(FaultKind.MARKET_SETTLED)
+        if settled is not None:
+            self._settle(settled)
         if self._victim is not None:
             for kind in accidents.IN_ORDER:
                 fault = self.trouble.take(kind)
@@ -136,6 +139,13 @@ class FaultyPlayer(Player):
             latest = Millis(self.path.end - self.block_time)
             until = min(latest, Millis(self.now + halt.length_s * SECOND))
             self._halted_until = until if until > self.now else None
+
+    def _settle(self, fault: Fault) -> None:
+        """Put a market under final settlement; the last one, where the fault names none."""
+        known = tuple(self.chain.committed.markets)
+        ticker = known[-1] if fault.ticker is None else fault.ticker
+        if ticker in known:
+            self.chain.set_status(ticker, MarketStatus.FINAL_SETTLEMENT)
 
     def _set_books(self, in_force: Mapping[FaultKind, Fault]) -> None:
         """Quotes and depths as the faults of this block want them, and back when they end."""

@@ -17,6 +17,7 @@ ONE_BLOCK = frozenset(
     {
         FaultKind.ORACLE_JUMP,
         FaultKind.CHAIN_HALT,
+        FaultKind.MARKET_SETTLED,
         FaultKind.LIQUIDATION,
         FaultKind.DELEVERAGING,
         FaultKind.SECOND_TRADER,
@@ -119,7 +120,11 @@ def _draw(
     if kind in SENDING and chance.random() < 0.5:
         when, first = chance.choice(SENDINGS), 1 if kind in ONE_BLOCK else 0
     ticker = None
-    if tickers and kind.value.startswith(("oracle", "book", "fills")) and chance.random() < 0.5:
+    if (
+        tickers
+        and kind.value.startswith(("oracle", "book", "fills", "market"))
+        and chance.random() < 0.5
+    ):
         ticker = chance.choice(tickers)
     return Fault(
         kind=kind,
