@@ -44,7 +44,8 @@ def stop_reports(view: View, policy: Policy) -> tuple[StopReport, ...]:
         if market is None:
             continue
         ids = action.stop_ids(seen.chain_id, seen.owner, slot[0], market.clob_pair_id)
-        rests, stop = backstop.stops_of(known, *slot, ids), wanted.get(slot)
+        there = [one for one in known if (one.subaccount, one.ticker) == slot]
+        rests, stop = backstop.stops_of(there, ids), wanted.get(slot)
         reason = ""
         if isinstance(orders, Missing):
             reason = f"no data: {orders.reason}"

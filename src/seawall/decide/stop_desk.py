@@ -52,7 +52,10 @@ def survey(policy: Policy, memory: Memory, view: View, orders: Sequence[RestingO
     desk = StopDesk(seen, sizes(seen), wanted, room(view, orders))
     halted = halt.resuming(memory.halt, seen)
     under_way = {sent.action for sent in memory.cancels}
-    ordered = {(one.subaccount, one.ticker) for one in orders if one.order_flags == CONDITIONAL}
+    ordered: dict[Slot, list[RestingOrder]] = {}
+    for order in orders:
+        if order.order_flags == CONDITIONAL:
+            ordered.setdefault((order.subaccount, order.ticker), []).append(order)
     for slot in sorted({*desk.held, *ordered}):
         market = seen.markets.get(slot[1])
         if market is None:
@@ -66,7 +69,7 @@ def survey(policy: Policy, memory: Memory, view: View, orders: Sequence[RestingO
             reason = (stop.code, stop.detail)
         if reason is not None:
             desk.why_not[slot] = reason
-        ours = backstop.stops_of(orders, *slot, ids)
+        ours = backstop.stops_of(ordered.get(slot, ()), ids)
         desk.moves[slot] = backstop.next_move(
             stop if isinstance(stop, Stop) else None,
             desk.held.get(slot, 0),
