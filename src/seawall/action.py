@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from seawall import units
@@ -47,6 +48,7 @@ def client_id(chain_id: str, owner: str, subaccount: int, clob_pair: int, window
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big")
 
 
+@lru_cache(maxsize=1_024)
 def stop_ids(chain_id: str, owner: str, subaccount: int, clob_pair: int) -> tuple[int, ...]:
     """The client ids that stops of a subaccount and market ever have, for any number of guards.
 

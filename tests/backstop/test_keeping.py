@@ -68,7 +68,7 @@ def move(
     return next_move(
         wants() if stop is None else stop,
         held,
-        stops_of(orders, 0, "BTC-USD", IDS),
+        stops_of(orders, IDS),
         going=going,
         ids=IDS,
         market=BTC,
@@ -195,10 +195,9 @@ def test_no_cancel_leaves_a_position_without_the_stop_that_it_had(
 def test_orders_that_are_not_ours_are_not_looked_at() -> None:
     theirs = replace(rests(), client_id=7)
     long_term = replace(rests(), order_flags=64)
-    elsewhere = replace(rests(), subaccount=128)
 
-    assert stops_of((theirs, long_term, elsewhere), 0, "BTC-USD", IDS) == ()
-    assert move(theirs, long_term, elsewhere).place_as == IDS[0]
+    assert stops_of((theirs, long_term), IDS) == ()
+    assert move(theirs, long_term).place_as == IDS[0]
 
 
 def test_ids_are_the_same_for_every_guard_and_differ_by_account_and_market() -> None:

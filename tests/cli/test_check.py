@@ -27,9 +27,14 @@ def test_a_file_that_loads_ends_with_0_and_says_what_it_holds() -> None:
     result = CliRunner().invoke(app, [str(SHIPPED)])
 
     assert result.exit_code == 0
-    first, limits, *warnings = result.stdout.splitlines()
+    first, limits, stops, *warnings = result.stdout.splitlines()
     assert first.startswith(f"{SHIPPED}: 10 rules, 17 levels, 3 scenarios, would load as ")
     assert "losing at most 12% in twin-gap allows a book of 1.04x equity minus buffer" in limits
+    assert stops == (
+        "backstop: a stop on the chain closes each position if the guard dies, at 60% of the way "
+        "to liquidation, alone or in twin-gap, within 500bps; none in a subaccount below the "
+        "chain's equity tier"
+    )
     assert all(line.startswith(f"warning: {SHIPPED}:") for line in warnings)
 
 

@@ -121,3 +121,24 @@ def test_a_market_that_is_hands_off_has_no_room(policy: Policy) -> None:
 
     assert shown.plan is not None
     assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}
+
+
+def test_stops_are_those_of_what_the_plan_leaves_and_none_where_nobody_may_trade(
+    policy: Policy,
+) -> None:
+    head = 'scenarios:\n  gap: {"*": -10%, both_signs: true}\n'
+    stops = "backstop: {scenario: gap, at: 60%, slippage: 500bps}\n"
+    with_stops = replace(parse(head + stops + HEAD).policy, budget=policy.budget)
+    alone = replace(with_stops, hands_off=HandsOff(markets=("SOL-USD",)))
+    seen = see(equity=14_000, positions=HELD)
+
+    shown, left = preview(with_stops, seen, {}), preview(alone, seen, {})
+
+    assert preview(policy, seen, {}).stops == ()
+    assert shown.plan is not None
+    cut = {leg.ticker: leg.quantums for leg in shown.plan.legs}
+    held = {one.ticker: one.quantums for one in seen.subaccounts[0].positions}
+    assert {one.ticker: one.quantums for one in shown.stops} == {
+        ticker: held[ticker] - cut.get(ticker, 0) for ticker in held
+    }
+    assert [one.ticker for one in left.stops] == ["BTC-USD"]

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from seawall.account import Market, RestingOrder
 from seawall.action import CONDITIONAL, STOP_LIFE
-from seawall.backstop.wanted import Stop
-from seawall.plan import pricing
+from seawall.backstop.wanted import Stop, oracle_ratio, worst_of
 from seawall.policy import BackstopOrder
 from seawall.units import SECOND, Millis
 
@@ -36,15 +34,9 @@ def is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
     return order.order_flags == CONDITIONAL and order.client_id in ids
 
 
-def stops_of(
-    orders: Sequence[RestingOrder], subaccount: int, ticker: str, ids: Sequence[int]
-) -> tuple[RestingOrder, ...]:
-    """Our stops of one market that rest, the one that lives longest first."""
-    ours = [
-        order
-        for order in orders
-        if (order.subaccount, order.ticker) == (subaccount, ticker) and is_stop(order, ids)
-    ]
+def stops_of(orders: Sequence[RestingOrder], ids: Sequence[int]) -> tuple[RestingOrder, ...]:
+    """Our stops among the orders of one market, the one that lives longest first."""
+    ours = [order for order in orders if is_stop(order, ids)]
     return tuple(
         sorted(ours, key=lambda order: (-(order.good_til_block_time or 0), order.client_id))
     )
@@ -105,9 +97,9 @@ def _is_off(order: RestingOrder, stop: Stop, market: Market, asked: BackstopOrde
     trigger = order.trigger_subticks
     if trigger is None:
         return True
-    distance = abs(pricing.oracle_subticks(market) - stop.trigger)
+    price, parts = oracle_ratio(market)
     return (
-        abs(trigger - stop.trigger) * SLACK > distance
+        abs(trigger - stop.trigger) * SLACK * parts > abs(price - stop.trigger * parts)
         or abs(order.quantums - stop.quantums) * SLACK > stop.quantums
-        or order.subticks != pricing.bound(market, order.side, Fraction(trigger), asked.slippage)
+        or order.subticks != worst_of(market, order.side, trigger, asked.slippage)
     )

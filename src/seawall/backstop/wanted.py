@@ -7,29 +7,26 @@ A long that no price liquidates counts as one that zero liquidates, so a stop ma
 never dropped. And the scenario alone brings no stop nearer than 1%: where its bad fills already
 kill the account the formula says zero, which is a sale now, and sales are for rules.
 
-Everything is exact: prices are rationals in subticks until they are rounded to the tick, the
-trigger towards the oracle and the worst price inside its bound.
+Distances are integers in 10^-12 of the oracle price. Every rounding is towards the oracle, so that
+a stop goes off a hair too early and never too late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 
-from seawall import margin, stress, units
-from seawall.account import Market, Position, Side, Subaccount
+from seawall import stress, units
+from seawall.account import Market, Side
 from seawall.action import RefusalCode
-from seawall.margin import NoPrice, Risk
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
-from seawall.plan import pricing
 from seawall.policy import BackstopOrder
 from seawall.scenario import Scenario
+from seawall.stress import PPT_ONE
 from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums, Subticks
 
-NEAREST = Fraction(1, 100)
+NEAREST = PPT_ONE // 100
 
 Slot = tuple[int, str]
 
@@ -69,71 +66,101 @@ def wanted(
             unknown = NoStop(code=RefusalCode.NO_DATA, detail=reason)
             found.update({(number, one.ticker): unknown for one in subaccount.positions})
             continue
-        fatal = {sign: stress.fatal_move_of(stand, scenario, sign) for sign in (1, -1)}
-        account = _Account(subaccount, view.observation.markets, now, scenario, fatal)
-        for position in subaccount.positions:
-            found[number, position.ticker] = _stop_of(asked, account, position)
+        together = {sign: _multiple(stand, scenario, sign) for sign in (1, -1)}
+        for position, worth, fraction in zip(
+            subaccount.positions, stand.signed, stand.maintenance, strict=True
+        ):
+            market = view.observation.markets[position.ticker]
+            side = Side.SELL if position.quantums > 0 else Side.BUY
+            distance = _alone(now.nc - now.mmr, worth, fraction) * asked.at // PPM_ONE
+            shock = scenario.shock(position.ticker)
+            multiple = together[1 if (shock < 0) == (side is Side.SELL) else -1]
+            if shock and multiple is not None:
+                joint = multiple * abs(shock) // PPM_ONE * asked.at // PPM_ONE
+                distance = min(distance, max(joint, NEAREST))
+            size = units.round_down(abs(position.quantums), market.step_base_quantums)
+            risk = QuoteQuantums(abs(worth * shock) // PPM_ONE)
+            held = _Held(number, market, side, BaseQuantums(size), risk)
+            found[number, position.ticker] = _stop(held, distance, asked.slippage)
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
-    """One subaccount with what all its stops are derived from."""
+class _Held:
+    """A position as its stop sees it."""
 
-    subaccount: Subaccount
-    markets: Mapping[str, Market]
-    now: Risk
-    scenario: Scenario
-    fatal: Mapping[int, Decimal]  # fatal multiple by sign of the scenario
+    subaccount: int
+    market: Market
+    side: Side
+    quantums: BaseQuantums
+    risk: QuoteQuantums
 
 
-def _stop_of(asked: BackstopOrder, account: _Account, position: Position) -> Stop | NoStop:
-    ticker, market = position.ticker, account.markets[position.ticker]
-    size = units.round_down(abs(position.quantums), market.step_base_quantums)
-    if size == 0:
+def _multiple(stand: stress.Footing, scenario: Scenario, sign: int) -> int | None:
+    """The multiple of one sign of the scenario that kills, in 10^-12; None where none does."""
+    fatal = stress.fatal_move_of(stand, scenario, sign)
+    return int(fatal.scaleb(12)) if fatal.is_finite() else None
+
+
+def _alone(room: int, worth: int, fraction: int) -> int:
+    """How far a market may move against a position, alone, until MMR is NC; in 10^-12 of its price.
+
+    room / n(1 - sigma*m): RULES.md section 4, row liq_move. Below zero once it is passed; at most
+    the whole price for a long.
+    """
+    sign = 1 if worth > 0 else -1
+    pull = abs(worth) * (PPT_ONE - sign * fraction)
+    if sign > 0 and room * PPT_ONE >= pull:
+        return PPT_ONE
+    return room * PPT_ONE**2 // pull if pull else 0
+
+
+def _stop(held: _Held, distance: int, slippage: int) -> Stop | NoStop:
+    if held.quantums == 0:
         return NoStop(code=RefusalCode.OFF_STEP, detail="less than one step is held")
-    side = Side.SELL if position.quantums > 0 else Side.BUY
-    room = margin.liquidation_price(account.subaccount, ticker, account.markets, account.now)
-    distance = _alone(room, market, side) * asked.at / PPM_ONE
-    shock = account.scenario.shock(ticker)
-    multiple = account.fatal[1 if (shock < 0) == (side is Side.SELL) else -1]
-    if shock and multiple.is_finite():
-        together = Fraction(multiple) * abs(shock) * asked.at / PPM_ONE**2
-        distance = min(distance, max(together, NEAREST))
-    trigger = _trigger(market, side, distance)
-    if trigger is None or distance <= 0:
+    trigger = None if distance <= 0 else _trigger(held.market, held.side, distance)
+    if trigger is None:
         return NoStop(
             code=RefusalCode.FIRES_AT_ONCE, detail="the venue may liquidate it at this price"
         )
     return Stop(
-        subaccount=account.subaccount.number,
-        ticker=ticker,
-        side=side,
-        quantums=BaseQuantums(size),
+        subaccount=held.subaccount,
+        ticker=held.market.ticker,
+        side=held.side,
+        quantums=held.quantums,
         trigger=trigger,
-        worst=pricing.bound(market, side, Fraction(trigger), asked.slippage),
-        risk=QuoteQuantums(margin.notional(market, BaseQuantums(size)) * abs(shock) // PPM_ONE),
+        worst=worst_of(held.market, held.side, trigger, slippage),
+        risk=held.risk,
     )
 
 
-def _alone(price: int | NoPrice, market: Market, side: Side) -> Fraction:
-    """The market's own move to liquidation as a fraction of its oracle price, >= 0."""
-    if price is NoPrice.NEVER:
-        return Fraction(1)
-    if price is NoPrice.ALWAYS:
-        return Fraction(0)
-    against = side.sign * (price - market.oracle_price)
-    return max(Fraction(against, market.oracle_price), Fraction(0))
+def oracle_ratio(market: Market) -> tuple[int, int]:
+    """The oracle price in subticks, exact, as numerator and denominator (MARGIN.md 1.4)."""
+    shift = (
+        market.oracle_exponent
+        - market.quantum_conversion_exponent
+        + market.atomic_resolution
+        - units.QUOTE_RESOLUTION
+    )
+    price = market.oracle_price
+    return (price * 10**shift, 1) if shift >= 0 else (price, int(10**-shift))
 
 
-def _trigger(market: Market, side: Side, distance: Fraction) -> Subticks | None:
-    """The tick that far from the oracle, rounded towards it but beyond it; None where none is."""
-    oracle, tick = pricing.oracle_subticks(market), market.subticks_per_tick
-    exact = oracle * (1 + side.sign * distance) / tick
+def worst_of(market: Market, side: Side, trigger: int, slippage: int) -> Subticks:
+    """The worst price at most `slippage` ppm beyond a trigger, rounded to the tick inside."""
+    bound, tick = trigger * (PPM_ONE + side.sign * slippage), market.subticks_per_tick
     if side is Side.SELL:
-        last = -(-oracle.numerator // (oracle.denominator * tick)) - 1  # below the oracle
-        ticks = min(-(-exact.numerator // exact.denominator), last)
+        return Subticks(max(1, units.divide_up(bound, PPM_ONE * tick)) * tick)
+    return Subticks(max(1, bound // (PPM_ONE * tick)) * tick)
+
+
+def _trigger(market: Market, side: Side, distance: int) -> Subticks | None:
+    """The tick that far from the oracle, rounded towards it but beyond it; None where none is."""
+    (price, parts), tick = oracle_ratio(market), market.subticks_per_tick
+    exact, whole = price * (PPT_ONE + side.sign * distance), parts * tick * PPT_ONE
+    if side is Side.SELL:
+        below = units.divide_up(price, parts * tick) - 1
+        ticks = min(units.divide_up(exact, whole), below)
     else:
-        first = oracle.numerator // (oracle.denominator * tick) + 1
-        ticks = max(exact.numerator // exact.denominator, first)
+        ticks = max(exact // whole, price // (parts * tick) + 1)
     return Subticks(ticks * tick) if ticks > 0 else None

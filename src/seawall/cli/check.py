@@ -130,7 +130,21 @@ def summary(loaded: Loaded, file: Path) -> list[str]:
             f"allows a book of {words.show(book, Unit.MULTIPLE)} equity minus buffer, whatever "
             "leverage the venue gives"
         )
+    if (stops := _stops(policy)) is not None:
+        lines.append(f"backstop: {stops}")
     return lines + [f"warning: {warning}" for warning in loaded.warnings]
+
+
+def _stops(policy: Policy) -> str | None:
+    """What rests on the chain if the guard dies; None without the block."""
+    order = policy.backstop
+    if order is None:
+        return None
+    return (
+        f"a stop on the chain closes each position if the guard dies, at {words.percent(order.at)} "
+        f"of the way to liquidation, alone or in {order.scenario}, within "
+        f"{words.bps(order.slippage)}; none in a subaccount below the chain's equity tier"
+    )
 
 
 def _levels(policy: Policy) -> int:
@@ -166,6 +180,7 @@ def _as_object(loaded: Loaded, file: Path) -> dict[str, object]:
         "rules": len(policy.rules),
         "levels": _levels(policy),
         "scenarios": len(policy.scenarios),
+        "backstop": _stops(policy),
         "book_allowed": None if book is None else f"{book:.4f}",
         "problems": [],
         "warnings": _objects(loaded.warnings),

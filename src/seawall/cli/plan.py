@@ -18,6 +18,7 @@ from seawall.errors import OperatorError
 if TYPE_CHECKING:
     from seawall.account import Observation
     from seawall.action import Leg, Refusal
+    from seawall.backstop import Stop
     from seawall.decide.preview import Change, Moves, Preview
     from seawall.settings import Settings
     from seawall.units import Ppm
@@ -131,6 +132,7 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
         else [{"subaccount": n, "amount": _dollars(amount)} for n, amount in made.top_ups],
         "measures": [_change(one) for one in shown.changes],
         "not_done": [_refusal(one) for one in (*dropped, *shown.refused)],
+        "backstops": [_stop(shown, stop) for stop in shown.stops],
         "alternatives": [
             {
                 "name": one.name,
@@ -159,6 +161,18 @@ def _leg(shown: Preview, leg: Leg) -> dict[str, object]:
         "cost_vs_oracle": _dollars(leg.cost_vs_oracle),
         "cost_vs_mid": _dollars(leg.cost_vs_mid),
         "asked_by": list(leg.asked_by),
+    }
+
+
+def _stop(shown: Preview, stop: Stop) -> dict[str, object]:
+    market = shown.seen.markets[stop.ticker]
+    return {
+        "subaccount": stop.subaccount,
+        "market": stop.ticker,
+        "side": stop.side,
+        "size": _text(market.coins(stop.quantums)),
+        "trigger": _text(market.dollars(stop.trigger)),
+        "worst_price": _text(market.dollars(stop.worst)),
     }
 
 

@@ -18,6 +18,7 @@ from seawall.units import usd
 WIDTH = 100
 HEIGHT = 24
 LEFT_OUT_MOST = 4
+WHOLE_FROM = 100  # dollars, from which a trigger is told without cents
 RULES_ROOM = 24  # columns
 
 
@@ -35,7 +36,7 @@ def sheet(preview: Preview, title: str) -> list[str]:
             _row("top up", f"subaccount {number}", words.dollars(usd(amount)))
             for number, amount in made.top_ups
         ]
-    tail = [*_left_out(preview), *_alternatives(preview)]
+    tail = [*_left_out(preview), *_stops(preview), *_alternatives(preview)]
     lines += _measures(preview, HEIGHT - len(lines) - len(tail))
     return [_cut(line) for line in (*lines, *tail)]
 
@@ -138,6 +139,19 @@ def _left_out(preview: Preview) -> list[str]:
         left = len(lines) - (LEFT_OUT_MOST - 1)
         lines = [*lines[: LEFT_OUT_MOST - 1], f"… and {left} more: --json has all"]
     return lines
+
+
+def _stops(preview: Preview) -> Iterable[str]:
+    """Where the stops on the chain should stand once the plan is done."""
+    if not preview.stops:
+        return
+    parts = []
+    for stop in preview.stops:
+        trigger = preview.seen.markets[stop.ticker].dollars(stop.trigger)
+        name = f"{stop.subaccount}/{stop.ticker}" if stop.subaccount else stop.ticker
+        show = words.whole_dollars if trigger >= WHOLE_FROM else words.dollars
+        parts.append(f"{name} {show(trigger)}")
+    yield _row("then stops at", ", ".join(parts))
 
 
 def _alternatives(preview: Preview) -> Iterable[str]:

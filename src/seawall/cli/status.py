@@ -27,6 +27,7 @@ from seawall.cli.look import (
     table,
 )
 from seawall.cli.report import rule_reports, subaccount_report, view_of
+from seawall.cli.stops import stop_lines, stop_objects, stop_reports
 from seawall.cli.words import clock
 from seawall.measures.spec import NoData, Unit
 from seawall.policy import Policy
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from seawall.account import Observation
     from seawall.cli.look import Remembered, Rules
     from seawall.cli.report import PositionReport, RuleReport, SubaccountReport
+    from seawall.cli.stops import StopReport
     from seawall.margin import Band
     from seawall.measures.spec import Value
     from seawall.venue.dydx.survey import Survey, Surveyor
@@ -88,6 +90,8 @@ class Status:
     place: str  # of the rules
     subaccounts: tuple[SubaccountReport, ...]
     rules: tuple[RuleReport, ...]
+    stops: tuple[StopReport, ...]
+    policy: Policy
     notes: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
@@ -102,6 +106,9 @@ class Status:
         yield ""
         yield from _rule_lines(self.rules, self.place)
         yield ""
+        yield "stops on the chain"
+        yield from table(stop_lines(self.stops, seen, self.policy), is_left=True)
+        yield ""
         yield "sources"
         yield from table(_source_cells(self.survey), is_left=True)
 
@@ -115,6 +122,7 @@ class Status:
             "seen_at": seen.seen_at,
             "subaccounts": [_subaccount_object(one) for one in self.subaccounts],
             "rules": [_rule_object(one) for one in self.rules],
+            "backstops": stop_objects(self.stops, seen),
             "sources": _sources(self.survey),
             "notes": list(self.notes),
         }
@@ -135,6 +143,8 @@ def status_of(survey: Survey, rules: Rules, known: Remembered) -> Status:
         place=rules.place,
         subaccounts=tuple(subaccount_report(view, one, survey.paid) for one in seen.subaccounts),
         rules=rule_reports(view, policy),
+        stops=stop_reports(view, policy),
+        policy=policy,
         notes=tuple(notes),
     )
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seawall import action
+from seawall import action, backstop
 from seawall.account import Book, BookLevel, Market, Observation
 from seawall.action import Plan, Refusal
-from seawall.decide import depth, wants
+from seawall.backstop import Stop
+from seawall.decide import depth, waiting, wants
 from seawall.decide.align import align
 from seawall.decide.carry import carry, means_of
 from seawall.decide.draft import Draft
@@ -52,6 +53,7 @@ class Preview:
     refused: tuple[Refusal, ...]  # by the last gate, and targets that nothing reaches
     changes: tuple[Change, ...]
     alternatives: tuple[Alternative, ...]  # the plan first
+    stops: tuple[Stop, ...] = ()  # that should rest on the chain once it is done
 
 
 def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
@@ -69,15 +71,28 @@ def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
     if made is not None:
         thin = replace(view, observation=depth.believed(memory, moved))  # what the plan believed
         others = naive.alternatives(thin, demands, means, made)
+    then = view if made is None else carried_out(view, made)
     return Preview(
         seen=moved,
         plan=made,
         actions=carried.numbered,
         refused=(*draft.refusals, *carried.refusals),
-        changes=_changes(
-            policy, memory, draft, view, view if made is None else carried_out(view, made)
-        ),
+        changes=_changes(policy, memory, draft, view, then),
         alternatives=others,
+        stops=_stops(policy, then),
+    )
+
+
+def _stops(policy: Policy, then: View) -> tuple[Stop, ...]:
+    """The stop of every position that is left, where one can be said and may be traded."""
+    if policy.backstop is None:
+        return ()
+    found = backstop.wanted(policy.backstop, policy.scenarios, then)
+    return tuple(
+        stop
+        for slot, stop in found.items()
+        if isinstance(stop, Stop)
+        and waiting.why_closed(policy, then.observation, slot, frozenset()) is None
     )
 
 

@@ -49,10 +49,13 @@ def survey(policy: Policy, memory: Memory, view: View, orders: Sequence[RestingO
     wanted: Mapping[Slot, Stop | NoStop] = {}
     if policy.backstop is not None:
         wanted = backstop.wanted(policy.backstop, policy.scenarios, view)
-    desk = StopDesk(seen, sizes(seen), wanted, _room(view, orders))
+    desk = StopDesk(seen, sizes(seen), wanted, room(view, orders))
     halted = halt.resuming(memory.halt, seen)
     under_way = {sent.action for sent in memory.cancels}
-    ordered = {(one.subaccount, one.ticker) for one in orders if one.order_flags == CONDITIONAL}
+    ordered: dict[Slot, list[RestingOrder]] = {}
+    for order in orders:
+        if order.order_flags == CONDITIONAL:
+            ordered.setdefault((order.subaccount, order.ticker), []).append(order)
     for slot in sorted({*desk.held, *ordered}):
         market = seen.markets.get(slot[1])
         if market is None:
@@ -66,7 +69,7 @@ def survey(policy: Policy, memory: Memory, view: View, orders: Sequence[RestingO
             reason = (stop.code, stop.detail)
         if reason is not None:
             desk.why_not[slot] = reason
-        ours = backstop.stops_of(orders, *slot, ids)
+        ours = backstop.stops_of(ordered.get(slot, ()), ids)
         desk.moves[slot] = backstop.next_move(
             stop if isinstance(stop, Stop) else None,
             desk.held.get(slot, 0),
@@ -80,14 +83,15 @@ def survey(policy: Policy, memory: Memory, view: View, orders: Sequence[RestingO
     return desk
 
 
-def _room(view: View, orders: Sequence[RestingOrder]) -> dict[int, int]:
-    room = {}
+def room(view: View, orders: Sequence[RestingOrder]) -> dict[int, int]:
+    """How many more stateful orders each subaccount may have open, by its net collateral."""
+    left = {}
     for number, now in view.risks.items():
         tiers = view.observation.equity_tiers
         most = 0 if isinstance(now, NoData) else stateful_most(tiers, now.nc)
         rests = [one for one in orders if one.subaccount == number]
-        room[number] = most - sum(one.order_flags in STATEFUL_FLAGS for one in rests)
-    return room
+        left[number] = most - sum(one.order_flags in STATEFUL_FLAGS for one in rests)
+    return left
 
 
 def stateful_most(tiers: Sequence[EquityTier], net_collateral: int) -> int:
