@@ -220,3 +220,12 @@ def test_fatal_move_has_its_rows_for_each_sign() -> None:
     assert down == up == pytest.approx(0.022 + 0.002)  # nothing has moved yet
     assert down_target == pytest.approx(0.85 * 0.022 + 0.002 + 0.15)
     assert up_target == pytest.approx(1.15 * 0.022 + 0.002 - 0.15)
+
+
+def test_a_scope_without_a_market_holds_nothing() -> None:
+    nowhere = Instance(markets=(), subaccounts=(0,))
+
+    for name in ("gross_exposure", "net_exposure"):
+        assert all(
+            not row.gain and row.least < 0 for row in rows(name, 1, book(), instance=nowhere)
+        )

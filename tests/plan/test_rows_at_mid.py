@@ -27,6 +27,7 @@ from tests.see import BTC, CALM, SOL, Number, book, scenario, see, view
 
 SLOT = (0, "BTC-USD")
 ZERO = Instance(subaccount=0)
+ALL = Instance(markets=("BTC-USD", "ETH-USD", "SOL-USD"))
 ONE = Instance(subaccount=0, market="BTC-USD")
 GAP = scenario(
     "gap", {"BTC-USD": "-0.1", "SOL-USD": "-0.2"}, slippage="0.01", over=Millis(2 * HOUR)
@@ -78,8 +79,8 @@ def rows(frame: Frame, name: str, value: float, instance: Instance) -> tuple[Row
         ("margin_usage", 0.1, ZERO, 0.02, 0.1, 2_980 - 1_760),
         ("maintenance_usage", 0.05, ZERO, 0.012, 0.05, 1_788 - 880),
         ("leverage", 3, ZERO, 1, 3, 118_400 - 52_800),
-        ("gross_exposure", 50_000, Instance(), 1, 0, 118_400 - 50_000),
-        ("net_exposure", 10_000, Instance(), 1, 0, 77_600 - 10_000),
+        ("gross_exposure", 50_000, ALL, 1, 0, 118_400 - 50_000),
+        ("net_exposure", 10_000, ALL, 1, 0, 77_600 - 10_000),
         ("liq_move", 0.2, ONE, 0.012 + ALPHA, 1, ALPHA * 98_000 - (17_600 - 1_788)),
         ("stress_headroom", 500, ZERO, 0.1218, 1, 500 - (17_600 - 2_000 - 8_509.2)),
         ("funding_24h", 40, Instance(), 0.024, 0, 2_352 - 40),

@@ -184,7 +184,7 @@ def _mended(
             return paper, views
         slot = None
         if added < STEPS_MOST:
-            slot = _next_step(desk, paper, failing[0] if failing else crossed[0])
+            slot = _next_step(desk, paper, failing[0] if failing else crossed[0], views)
         if slot is None:
             return None if failing else crossed[0]
         step = paper.quotes[slot].market.step_base_quantums
@@ -192,15 +192,29 @@ def _mended(
     raise AssertionError("the last round adds nothing")
 
 
-def _next_step(desk: Desk, paper: Trial, wanted: UntilDemand | Guard) -> Slot | None:
-    """The position of which one step more helps most: one that is cut already comes first."""
+def _next_step(
+    desk: Desk, paper: Trial, wanted: UntilDemand | Guard, views: Sequence[View]
+) -> Slot | None:
+    """The position of which one step more helps most: one that is cut already comes first.
+
+    What helps is read from the row that is missed most in what the paper account leaves: a hedge
+    has one sign in one row of a measure and the other in the next.
+    """
     bound = wanted.target if isinstance(wanted, UntilDemand) else wanted.trigger
-    frame = frame_of(desk.view, desk.view, (), desk.view.observation.taker_fee_ppm / PPM_ONE)
-    rows = rows_for(frame, ask(wanted.key, wanted.measure, wanted.instance, bound))
-    gains: dict[Slot, float] = {}
-    for row in rows:
-        for slot, gain in row.gain.items():
-            gains[slot] = max(gains.get(slot, 0.0), gain)
+    fee = desk.view.observation.taker_fee_ppm / PPM_ONE
+    row = max(
+        (
+            row
+            for view in views
+            for row in rows_for(
+                frame_of(view, view, (), fee),
+                ask(wanted.key, wanted.measure, wanted.instance, bound),
+            )
+        ),
+        key=lambda row: row.least,
+        default=None,
+    )
+    gains = {} if row is None else row.gain
     helpful = [
         slot
         for slot, gain in sorted(gains.items())

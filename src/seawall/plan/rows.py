@@ -191,7 +191,7 @@ def _in_scope(frame: Frame, instance: Instance) -> list[Stand]:
     return [
         one
         for (number, ticker), one in frame.stands.items()
-        if (not tickers or ticker in tickers) and number in _numbers(frame, instance)
+        if ticker in tickers and number in _numbers(frame, instance)
     ]
 
 
