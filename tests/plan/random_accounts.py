@@ -1,19 +1,21 @@
-"""Random accounts with books of several levels, and the plans that a trader might make by hand."""
+"""Random accounts with books of several levels, and random targets for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
-from seawall.account import Book, BookLevel, Market, Observation, Side
+from seawall.account import Book, BookLevel, Market, Side
+from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import claims, greedy, pricing
+from seawall.plan import greedy, pricing
 from seawall.plan.demand import Means, Slot, UntilDemand
-from seawall.plan.trial import Trial, caught_up
+from seawall.plan.trial import view_like
 from seawall.units import BaseQuantums, Subticks, round_down
 from tests.plan.stage import until
-from tests.see import AT, MARKETS, Held, decimal, scenario, see, view
+from tests.see import AT, MARKETS, SOL, Held, scenario, see, view
 
 WANTS = (
     ("leverage", "<= 3", None),
@@ -22,7 +24,10 @@ WANTS = (
     ("free_collateral", ">= 8000", None),
     ("stress_headroom", ">= 1000", "twin-gap"),
     ("fatal_move", ">= 1.5", "twin-gap"),
+    ("net_exposure", "<= 15000", None),
+    ("gross_exposure", "<= 60000", None),
 )
+COARSE = {"BTC-USD": 200_000_000, "SOL-USD": 120_000_000}  # 0.02 BTC, 12 SOL: some $2,000 a step
 DECIMALS = {"BTC-USD": 4, "ETH-USD": 3, "SOL-USD": 1}
 
 
@@ -45,34 +50,76 @@ def market_book(chance: Random, market: Market, levels: int, *, lean: int = 0) -
 
 
 def random_view(chance: Random, tickers: Sequence[str], levels: int) -> View:
-    """An account of $5,000 to $20,000 at up to several times that.
+    """An account of $5,000 to $20,000 a market or so, at up to several times that.
 
-    Half of the mids are up to 1% off the oracle, against the position: a book better than the
-    oracle earns a plan nothing, by rule, while a hand that counts on it may be cheaper.
+    Half of the mids are up to 1% off the oracle, as often in favour of a close as against it.
     """
+    markets = {ticker: market_named(ticker) for ticker in tickers}
     held: Held = {}
-    for ticker in tickers:
-        price = int(MARKETS[ticker].oracle_dollars)
+    for ticker, market in markets.items():
+        price = int(market.oracle_dollars)
         dollars = chance.choice((1, -1)) * chance.randint(5_000, 60_000)
-        size = round(Decimal(dollars) / price, DECIMALS[ticker])
-        held = {**held, ticker: (size, price)}
-    on: Observation = see(equity=chance.randint(5_000, 20_000), positions=held)
-    books = {}
-    for ticker in tickers:
-        lean = chance.choice((0, chance.randint(0, 99)))
-        against = -lean if decimal(held[ticker][0]) > 0 else lean
-        books[ticker] = market_book(chance, on.markets[ticker], levels, lean=against)
-    on = see(equity=chance.randint(5_000, 20_000), positions=held, books=books)
+        held = {**held, ticker: (round(Decimal(dollars) / price, DECIMALS.get(ticker, 1)), price)}
+    books = {
+        ticker: market_book(
+            chance, market, levels, lean=chance.choice((0, chance.randint(-99, 99)))
+        )
+        for ticker, market in markets.items()
+    }
+    equity = chance.randint(5_000, 20_000) * max(1, len(tickers) // 3)
+    on = see(equity=equity, positions=held, books=books, markets=markets)
     return view(on, scenarios=[scenario(both_signs=True)])
 
 
-def random_wants(chance: Random, on: View, most: int) -> list[UntilDemand]:
-    """Up to `most` demands on everything that is held."""
-    chosen = chance.sample(WANTS, chance.randint(1, most))
-    return [until(on, name, target, scenario=feared) for name, target, feared in chosen]
+def coarse_view(chance: Random) -> View:
+    """Two positions in steps so large that every combination can be tried."""
+    on = random_view(chance, tuple(COARSE), 4)
+    seen = on.observation
+    markets = {
+        ticker: replace(market, step_base_quantums=COARSE[ticker])
+        for ticker, market in seen.markets.items()
+    }
+    books = {
+        ticker: replace(
+            one,
+            bids=tuple(whole(level, COARSE[ticker]) for level in one.bids),
+            asks=tuple(whole(level, COARSE[ticker]) for level in one.asks),
+        )
+        for ticker, one in seen.advice.books.items()
+    }
+    advice = replace(seen.advice, books=books)
+    return view_like(on, replace(seen, markets=markets, advice=advice))
 
 
-def objective(on: View, cuts: dict[Slot, int], wanted: Sequence[UntilDemand]) -> float:
+def whole(level: BookLevel, step: int) -> BookLevel:
+    return replace(level, quantums=BaseQuantums(-(-level.quantums // step) * step))
+
+
+def market_named(ticker: str) -> Market:
+    """A market like one that is known; those that are not are like SOL."""
+    if ticker in MARKETS:
+        return MARKETS[ticker]
+    number = 20 + sum(map(ord, ticker))
+    return replace(SOL, ticker=ticker, perpetual_id=number, clob_pair_id=number)
+
+
+def random_wants(chance: Random, on: View, least: int, most: int) -> list[UntilDemand]:
+    """Some demands on everything that is held."""
+    held = tuple(p.ticker for p in on.observation.subaccounts[0].positions)
+    everywhere = Instance(markets=held)
+    return [
+        until(
+            on,
+            name,
+            target,
+            scenario=feared,
+            instance=everywhere if "exposure" in name else None,
+        )
+        for name, target, feared in chance.sample(WANTS, chance.randint(least, most))
+    ]
+
+
+def objective(on: View, cuts: Mapping[Slot, int], wanted: Sequence[UntilDemand]) -> float:
     """Fee and adverse distance from the mid, and 1 bp of what is closed, in dollars."""
     quotes = greedy.quotes_for(on, wanted, Means(), [])
     total = 0.0
@@ -83,46 +130,3 @@ def objective(on: View, cuts: dict[Slot, int], wanted: Sequence[UntilDemand]) ->
             lost = quotes[slot].side.sign * (done.quote - worth.mid) + done.fee
             total += lost / 1e6 + worth.oracle / 1e10
     return total
-
-
-def holds(on: View, cuts: dict[Slot, int], wanted: Sequence[UntilDemand]) -> bool:
-    """Whether these cuts reach every target, in the chain's arithmetic, at oracle and mid."""
-    quotes = greedy.quotes_for(on, wanted, Means(), [])
-    views = Trial(before=on, caught_up=caught_up(on), quotes=quotes, cuts=cuts).views()
-    return all(claims.holds(views, one) for one in wanted)
-
-
-def _depths(on: View, wanted: Sequence[UntilDemand]) -> dict[Slot, tuple[int, int, float]]:
-    """Depth and step of each position, and its dollars per step."""
-    quotes = greedy.quotes_for(on, wanted, Means(), [])
-    found = {}
-    for slot, quote in quotes.items():
-        step = quote.market.step_base_quantums
-        each = abs(greedy.reference_quotes(on, slot[1], step).oracle) / 1e6
-        found[slot] = (quote.depth, step, each)
-    return found
-
-
-def close_largest(on: View, wanted: Sequence[UntilDemand]) -> dict[Slot, int] | None:
-    """Positions closed from the largest down until every target holds; the last in 20 parts."""
-    depths = _depths(on, wanted)
-    order = sorted(depths, key=lambda s: -depths[s][0] / depths[s][1] * depths[s][2])
-    cuts: dict[Slot, int] = {}
-    for slot in order:
-        depth, step, _ = depths[slot]
-        for part in range(1, 21):
-            cuts[slot] = depth * part // 20 // step * step
-            if holds(on, cuts, wanted):
-                return cuts
-    return None
-
-
-def pro_rata(on: View, wanted: Sequence[UntilDemand]) -> dict[Slot, int] | None:
-    """The same share of every position, in 40 parts."""
-    depths = _depths(on, wanted)
-    for part in range(1, 41):
-        cuts = {s: -(-depth * part // 40 // step) * step for s, (depth, step, _) in depths.items()}
-        cuts = {s: min(cut, depths[s][0]) for s, cut in cuts.items()}
-        if holds(on, cuts, wanted):
-            return cuts
-    return None
