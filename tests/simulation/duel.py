@@ -22,6 +22,7 @@ from seawall.simulator.play import NEVER, Player
 from seawall.simulator.prices import Path as PricePath
 from seawall.simulator.setup import chain_on, equal_parts, fund, open_book
 from seawall.units import HOUR, MINUTE, SECOND, Millis, Ppm
+from tests.simulation.promises import Promises
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SEAWALL_DATA", ROOT.parent / "shared" / "data"))
@@ -45,6 +46,7 @@ class Result:
     liquidated: set[str]
     blocks: int
     decisions: list[Decision] = field(default_factory=list)  # eventful ones
+    promises: Promises = field(default_factory=Promises)
 
     @property
     def interventions(self) -> list[str]:
@@ -158,6 +160,7 @@ def duel(
         if agent is not None and (looked is None or block.time - looked >= every):
             looked = block.time
             decision = at_once(agent.tick())
+            result.promises.note(agent, decision)
             if decision.is_eventful:
                 result.decisions.append(decision)
             until = agent.idle_until()

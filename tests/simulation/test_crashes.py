@@ -6,6 +6,7 @@ the venue has it, no float wallet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -26,6 +27,7 @@ from tests.simulation.duel import (
     window,
     with_slippage,
 )
+from tests.simulation.promises import assert_kept
 
 pytestmark = pytest.mark.skipif(
     not event_names(), reason=f"no crash data in {CRASHES}: set SEAWALL_DATA to play it"
@@ -36,21 +38,28 @@ WINDOWS = range(4)
 
 
 @pytest.mark.parametrize("event", event_names())
-def test_the_guarded_account_survives_a_whole_event(event: str) -> None:
+def test_the_guarded_account_survives_a_whole_event_and_its_plans_keep_their_word(
+    event: str, record_property: Callable[[str, object], None]
+) -> None:
     result = duel(candles_of(event).path(), side=side_of(event), policy=demo_policy())
 
     assert GUARDED not in result.liquidated
     assert result.interventions
+    assert result.promises.carried
+    assert_kept(result.promises, record_property)
     if result.twin <= 0:
         assert result.guarded > result.twin
 
 
 @pytest.mark.parametrize("index", WINDOWS)
 @pytest.mark.parametrize("event", event_names())
-def test_the_guarded_account_survives_the_worst_hours(event: str, index: int) -> None:
+def test_the_guarded_account_survives_the_worst_hours_and_its_plans_keep_their_word(
+    event: str, index: int, record_property: Callable[[str, object], None]
+) -> None:
     result = duel(window(candles_of(event), index), side=side_of(event), policy=demo_policy())
 
     assert GUARDED not in result.liquidated
+    assert_kept(result.promises, record_property)
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -115,11 +115,13 @@ def shortfall(desk: Desk, paper: Trial, demand: UntilDemand) -> Refusal:
         *_cash(desk, paper, demand),
     ]
     code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
-    words = [text for _, text in reasons] or ["everything in scope is used"]
+    words = "; ".join(text for _, text in reasons)
     return Refusal(
         code=code,
         what=f"reach the target of {demand.key}",
-        detail=f"{'; '.join(words)}. The rest follows in the next window",
+        detail=f"{words}. The rest follows in the next window"
+        if reasons
+        else "everything in scope is used",
     )
 
 
