@@ -33,8 +33,9 @@ def main() -> None:
             played = duel(window(candles, index), side=side_of(event), policy=demo_policy())
             told = played.promises
             carried, nothing = carried + told.carried, nothing + told.nothing
-            errors = spread([one.cost_error_bps for one in told.carried])
-            print(f"{event} {index}: {len(told.carried)} plans, cost error bps {dict(errors)}")
+            print(
+                f"{event} {index}: {len(told.carried)} plans, cost error bps {spread(told.carried)}"
+            )
     claims = [claim for one in carried for claim in one.claims]
     figures = {
         "plans": len(carried),
@@ -44,7 +45,7 @@ def main() -> None:
         "beyond_their_bound": sum(not claim.holds for claim in claims),
         "claimed_cost": round(sum(one.claimed_cost for one in carried) / 1e6, 2),
         "realised_cost": round(sum(one.cost for one in carried) / 1e6, 2),
-        "cost_error_bps": spread([one.cost_error_bps for one in carried]),
+        "cost_error_bps": spread(carried),
     }
     print(json.dumps(figures) if arguments.json else figures)
 

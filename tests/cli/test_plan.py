@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from seawall.account import Observation
+from seawall.account import Observation, Side
 from seawall.cli.plan import app, as_object, moves_of
 from seawall.cli.sheet import sheet
 from seawall.decide.preview import preview
 from seawall.errors import OperatorError
-from seawall.rulefile import load
+from seawall.policy import FloatSource
+from seawall.rulefile import load, parse
 from seawall.units import Ppm
 from tests.decide.guarded import FLOAT
 from tests.rulefile.texts import DEMO, SHIPPED
-from tests.see import MARKETS, SOL, see
+from tests.see import BTC, MARKETS, SOL, Held, book, resting, see
 from tests.venue.dydx import fake_node
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode, serving
@@ -33,19 +34,52 @@ ALTS = {
 }
 
 
+ONE_RULE = """\
+budgets: {per_hour: {notional: 2000%, orders: 99}, per_day: {cost: 100%}}
+rules:
+  - id: leverage
+    why: "Borrow nothing."
+    measure: leverage
+    trigger: "> 4x"
+    target: "<= 0x"
+    do: [notify, {reduce: {until: target, max_slippage: 100bps}}]
+"""
+CANCELS = """\
+rules:
+  - id: size
+    why: "No more."
+    measure: gross_exposure
+    scope: {per: account}
+    trigger: "> $9_000"
+    clear: "< $8_000"
+    do: [notify, {cancel_orders: risk_increasing}]
+"""
+HELD: Held = {
+    "BTC-USD": ("0.12", 100_000),
+    "ETH-USD": ("-1.8", 4_000),
+    "SOL-USD": ("30", 200),
+    "LINK-USD": ("15", 200),
+    "AVAX-USD": ("-10", 200),
+}
+
+
 def five_positions() -> Observation:
-    held = {
-        "BTC-USD": ("0.12", 100_000),
-        "ETH-USD": ("-1.8", 4_000),
-        "SOL-USD": ("30", 200),
-        "LINK-USD": ("15", 200),
-        "AVAX-USD": ("-10", 200),
-    }
-    return see(equity=12_000, positions=held, markets={**MARKETS, **ALTS}, float=6_000)
+    return see(equity=12_000, positions=HELD, markets={**MARKETS, **ALTS}, float=6_000)
 
 
-def test_five_positions_fit_one_screen() -> None:
-    shown = preview(POLICY, five_positions(), {})
+def test_five_positions_with_everything_that_may_be_said_fit_one_screen() -> None:
+    """A cancel, five orders, a deposit, claims, what the budget stops, and what hands would do."""
+    seen = see(
+        equity=4_600,
+        positions=HELD,
+        markets={**MARKETS, **ALTS},
+        float=6_000,
+        orders=(resting(BTC, Side.BUY, "0.05", 95_000),),
+    )
+    assert seen.float_wallet is not None
+    fed = replace(POLICY, float_source=FloatSource(address=seen.float_wallet.address))
+
+    shown = preview(fed, seen, {})
 
     lines = sheet(shown, "five positions, now")
 
@@ -76,6 +110,30 @@ def test_json_has_every_measure_and_decimals_as_strings() -> None:
     )
     assert float(order["worst_price"]) < 92_000
     assert any(name.startswith("market-cap/BTC-USD/act#") for name in order["asked_by"])
+
+
+def test_what_hands_would_do_is_measured_on_the_depth_that_the_plan_believes() -> None:
+    thin = book(BTC, levels=[("0.0005", "0.05"), ("0.004", "1")])
+    seen = see(equity=4_000, positions={"BTC-USD": ("0.4", 100_000)}, books={"BTC-USD": thin})
+    flat = parse(ONE_RULE).policy  # closes everything: there is one way to do it, at one cost
+
+    ours, *others = preview(flat, seen, {}).alternatives
+
+    assert [one.cost for one in others] == [ours.cost] * 3
+
+
+def test_cancels_are_shown_where_nothing_else_is_to_do() -> None:
+    order = resting(BTC, Side.BUY, "0.05", 95_000)
+    seen = see(equity=30_000, positions={"BTC-USD": ("0.1", 100_000)}, orders=(order,))
+    shown = preview(parse(CANCELS).policy, seen, {})
+
+    lines = sheet(shown, "an order")
+    said = as_object(shown, {})
+
+    assert lines[1].split() == ["cancel", "orders", "1", "in", "0/BTC-USD", "size"]
+    assert said["cancels"] == [
+        {"subaccount": 0, "market": "BTC-USD", "client_id": 1, "asked_by": ["size/act"]}
+    ]
 
 
 def test_moves_are_read_as_a_rule_file_reads_ratios() -> None:
@@ -161,3 +219,30 @@ async def test_what_cash_costs_comes_from_the_settings(
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
     assert [one for one in ("top_ups", "orders") if said[one]] == [pays]
+
+
+async def test_orders_are_read_with_the_markets_that_they_rest_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, indexer, rules = FakeNode(), FakeIndexer(), tmp_path / "rules.yaml"
+    rules.write_text(CANCELS)
+    indexer.answers["/height"] = {"height": str(node.height)}
+    order = {"clientId": "5", "orderFlags": "64", "ticker": "ETH-USD", "side": "BUY"}
+    order |= {"size": "1", "price": "3900", "goodTilBlockTime": "2030-01-01T00:00:00.000Z"}
+    dead = {**order, "clientId": "6", "ticker": "GONE-USD", "status": "FILLED"}
+    indexer.answers["/orders"] = [{**order, "status": "OPEN"}, dead]
+    async with serving(node), indexing(indexer):
+        for name, value in {
+            "VENUE__CHAIN_ID": CHAIN_ID,
+            "VENUE__NODES": node.url,
+            "VENUE__INDEXERS": indexer.url,
+            "ACCOUNT__ADDRESS": OWNER,
+        }.items():
+            monkeypatch.setenv(f"SEAWALL_{name}", value)
+        monkeypatch.chdir(tmp_path)
+        asked = [OWNER, "--rules", str(rules), "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, asked)
+
+    assert result.exit_code == 0, result.output
+    (cancel,) = json.loads(result.stdout)["cancels"]
+    assert (cancel["market"], cancel["client_id"]) == ("ETH-USD", 5)

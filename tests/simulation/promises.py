@@ -50,7 +50,7 @@ class Kept:
 class Carried:
     """One plan and what became of it; money in quote quantums, costs against the oracle."""
 
-    claimed_cost: int  # of the part that filled
+    claimed_cost: int  # of what filled where some of it was expected to
     cost: int
     exchanged: int
     wanted: int  # notional of all orders
@@ -59,8 +59,10 @@ class Carried:
     claims: tuple[Kept, ...]
 
     @property
-    def cost_error_bps(self) -> Decimal:
-        """Realised less claimed cost, in bps of what was exchanged."""
+    def cost_error_bps(self) -> Decimal | None:
+        """Realised less claimed cost in bps of what was exchanged; None where none was claimed."""
+        if self.exchanged == 0:
+            return None
         return Decimal(self.cost - self.claimed_cost) / self.exchanged * 10_000
 
 
@@ -114,15 +116,16 @@ class Promises:
         is_whole = len(legs) == len(waiting.plan.legs) and all(
             waiting.outcomes[name].filled >= leg.quantums for name, leg in legs.items()
         )
+        expected = {n: one for n, one in filled.items() if legs[n].expected_quantums}
         claimed = sum(
             legs[name].cost_vs_oracle * one.filled // legs[name].expected_quantums
-            for name, one in filled.items()
+            for name, one in expected.items()
         )
         self.carried.append(
             Carried(
                 claimed_cost=claimed,
-                cost=sum(one.cost_vs_oracle for one in filled.values()),
-                exchanged=sum(one.quote for one in filled.values()),
+                cost=sum(one.cost_vs_oracle for one in expected.values()),
+                exchanged=sum(one.quote for one in expected.values()),
                 wanted=sum(leg.expected_quote for leg in waiting.plan.legs),
                 is_whole=is_whole,
                 is_within_bounds=all(
@@ -192,9 +195,9 @@ def _with(waiting: _Waiting, fills: Mapping[str, Outcome]) -> View:
     return view_like(waiting.on, replace(seen, subaccounts=tuple(subaccounts)))
 
 
-def spread(errors: Sequence[Decimal]) -> Mapping[str, float]:
-    """How errors are distributed, in bps."""
-    ordered = sorted(errors)
+def spread(carried: Sequence[Carried]) -> Mapping[str, float]:
+    """How the errors of claimed costs are distributed, in bps."""
+    ordered = sorted(one for each in carried if (one := each.cost_error_bps) is not None)
     shares = {"p1": 1, "p10": 10, "p50": 50, "p90": 90, "p99": 99}
     return {
         name: round(float(ordered[len(ordered) * share // 100]), 2)
@@ -211,4 +214,4 @@ def assert_kept(promises: Promises, record: Callable[[str, object], None]) -> No
     record("plans", len(promises.carried))
     record("plans filled whole", sum(one.is_whole for one in promises.carried))
     record("plans of which nothing filled", promises.nothing)
-    record("cost error bps", str(spread([one.cost_error_bps for one in promises.carried])))
+    record("cost error bps", str(spread(promises.carried)))

@@ -106,6 +106,8 @@ def _title(shown: Preview, moves: Moves) -> str:
 
 def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
     """The whole preview, decimals as strings, money in dollars, sizes in coins."""
+    from seawall.action import Cancel
+
     made = shown.plan
     dropped = () if made is None else made.dropped
     return {
@@ -113,6 +115,16 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
         "height": shown.seen.height,
         "if": {ticker: _text(Decimal(move).scaleb(-6)) for ticker, move in moves.items()},
         "solver": None if made is None else made.solver,
+        "cancels": [
+            {
+                "subaccount": one.action.subaccount,
+                "market": one.action.ticker,
+                "client_id": one.action.client_id,
+                "asked_by": list(one.asked_by),
+            }
+            for one in shown.actions
+            if isinstance(one.action, Cancel)
+        ],
         "orders": [] if made is None else [_leg(shown, leg) for leg in made.legs],
         "top_ups": []
         if made is None
@@ -126,6 +138,7 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
                 "cost_vs_mid": _dollars(one.cost),
                 "reached": one.reached,
                 "targets": one.wanted,
+                "in_budget": one.is_in_budget,
             }
             for one in shown.alternatives
         ],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from seawall import words
-from seawall.action import Leg
+from seawall.action import Cancel, Leg
 from seawall.decide.preview import Change, Preview
 from seawall.decide.telling import bound_words
 from seawall.measures import MEASURES
@@ -17,15 +18,18 @@ from seawall.units import usd
 WIDTH = 100
 HEIGHT = 24
 LEFT_OUT_MOST = 4
+RULES_ROOM = 24  # columns
 
 
 def sheet(preview: Preview, title: str) -> list[str]:
     """At most 24 lines of 100 columns for five positions."""
     made = preview.plan
     lines = [title]
-    if made is None:
+    cancels = _cancels(preview)
+    if made is None and not cancels:
         lines.append("nothing to do: no acting level is beyond its trigger")
-    else:
+    lines += cancels
+    if made is not None:
         lines += _orders(preview, made.legs)
         lines += [
             _row("top up", f"subaccount {number}", words.dollars(usd(amount)))
@@ -45,6 +49,20 @@ def _row(what: str, *cells: str) -> str:
     return f"{what:<20}" + "  ".join(cells)
 
 
+def _cancels(preview: Preview) -> list[str]:
+    """One line: how many orders are cancelled in which market, and by which rules."""
+    places, names = Counter[str](), list[str]()
+    for one in preview.actions:
+        if isinstance(one.action, Cancel):
+            places[f"{one.action.subaccount}/{one.action.ticker}"] += 1
+            names += one.asked_by
+    if not places:
+        return []
+    where = ", ".join(f"{count} in {place}" for place, count in sorted(places.items()))
+    rules = _rules(names)
+    return [f"{_row('cancel orders', where):<76}{rules}"]
+
+
 def _orders(preview: Preview, legs: Sequence[Leg]) -> Iterable[str]:
     if not legs:
         return
@@ -62,7 +80,13 @@ def _orders(preview: Preview, legs: Sequence[Leg]) -> Iterable[str]:
 
 
 def _rules(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(name.split("/")[0] for name in names))
+    """Rules by name as far as there is room, and how many more."""
+    rules = list(dict.fromkeys(name.split("/")[0] for name in names))
+    told, shown = ", ".join(rules), len(rules)
+    while len(told) > RULES_ROOM and shown > 1:
+        shown -= 1
+        told = f"{', '.join(rules[:shown])} +{len(rules) - shown}"
+    return told
 
 
 def _measures(preview: Preview, room: int) -> list[str]:
@@ -107,7 +131,7 @@ def _left_out(preview: Preview) -> list[str]:
     """What was dropped and why, and what the last gate stopped."""
     dropped = () if preview.plan is None else preview.plan.dropped
     lines = [
-        f"not done: {refusal.what}: {refusal.code}, {refusal.detail}"
+        f"not done: {refusal.what}: {refusal.detail.split('. ', maxsplit=1)[0]}"
         for refusal in (*dropped, *preview.refused)
     ]
     if len(lines) > LEFT_OUT_MOST:
@@ -122,4 +146,5 @@ def _alternatives(preview: Preview) -> Iterable[str]:
     yield f"{'instead of':<20}{'exchanged':>14}{'cost':>12}  targets reached"
     for one in preview.alternatives:
         closed, cost = words.cents(usd(one.closed)), words.cents(usd(one.cost))
-        yield f"{one.name:<20}{closed:>14}{cost:>12}  {one.reached} of {one.wanted}"
+        over = "" if one.is_in_budget else ", over the budget of hour or day"
+        yield f"{one.name:<20}{closed:>14}{cost:>12}  {one.reached} of {one.wanted}{over}"

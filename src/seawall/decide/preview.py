@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from seawall import action
 from seawall.account import Book, BookLevel, Market, Observation
 from seawall.action import Plan, Refusal
-from seawall.decide import wants
+from seawall.decide import depth, wants
 from seawall.decide.align import align
 from seawall.decide.carry import carry, means_of
 from seawall.decide.draft import Draft
@@ -67,7 +67,8 @@ def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
     demands = wants.demands(carried.memory, watched, view, Mode.DRY_RUN, Mode.DRY_RUN)
     others: tuple[Alternative, ...] = ()
     if made is not None:
-        others = naive.alternatives(view, demands, means, made)
+        thin = replace(view, observation=depth.believed(memory, moved))  # what the plan believed
+        others = naive.alternatives(thin, demands, means, made)
     return Preview(
         seen=moved,
         plan=made,
@@ -76,7 +77,7 @@ def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
         changes=_changes(
             policy, memory, draft, view, view if made is None else carried_out(view, made)
         ),
-        alternatives=(naive.this_plan(made), *others) if made is not None and others else (),
+        alternatives=others,
     )
 
 

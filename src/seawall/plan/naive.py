@@ -12,7 +12,9 @@ from seawall import units
 from seawall.action import Plan
 from seawall.measures.view import View
 from seawall.plan import claims, greedy
+from seawall.plan import desk as desks
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
+from seawall.plan.desk import Desk
 from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Trial, caught_up
 from seawall.units import QuoteQuantums
@@ -29,12 +31,13 @@ class Alternative:
     closed: QuoteQuantums  # expected to be exchanged
     reached: int  # targets
     wanted: int
+    is_in_budget: bool  # of the hour and the day; by hand nobody looks
 
 
 def alternatives(
     view: View, demands: Sequence[Demand], means: Means, made: Plan
 ) -> tuple[Alternative, ...]:
-    """Greedy, close largest and pro rata, with the cash of the plan; none without targets."""
+    """The plan, then greedy, close largest and pro rata with its cash; none without targets."""
     until = [demand for demand in demands if isinstance(demand, UntilDemand)]
     if not until:
         return ()
@@ -44,21 +47,19 @@ def alternatives(
         cash[number] = QuoteQuantums(cash.get(number, QuoteQuantums(0)) + amount)
     paper = Trial(before=view, caught_up=caught_up(view), quotes=quotes, cash=cash)
     base = greedy.fixed_cuts(paper, demands, ())
+    desk = desks.desk_of(view, demands, means, scenarios=(), guards=())
     simple = greedy.propose(view, demands, means)
     return (
-        _of_plan("greedy", simple),
-        _stated("close largest", _until_met(base, until, _largest_first(base)), demands, until),
-        _stated("pro rata", _until_met(base, until, _pro_rata(base)), demands, until),
+        _of_plan("this plan", made, desk),
+        _of_plan("greedy", simple, desk),
+        _stated("close largest", _until_met(base, until, _largest_first(base)), desk),
+        _stated("pro rata", _until_met(base, until, _pro_rata(base)), desk),
     )
 
 
-def this_plan(made: Plan) -> Alternative:
-    """The plan itself, in the same terms."""
-    return _of_plan("this plan", made)
-
-
-def _of_plan(name: str, made: Plan) -> Alternative:
+def _of_plan(name: str, made: Plan, desk: Desk) -> Alternative:
     return Alternative(
+        is_in_budget=desks.fits(desk, made.legs),
         name=name,
         cost=QuoteQuantums(sum(leg.cost_vs_mid for leg in made.legs)),
         closed=QuoteQuantums(sum(leg.expected_quote for leg in made.legs)),
@@ -67,13 +68,11 @@ def _of_plan(name: str, made: Plan) -> Alternative:
     )
 
 
-def _stated(
-    name: str, paper: Trial, demands: Sequence[Demand], until: Sequence[UntilDemand]
-) -> Alternative:
+def _stated(name: str, paper: Trial, desk: Desk) -> Alternative:
     views = paper.views()
-    met = sum(claims.holds(views, one) for one in until)
-    told = _of_plan(name, Plan(legs=legs_of(paper, demands)))
-    return replace(told, reached=met, wanted=len(until))
+    met = sum(claims.holds(views, one) for one in desk.until)
+    told = _of_plan(name, Plan(legs=legs_of(paper, desk.demands)), desk)
+    return replace(told, reached=met, wanted=len(desk.until))
 
 
 def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial]) -> Trial:
