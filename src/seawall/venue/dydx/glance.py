@@ -12,7 +12,7 @@ from seawall.venue.dydx import fields
 from seawall.venue.dydx.book import KeptBook
 from seawall.venue.dydx.grid import Grid
 from seawall.venue.dydx.indexer import Indexer
-from seawall.venue.dydx.records import resting_order
+from seawall.venue.dydx.records import ALIVE, resting_order
 
 
 async def books_of(indexer: Indexer, grids: Iterable[Grid], seen_at: Millis) -> Mapping[str, Book]:
@@ -47,6 +47,8 @@ async def _orders(
     """Raises VenueError, also for an order in a market that the node does not list."""
     read = []
     for entry in await indexer.orders(owner, number):
+        if entry.get("status") not in ALIVE:
+            continue
         grid = grids.get(fields.text(entry, "ticker"))
         if grid is None:
             raise VenueError(f"the node lists no market {entry['ticker']}, an order rests in it")

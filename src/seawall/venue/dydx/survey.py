@@ -92,14 +92,16 @@ class Surveyor:
             await self._venue.preflight()
             self._is_checked = True
         await self._meet(indexed)
-        seen = await self._venue.observe_with_rates()
-        if isinstance(seen, Blind):
-            raise VenueUnreachable("; ".join(seen.reasons))
+        seen = await self._state()
         self._check_markets()
+        orders = await self._orders(seen)
+        if unread := _tickers(orders) - set(seen.markets):
+            self._venue.read_too(unread)
+            seen = await self._state()
         if self._is_played:
             seen = replace(seen, seen_at=seen.at)
         notes = [*_current(seen, height, self._venue.nodes.answered), *_children(seen, indexed)]
-        books, orders = await asyncio.gather(self._books(seen), self._orders(seen))
+        books = await self._books(seen)
         advice = replace(
             seen.advice, indexer_sizes=self._sizes(indexed, seen), books=books, orders=orders
         )
@@ -111,6 +113,13 @@ class Surveyor:
             paid=await self._paid(seen),
             notes=tuple(notes),
         )
+
+    async def _state(self) -> Observation:
+        """Raises VenueUnreachable where no node shows one."""
+        seen = await self._venue.observe_with_rates()
+        if isinstance(seen, Blind):
+            raise VenueUnreachable("; ".join(seen.reasons))
+        return seen
 
     async def _height(self) -> int | Missing:
         try:
@@ -197,6 +206,10 @@ class Surveyor:
                     slot = (number, payment.ticker)
                     paid[slot] = paid.get(slot, Decimal(0)) - payment.amount
         return paid
+
+
+def _tickers(orders: tuple[RestingOrder, ...] | Missing) -> frozenset[str]:
+    return frozenset() if isinstance(orders, Missing) else frozenset(o.ticker for o in orders)
 
 
 def _current(seen: Observation, height: int | Missing, node_url: str) -> list[str]:

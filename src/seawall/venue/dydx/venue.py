@@ -117,6 +117,10 @@ class DydxVenue:
         """The subaccounts guarded now, with the children found so far."""
         return self._numbers
 
+    def read_too(self, tickers: Iterable[str]) -> None:
+        """Read these markets as well from now on, held or not."""
+        self._markets |= frozenset(tickers)
+
     @property
     def block_height(self) -> int:
         """The newest block that the feed or a node has shown."""
