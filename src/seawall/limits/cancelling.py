@@ -72,7 +72,11 @@ def _rank(order: RestingOrder) -> tuple[int, int]:
 
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
-    """Whether an order can only shrink the position, with every better-priced one before it."""
+    """Whether an order can only shrink the position, with every one that comes before it.
+
+    Of equal prices the lower client id comes first: judged alone each of two would be one too many,
+    and both would go.
+    """
     if (held > 0) == (target.side is Side.BUY):
         return False
     if target.reduce_only:
@@ -80,11 +84,11 @@ def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -
     ahead = sum(
         order.quantums
         for order in orders
-        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign > 0
+        if order.side is target.side and not order.reduce_only and _comes_first(order, target)
     )
-    equal = sum(
-        order.quantums
-        for order in orders
-        if order.side is target.side and order.subticks == target.subticks
-    )
-    return ahead + equal <= abs(held)
+    return ahead + target.quantums <= abs(held)
+
+
+def _comes_first(order: RestingOrder, target: RestingOrder) -> bool:
+    better = (order.subticks - target.subticks) * target.side.sign
+    return better > 0 or (better == 0 and order.client_id < target.client_id)
