@@ -10,6 +10,7 @@ from seawall.account import Book
 from seawall.measures.view import View
 from seawall.plan import greedy
 from seawall.plan.demand import Means
+from seawall.plan.trial import Trial
 from tests.plan.random_accounts import random_view, random_wants
 from tests.plan.stage import coins, until
 from tests.see import BTC, SOL, Held, book, see, view
@@ -56,10 +57,10 @@ def test_it_stops_at_the_step_at_which_the_target_holds() -> None:
     made = greedy.propose(on, wanted, NOTHING)
 
     (leg,) = made.legs
-    step = on.observation.markets[leg.ticker].step_base_quantums
-    less = until(on, "maintenance_usage", f"<= {made.claims[0].after}")
-    assert greedy.propose(on, [less], NOTHING).legs == made.legs
-    assert leg.quantums % step == 0
+    slot, step = (0, leg.ticker), on.observation.markets[leg.ticker].step_base_quantums
+    paper = Trial(before=on, quotes=greedy.quotes_for(on, wanted, NOTHING, []))
+    assert greedy.reaches(paper.with_cut(slot, leg.quantums), wanted[0])
+    assert not greedy.reaches(paper.with_cut(slot, leg.quantums - step), wanted[0])
 
 
 def test_the_same_account_has_the_same_plan_every_time() -> None:
