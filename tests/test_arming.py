@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,9 @@ from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.rulefile import load
 from seawall.rulefile.load import Loaded
-from seawall.units import Millis, Ppm
+from seawall.units import Millis
 from seawall.venue import Reply
-from tests.decide.guarded import FLOAT, WALLET, ladder
+from tests.decide.guarded import FLOAT, ladder
 from tests.rulefile.texts import SHIPPED
 from tests.see import AT, OWNER, see
 
@@ -31,14 +31,6 @@ CALM = ladder(
     "do: [page, {reduce: {amount: 50%, max_slippage: 60bps}}]}"
 )
 HASTY = CALM.replace("$90_000", "$9_500")
-CASH_OR_SIZE = ladder(
-    '{name: act, trigger: "< $29_000", target: ">= $29_850", do: [page, '
-    "{top_up: {until: target, max: $3_000}}, "
-    "{reduce: {until: target, max_slippage: 60bps, or_else: page}}]}",
-    head=FLOAT,
-    measure="free_collateral",
-    scope="{subaccounts: [0]}",
-)
 BROKEN = CALM.replace("trigger", "triger")
 LONG = {"BTC-USD": ("0.1", 100_000)}
 
@@ -391,25 +383,3 @@ def test_a_saved_file_that_is_broken_is_said_to_be(journal: Journal, rules: Path
 
     assert message is not None
     assert "`triger`: unknown key" in message.text
-
-
-@pytest.mark.parametrize(("cash_price", "does"), [(0, "deposits $"), (50_000, "sells $")])
-def test_what_cash_costs_stays_as_the_settings_say_and_weighs_in_the_words_of_a_reload(
-    journal: Journal, rules: Path, cash_price: int, does: str
-) -> None:
-    calm = CASH_OR_SIZE.replace("< $29_000", "< $9_000")
-    post = start(rules, calm, journal)
-    post.agent.policy = replace(post.agent.policy, cash_price=Ppm(cash_price))
-    seen = see(equity=31_000, positions={"BTC-USD": (1, 100_000)}, float=5_000)
-    assert seen.float_wallet is not None
-    wallet = replace(seen.float_wallet, address=WALLET)
-    post.venue.seen = replace(seen, float_wallet=wallet)
-
-    post.save(CASH_OR_SIZE.replace("< $29_000", "< $29_500"))
-    kept_out = post.ask()
-    in_force = post.ask(arms=True)
-
-    assert kept_out.end is Reloaded.KEPT_OUT
-    assert f"would act now: {does}" in kept_out.words[-1]
-    assert in_force.end is Reloaded.IN_FORCE
-    assert post.agent.policy.cash_price == cash_price

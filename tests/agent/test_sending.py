@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from seawall.account import Side
 from seawall.action import Action, TopUp
 from seawall.agent import Agent, Kind, ReplyRow
 from seawall.decide.memory import Numbered
@@ -16,6 +17,7 @@ from seawall.policy import Mode
 from seawall.venue import Reply
 from seawall.venue.dydx.venue import DydxVenue
 from tests.decide.guarded import FLOAT, Guarded, cuts, deposits, guarded, ladder
+from tests.see import BTC, resting
 from tests.test_agent import OWNER, Standing
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import FakeNode, serving
@@ -24,6 +26,14 @@ from tests.venue.dydx.wires import connection_to, keys, opened, seen_well
 FLATTEN = (
     '{name: panic, trigger: "> $9_000", latch: manual, '
     "do: [page, {flatten: {max_slippage: 200bps, give_up_after: 600s}}]}"
+)
+CANCEL_CASH_AND_SIZE = ladder(
+    '{name: act, trigger: "< $28_500", target: ">= $29_000", do: [page, '
+    "{reduce: {until: target, max_slippage: 60bps, or_else: page}}, "
+    "{top_up: {until: target, max: $3_000}}, {cancel_orders: risk_increasing}]}",
+    head=FLOAT,
+    measure="free_collateral",
+    scope="{subaccounts: [0]}",
 )
 TWO = {"BTC-USD": "0.1", "ETH-USD": "2"}
 PATIENCE_S = 5.0  # of a test whose orders would wait for one another for ever
@@ -88,6 +98,16 @@ async def test_one_that_raises_keeps_no_other_from_being_sent() -> None:
     assert len(venue.sent) == 2
     assert len(replied(journal)) == 1
     assert len(agent.memory.sent) == 2
+
+
+async def test_parts_go_in_their_order_cancels_cash_size() -> None:
+    world = guarded(CANCEL_CASH_AND_SIZE, sizes={"BTC-USD": 1}, float=550)
+    world.orders = (resting(BTC, Side.BUY, "0.1", 95_000),)
+    venue = Standing(world)
+
+    await agent_of(venue, Journal.open(":memory:")).tick()
+
+    assert [one.kind for one in venue.sent] == ["cancel", "top_up", "reduce"]
 
 
 class Wired(Standing):

@@ -277,6 +277,25 @@ def test_no_reducing_order_is_cancelled_while_its_position_stands() -> None:
     assert verdicts(on, cancel_of(far), cancel_of(more))[1] == ()
 
 
+def test_of_two_equal_orders_that_are_one_too_many_the_first_stays() -> None:
+    first = resting(BTC, SELLS, "0.3", 101_000, client_id=1)
+    second = resting(BTC, SELLS, "0.3", 101_000, client_id=2)
+    on = with_orders(seen(), first, second)  # either alone is within the position
+
+    passed, refused = verdicts(on, cancel_of(first), cancel_of(second))
+
+    assert passed == (cancel_of(second),)
+    assert refused == (Code.CANCELS_PROTECTION,)
+
+
+def test_a_reduce_only_order_ahead_makes_no_other_one_too_many() -> None:
+    stop = resting(BTC, SELLS, "0.5", 100_500, client_id=1, reduce_only=True)
+    near = resting(BTC, SELLS, "0.4", 101_000, client_id=2)
+    on = with_orders(seen(), stop, near)
+
+    assert verdicts(on, cancel_of(near))[1] == (Code.CANCELS_PROTECTION,)
+
+
 def test_a_reducing_order_may_go_once_the_position_is_flat() -> None:
     stop = resting(SOL, SELLS, "5", 190, reduce_only=True)
     on = with_orders(seen(), stop)  # the parent holds no SOL

@@ -6,7 +6,7 @@ The venue here is the worst there is: every order that passes fills whole, whate
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.account import Market, Observation, Side
+from seawall.account import Market, Observation, RestingOrder, Side
 from seawall.action import (
     Action,
+    Cancel,
     Leg,
     Plan,
     Reduce,
@@ -26,7 +27,9 @@ from seawall.action import (
     good_til_block,
     window_of,
 )
-from seawall.agent import Agent
+from seawall.agent import Agent, Kind
+from seawall.decide.memory import Panic
+from seawall.journal.codec import to_json
 from seawall.journal.store import Journal
 from seawall.limits import Asked, Standing, judge
 from seawall.measures.view import View
@@ -36,9 +39,9 @@ from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.local import LocalVenue
 from seawall.simulator.setup import fund, open_book
-from seawall.units import BaseQuantums, QuoteQuantums, Subticks
-from tests.limits.asks import POLICY, RICH, filled, seen, sizes, top_up
-from tests.see import quote
+from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
+from tests.limits.asks import POLICY, RICH, cancel_of, filled, seen, sizes, top_up, with_orders
+from tests.see import quote, resting
 from tests.simulator.stage import blocks, chain_of, next_block
 
 SEEN = seen()
@@ -119,6 +122,76 @@ def test_nothing_that_passes_flips_or_grows_a_position(
     assert len(deposits) <= 1
     assert all(one.subaccount in {0, 128} and one.amount > 0 for one in deposits)
     assert sum(one.amount for one in deposits) <= quote(5_950)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[RestingOrder, ...]:
+    """Resting orders of every kind, many at one price."""
+    places = st.sampled_from(((0, "BTC-USD"), (0, "ETH-USD"), (128, "SOL-USD"), (0, "SOL-USD")))
+    orders = []
+    for number in range(draw(st.integers(0, 8))):
+        subaccount, ticker = draw(places)
+        market = SEEN.markets[ticker]
+        held = abs(sizes(SEEN).get((subaccount, ticker), market.step_base_quantums * 10))
+        size = held * draw(st.integers(1, 12)) // 10
+        price = int(market.oracle_dollars) * draw(st.sampled_from((99, 100, 101))) // 100
+        one = resting(
+            market,
+            draw(st.sampled_from(tuple(Side))),
+            1,
+            price,
+            subaccount=subaccount,
+            client_id=number + 1,
+            reduce_only=draw(st.booleans()),
+        )
+        orders.append(replace(one, quantums=BaseQuantums(size)))
+    return tuple(draw(st.permutations(orders)))
+
+
+def covered(orders: Sequence[RestingOrder], held: int) -> int:
+    """What resting orders may close of a position, those that could flip it left out."""
+    right = Side.SELL if held > 0 else Side.BUY
+    opposing = [one for one in orders if one.side is right]
+    total, ahead = sum(int(one.quantums) for one in opposing if one.reduce_only), 0
+    for one in sorted(opposing, key=lambda one: (-right.sign * one.subticks, one.client_id)):
+        if not one.reduce_only:
+            ahead += one.quantums
+            total += one.quantums if ahead <= abs(held) else 0
+    return total
+
+
+@given(orders=crowds(), data=st.data())
+def test_no_cancel_that_passes_takes_a_protection_from_a_position(
+    orders: tuple[RestingOrder, ...], data: st.DataObject
+) -> None:
+    on = with_orders(SEEN, *orders)
+    asked = [cancel_of(one) for one in orders if data.draw(st.booleans())]
+
+    passed, _ = judge([Asked(action=one) for one in asked], on, POLICY, Standing(spent=RICH))
+
+    gone = {one.client_id for one in passed if isinstance(one, Cancel)}
+    for slot, held in sizes(on).items():
+        same = [one for one in orders if (one.subaccount, one.ticker) == slot]
+        left = [one for one in same if one.client_id not in gone]
+        assert covered(left, held) >= covered(same, held)
+        adding = [one for one in same if one.side is (Side.BUY if held > 0 else Side.SELL)]
+        asked_for = {one.client_id for one in asked}
+        assert {one.client_id for one in adding} & asked_for <= gone  # what adds risk may go
+
+
+@given(plan=mad_plans(SEEN), age=st.sampled_from((10_001, 60_000, 8 * 3_600_000)))
+def test_on_stale_state_nothing_passes_but_a_panic_that_only_shrinks_what_was_known(
+    plan: list[Action], age: int
+) -> None:
+    late = replace(SEEN, seen_at=Millis(SEEN.at + age))
+    asked = [Asked(action=one, overdraws=True) for one in plan]
+
+    nothing, _ = judge(asked, late, POLICY, Standing(spent=RICH))
+    passed, _ = judge(asked, late, POLICY, Standing(by_panic=True))
+
+    assert nothing == ()
+    assert all(isinstance(one, Reduce) for one in passed)  # and no deposit on old state
+    assert_only_shrank(late, filled(late, passed))
 
 
 @given(plan=mad_plans(SEEN))
@@ -223,6 +296,39 @@ def test_a_whole_guard_with_a_mad_planner_only_ever_shrinks(
         before = now
 
     assert sizes(before) != sizes(start)  # it did get some through
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_panic_of_a_whole_mad_guard_on_stale_state_only_ever_shrinks(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """State is 20 s old: a rule sends nothing, the operator's word does, and nothing grows."""
+    chance = Random(seed)
+
+    def propose(view: View, *_: object, **__: object) -> Plan:
+        return mad_proposal(view, chance)
+
+    monkeypatch.setattr("seawall.plan.propose", propose)
+    chain = careless_chain()
+    next_block(chain)
+    venue = LocalVenue(chain, "mad", delay=Millis(20_000))
+    journal = Journal.open(":memory:")
+    guard = Agent.resume(
+        venue, journal, policy_that_always_reduces(), digest="mad", mode=Mode.LIVE, owner="mad"
+    )
+    start = before = venue.look()
+
+    for number in range(60):
+        if number == 20:
+            assert sizes(before) == sizes(start)
+            journal.append(Kind.COMMAND, to_json(Panic()))
+        asyncio.run(guard.tick())
+        next_block(chain)
+        now = venue.look()
+        assert_only_shrank(before, sizes(now))
+        before = now
+
+    assert sizes(before) != sizes(start)
 
 
 def policy_that_always_reduces() -> Policy:

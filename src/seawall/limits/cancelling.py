@@ -72,14 +72,23 @@ def _rank(order: RestingOrder) -> tuple[int, int]:
 
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
-    """Whether an order can only shrink the position, with every better-priced one before it."""
+    """Whether an order can only shrink the position, with every one that comes before it.
+
+    Of equal prices the lower client id comes first: judged alone each of two would be one too many,
+    and both would go.
+    """
     if held * target.side.sign >= 0:
         return False
     if target.reduce_only:
         return True
-    no_worse = sum(
+    ahead = sum(
         order.quantums
         for order in orders
-        if order.side is target.side and (order.subticks - target.subticks) * target.side.sign >= 0
+        if order.side is target.side and not order.reduce_only and _comes_first(order, target)
     )
-    return no_worse <= abs(held)
+    return ahead + target.quantums <= abs(held)
+
+
+def _comes_first(order: RestingOrder, target: RestingOrder) -> bool:
+    better = (order.subticks - target.subticks) * target.side.sign
+    return better > 0 or (better == 0 and order.client_id < target.client_id)

@@ -186,7 +186,7 @@ def _is_worse(before: View, after: View, number: int, scenario: str) -> bool:
     old, new = value_of(before, measure, instance), value_of(after, measure, instance)
     if isinstance(old, NoData) or isinstance(new, NoData):
         return False
-    return new < old and new < 0
+    return new < old
 
 
 def _top_up(

@@ -117,6 +117,7 @@ class Surveyor:
         )
 
     async def _observe(self) -> Observation:
+        """Raises VenueUnreachable where no node shows one."""
         seen = await self._venue.observe_with_rates()
         if isinstance(seen, Blind):
             raise VenueUnreachable("; ".join(seen.reasons))

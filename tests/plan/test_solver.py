@@ -1,0 +1,68 @@
+"""The solver: small programmes with known answers, its limit, and the same answer every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seawall.plan import solver
+from seawall.plan.solver import Programme
+
+
+def programme(least: list[float], most: list[float]) -> Programme:
+    """Two columns, the second twice as dear and worth three times as much in the first row."""
+    return Programme(
+        price=np.array([1.0, 2.0]),
+        matrix=np.array([[1.0, 3.0], [1.0, 0.0]]),
+        least=np.array(least, dtype=np.float64),
+        most=np.array(most, dtype=np.float64),
+    )
+
+
+def test_the_cheapest_point_is_found() -> None:
+    assert solver.solve(programme([6, 0], [9, 9])) == pytest.approx([0, 2])
+    assert solver.solve(programme([6, 3], [9, 9])) == pytest.approx([3, 1])
+    assert solver.solve(programme([6, 0], [9, 1])) == pytest.approx([3, 1])
+
+
+def test_where_no_point_holds_there_is_none() -> None:
+    assert solver.solve(programme([6, 4], [3, 9])) is None
+
+
+def test_a_programme_that_takes_too_many_iterations_has_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = np.random.default_rng(1)
+    wide = Programme(
+        price=chance.random(60),
+        matrix=chance.random((30, 60)),
+        least=np.full(30, 9.0),
+        most=np.full(60, 2.0),
+    )
+    assert solver.solve(wide) is not None
+
+    monkeypatch.setattr(solver, "ITERATIONS_MOST", 3)
+
+    assert solver.solve(wide) is None
+
+
+def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
+    found = solver.nearest(programme([12, 8], [4, 2]), np.array([True, True]))
+
+    assert found is not None
+    assert found.values == pytest.approx([4, 2], abs=1e-6)
+    assert found.short == pytest.approx(
+        [2, 4], abs=1e-6
+    )  # of 12 and of 8: half at worst, and no half of both
+
+
+def test_the_nearest_point_is_the_cheapest_of_those() -> None:
+    # The second row is out of reach by half; the first needs no more than is left of it.
+    found = solver.nearest(programme([4, 8], [4, 2]), np.array([True, True]))
+
+    assert found is not None
+    assert found.values == pytest.approx([4, 0], abs=1e-6)
+
+
+def test_hard_rows_that_cannot_hold_have_no_nearest_point() -> None:
+    assert solver.nearest(programme([6, 4], [3, 9]), np.array([True, False])) is None
