@@ -257,11 +257,12 @@ def test_of_orders_that_reduce_together_those_first_in_line_are_protected(size: 
     }
 
 
-def test_of_orders_at_one_price_that_are_together_too_much_none_is_protected() -> None:
+def test_of_orders_at_one_price_that_are_together_too_much_the_first_is_protected() -> None:
     twins = [resting(BTC, SELLS, "0.3", 101_000, client_id=number) for number in (1, 2)]
     on = with_orders(seen(), *twins)
 
-    assert verdicts(on, cancel_of(twins[0]), cancel_of(twins[1]))[1] == ()
+    assert verdicts(on, cancel_of(twins[0]))[1] == (Code.CANCELS_PROTECTION,)
+    assert verdicts(on, cancel_of(twins[1]))[1] == ()
 
 
 def test_an_order_a_subtick_further_in_the_line_takes_no_protection_away() -> None:
