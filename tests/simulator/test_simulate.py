@@ -15,9 +15,9 @@ from v4_proto.dydxprotocol.sending.transfer_pb2 import (
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.simulator.authenticators import TYPE_URLS
+from seawall.simulator.delivery import GAS_USED
 from seawall.simulator.envelope import USDC_DENOM
 from seawall.simulator.keys import demo_key
-from seawall.simulator.mempool import GAS_USED
 from seawall.simulator.messages import PlaceOrder
 from seawall.simulator.transactions import ANTE_GAS
 from tests.simulator.serve.signing import Envelope, deposit, order

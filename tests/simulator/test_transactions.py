@@ -186,12 +186,6 @@ def test_a_refused_stateful_order_uses_no_sequence(stand: Stand) -> None:
     assert stand.sequence() == 1
 
 
-def test_one_message_a_transaction(stand: Stand) -> None:
-    pair = Envelope(key=ALICE, fee=0).sign(order(ALICE, 1), order(ALICE, 2))
-
-    assert stand.send(pair) == ("sdk", 18)
-
-
 @pytest.mark.parametrize(("timeout", "expected"), [(19, ("sdk", 18)), (20, ("", 0))])
 def test_a_short_term_order_may_not_outlive_its_timeout(
     stand: Stand, timeout: int, expected: tuple[str, int]

@@ -165,9 +165,15 @@ class Chain:
         """
         return self._mempool.check(message, tx, gas)
 
-    def rehearse(self, message: Message) -> CheckResult:
-        """What the next block would make of a message if it came alone."""
-        return self._mempool.rehearse(message, self._gate)
+    def check_all(
+        self, messages: Sequence[Message], tx: str = "", gas: int | None = None
+    ) -> CheckResult:
+        """CheckTx of one transaction with several messages, which stand and fall together."""
+        return self._mempool.check_all(messages, tx, gas, self._gate)
+
+    def rehearse(self, messages: Sequence[Message]) -> CheckResult:
+        """What the next block would make of a transaction's messages if they came alone."""
+        return self._mempool.rehearse(messages, self._gate)
 
     def pending_account(self, address: str) -> AccountState | None:
         """A wallet as CheckTx sees it; None where the chain has never seen the address."""

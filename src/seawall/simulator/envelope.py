@@ -106,8 +106,8 @@ class Transaction:
 
     @property
     def is_clob(self) -> bool:
-        """Whether every message places or cancels orders: free of gas and fee."""
-        return all(isinstance(m, FREE_OF_GAS) for m in self.messages)
+        """Whether it places or cancels orders: then all of it is free of gas and fee."""
+        return any(isinstance(m, FREE_OF_GAS) for m in self.messages)
 
 
 def refuse(code: int, log: str, codespace: str = "sdk") -> CheckResult:

@@ -6,10 +6,12 @@ order meets what the first one did. It is thrown away with each block.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from seawall.simulator import execution
+from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.leverage import update_leverage
@@ -23,14 +25,12 @@ from seawall.simulator.messages import (
     CheckResult,
     ClobMessage,
     Deposit,
-    KeyMessage,
     Message,
     OrderId,
     PlaceOrder,
     RemoveAuthenticator,
     Send,
     Transfer,
-    TransferMessage,
     UpdateLeverage,
     Withdraw,
     is_short_term,
@@ -47,19 +47,15 @@ from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis, QuoteQuantums
 
-GAS_USED = 110_000  # of a money or key message, of the size of a real deposit
-
-Delivered = TransferMessage | KeyMessage | PlaceOrder | CancelOrder | UpdateLeverage
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
-    """A step of a transaction that goes through a block: a message, a fee, or a sequence.
+    """A step of a transaction that goes through a block: its messages, a fee, or a sequence.
 
     `gas` is the limit that the sender set; None is free of gas.
     """
 
-    message: Delivered | None = None
+    messages: tuple[Delivered, ...] = ()
     gas: int | None = None
     tx: str = ""
     payer: str = ""
@@ -121,14 +117,14 @@ class Mempool:
                 refused = refuse_transfer(message)
                 if refused is not None:
                     return refused
-                self._sequenced.append(Sequenced(message=message, tx=tx, gas=gas))
+                self._sequenced.append(Sequenced(messages=(message,), tx=tx, gas=gas))
             case UpdateLeverage():
                 taken = self._too_many(message) or update_leverage(self._fork, message)
                 if not taken.is_accepted:
                     return taken
-                self._sequenced.append(Sequenced(message=message, tx=tx))
+                self._sequenced.append(Sequenced(messages=(message,), tx=tx))
             case AddAuthenticator() | RemoveAuthenticator():
-                self._sequenced.append(Sequenced(message=message, tx=tx, gas=gas))
+                self._sequenced.append(Sequenced(messages=(message,), tx=tx, gas=gas))
             case _:
                 assert_never(message)
         return ACCEPTED
@@ -167,7 +163,7 @@ class Mempool:
     def run_sequenced(self, time_before: Millis, gate: GateState) -> None:
         """Run fees, sequences and messages that go through the block, in order of arrival."""
         for step in self._sequenced:
-            if step.message is not None:
+            if step.messages:
                 result = self._run(step, time_before, gate)
                 self._exchange.log.results.append(
                     TxResult(
@@ -229,7 +225,7 @@ class Mempool:
         if order.order_id.is_short_term:
             self._keep(order)
         else:
-            self._sequenced.append(Sequenced(message=order, tx=tx))
+            self._sequenced.append(Sequenced(messages=(order,), tx=tx))
         return ACCEPTED
 
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
@@ -243,61 +239,55 @@ class Mempool:
             self._keep(cancel)
         else:
             self._stateful_cancels.add(cancel.order_id)
-            self._sequenced.append(Sequenced(message=cancel, tx=tx))
+            self._sequenced.append(Sequenced(messages=(cancel,), tx=tx))
         return ACCEPTED
 
+    def check_all(
+        self, messages: Sequence[Message], tx: str, gas: int | None, gate: GateState
+    ) -> CheckResult:
+        """Judge the messages of one transaction, which are kept or refused together.
+
+        Beside stateful orders a transfer is carried out in CheckTx too, so that it may fund them.
+        """
+        before, cancels, steps = self._saved(), set(self._stateful_cancels), len(self._sequenced)
+        is_clob = any(isinstance(one, FREE_OF_GAS) for one in messages)
+        for message in messages:
+            if is_clob and isinstance(message, Transfer):
+                form = refuse_transfer(message)
+                result = form or carry_out(self._fork, self._trial_wallets, message, gate, tx)
+            else:
+                result = self.check(message, tx, gas)
+            if not result.is_accepted:
+                self._forked, self._stateful_cancels = before, cancels
+                del self._sequenced[steps:]
+                return result
+        del self._sequenced[steps:]
+        kept = tuple(one for one in messages if not isinstance(one, BatchCancel))
+        self._sequenced.append(Sequenced(messages=kept, tx=tx, gas=gas))
+        return ACCEPTED
+
+    def _saved(self) -> Exchange:
+        """The check state as it is now, to go back to."""
+        saved = self._fork.fork()
+        saved.log.cancelled |= self._fork.log.cancelled
+        saved.log.removed |= self._fork.log.removed
+        return saved
+
     def _run(self, step: Sequenced, time_before: Millis, gate: GateState) -> CheckResult:
-        """Carry out a step's message in its block, as far as its gas goes."""
-        assert step.message is not None
-        if step.gas is not None and step.gas < GAS_USED:
-            return out_of_gas(step.gas)
+        """Carry out a step's messages in their block, as far as the gas goes."""
+        needed = GAS_USED * len(step.messages)
+        if step.gas is not None and step.gas < needed:
+            return out_of_gas(step.gas, needed)
         height = self._exchange.height
         now = Now(next_height=height, time_s=time_before // 1_000, window=self._window)
-        return deliver(self._exchange, self._wallets, step.message, now, gate=gate, tx=step.tx)
+        return deliver_all(self._exchange, self._wallets, step.messages, now, gate=gate, tx=step.tx)
 
-    def rehearse(self, message: Message, gate: GateState) -> CheckResult:
-        """What a block would make of a message on committed state alone; nothing is kept.
+    def rehearse(self, messages: Sequence[Message], gate: GateState) -> CheckResult:
+        """What a block would make of messages on committed state alone; nothing is kept.
 
         Short-term messages are not tried: the chain's order books take no part in simulations.
         """
-        if isinstance(message, BatchCancel) or is_short_term(message):
-            return ACCEPTED
-        trial = self._exchange.fork()
-        trial.permissions = self._exchange.permissions.copy()
-        trial.height += 1
-        return deliver(trial, Wallets(self._wallets.known), message, self._now, gate=gate)
-
-
-def out_of_gas(limit: int) -> CheckResult:
-    """The refusal of a transaction whose gas limit does not reach."""
-    log = f"out of gas in location: WriteFlat; gasWanted: {limit}, gasUsed: {GAS_USED}: out of gas"
-    return CheckResult(code=11, codespace="sdk", log=log)
-
-
-def deliver(
-    exchange: Exchange,
-    wallets: Wallets,
-    message: Delivered,
-    now: Now,
-    *,
-    gate: GateState,
-    tx: str = "",
-) -> CheckResult:
-    """Carry out a message that goes through a block; the chain's refusal where it fails."""
-    match message:
-        case PlaceOrder():
-            refused = refuse_order(exchange, message, now)
-            if refused is None:
-                execution.accept(exchange, message)
-            return refused or ACCEPTED
-        case CancelOrder():
-            refused = refuse_cancel(exchange, message, now)
-            if refused is None:
-                execution.cancel(exchange, message)
-            return refused or ACCEPTED
-        case UpdateLeverage():
-            return update_leverage(exchange, message)
-        case AddAuthenticator() | RemoveAuthenticator():
-            return exchange.permissions.carry_out(message)
-        case _:
-            return carry_out(exchange, wallets, message, gate, tx)
+        tried = [
+            one for one in messages if not isinstance(one, BatchCancel) and not is_short_term(one)
+        ]
+        return rehearse(self._exchange, self._wallets, tried, self._now, gate=gate)

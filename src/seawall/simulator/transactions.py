@@ -2,8 +2,7 @@
 
 Admission in the chain's order: bytes seen before, decoding, shape, timeout, account, fee, key,
 sequence, signature, and last `Chain.check`. Sources: reference ORDERS.md sections 2.4, 4.3, 5.3,
-5.4 and 7.1. One message a transaction is taken; the chain's free mix of stateful orders with a
-transfer is not served.
+5.4 and 7.1.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
+from seawall.simulator.delivery import out_of_gas
 from seawall.simulator.envelope import (
     USDC_DENOM,
     CannotDecode,
@@ -25,8 +25,8 @@ from seawall.simulator.envelope import (
     refuse,
 )
 from seawall.simulator.events import Block, TxResult
-from seawall.simulator.mempool import out_of_gas
 from seawall.simulator.messages import (
+    FREE_OF_GAS,
     CheckResult,
     Deposit,
     Message,
@@ -37,6 +37,7 @@ from seawall.simulator.messages import (
     TransferMessage,
     Withdraw,
     is_short_term,
+    signer_of,
 )
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import refuse_transfer
@@ -129,7 +130,7 @@ class Admission:
             return refused
         if not tx.is_short_term and tx.sequence < NONCE_FROM and tx.sequence != wallet.sequence:
             return _wrong_sequence(wallet.sequence, tx.sequence)
-        return self._chain.rehearse(tx.messages[0])
+        return self._chain.rehearse(tx.messages)
 
     def _refused_by_permission(
         self, tx: Transaction, *, is_simulated: bool = False
@@ -137,8 +138,12 @@ class Admission:
         """What the selected authenticator says; None where none is selected."""
         if not tx.authenticators:
             return None
-        signed = Signed(message=tx.messages[0], public_key=tx.public_key, is_simulated=is_simulated)
-        return self._chain.permissions.refused(tx.signer, tx.authenticators[0], signed)
+        for message, selected in zip(tx.messages, tx.authenticators, strict=True):
+            signed = Signed(message=message, public_key=tx.public_key, is_simulated=is_simulated)
+            refused = self._chain.permissions.refused(tx.signer, selected, signed)
+            if refused is not None:
+                return refused
+        return None
 
     def find(self, name: str) -> Included | None:
         """The included transaction of that hash; None where no block holds one."""
@@ -172,27 +177,27 @@ class Admission:
         refused = self._refused_by_account(tx, wallet, fee)
         if refused is not None:
             return refused
-        if tx.is_clob:
-            result = self._chain.check(_under(tx), tx.hash)
-        else:
-            # The fee comes first: what the message then moves is what is left.
+        gas = None if tx.is_clob else tx.gas_limit
+        if not tx.is_clob:
+            # The fee comes first: what the messages then move is what is left.
             paid = self._chain.pay_fee(tx.signer, fee)
             assert paid.is_accepted, paid.log
-            result = self._chain.check(tx.messages[0], tx.hash, tx.gas_limit)
-            assert result.is_accepted, result.log
+        messages = _under(tx)
+        if len(messages) == 1:
+            result = self._chain.check(messages[0], tx.hash, gas)
+        else:
+            result = self._chain.check_all(messages, tx.hash, gas)
+        assert tx.is_clob or result.is_accepted, result.log
         if result.is_accepted and not tx.is_short_term:
             self._raw[tx.hash] = raw
             self._count(tx)
         return result
 
     def _refused_by_shape(self, tx: Transaction) -> CheckResult | None:
-        if len(tx.messages) != 1:
-            what = "a short-term tx" if any(map(is_short_term, tx.messages)) else "this venue"
-            return refuse(18, f"{what} takes one message, got {len(tx.messages)}: invalid request")
-        message = tx.messages[0]
-        malformed = None if tx.is_clob else _refuse_money(message)
+        malformed = _refuse_bundle(tx) or next(filter(None, map(_refuse_money, tx.messages)), None)
         if malformed is not None:
             return malformed
+        message = tx.messages[0]
         good_til = message.good_til_block if isinstance(message, PlaceOrder) else 0
         if tx.is_short_term and 0 < tx.timeout_height < good_til:
             log = f"timeout height {tx.timeout_height} is below good til block {good_til}"
@@ -281,12 +286,31 @@ class _Nonces:
             self._ejected = max(self._ejected, smallest)
 
 
-def _under(tx: Transaction) -> Message:
-    """The message, with the permission that an order was signed under."""
-    message = tx.messages[0]
-    if tx.authenticators and isinstance(message, PlaceOrder):
-        return replace(message, permission=tx.authenticators[0])
-    return message
+def _under(tx: Transaction) -> list[Message]:
+    """The messages, orders with the permission that they were signed under."""
+    if not tx.authenticators:
+        return list(tx.messages)
+    return [
+        replace(message, permission=selected) if isinstance(message, PlaceOrder) else message
+        for message, selected in zip(tx.messages, tx.authenticators, strict=True)
+    ]
+
+
+def _refuse_bundle(tx: Transaction) -> CheckResult | None:
+    """What is wrong with messages that travel together (ORDERS.md 5.3); None where nothing is."""
+    if len(tx.messages) == 1:
+        return None
+    if any(map(is_short_term, tx.messages)):
+        return refuse(18, "a short-term tx takes one message: invalid request")
+    if any(signer_of(message) != tx.signer for message in tx.messages):
+        return refuse(4, "wrong number of signers; expected 1: unauthorized")
+    if not tx.is_clob:
+        return None
+    others = [one for one in tx.messages if not isinstance(one, FREE_OF_GAS)]
+    if len(others) > 1 or not all(isinstance(one, Transfer) for one in others):
+        log = "stateful orders can only be accompanied by 1 transfer msg"
+        return refuse(18, f"a transaction containing {log}: invalid request")
+    return None
 
 
 def _refuse_money(message: Message) -> CheckResult | None:

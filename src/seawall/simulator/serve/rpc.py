@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
 
+from seawall.simulator.delivery import GAS_USED
 from seawall.simulator.envelope import decode
-from seawall.simulator.mempool import GAS_USED
 from seawall.simulator.serve.node import Node, NoSuchHeight
 from seawall.simulator.serve.queries import QUERIES, Answerer, NotFound
 from seawall.simulator.serve.shapes import iso
