@@ -281,3 +281,23 @@ def test_a_halt_takes_its_time_at_the_speed_of_the_blocks() -> None:
         caller.close()
 
     assert took > 0.8  # 60 blocks' time; a block for each ten seconds would be 0.2
+
+
+@pytest.mark.parametrize("kind", [FaultKind.NODE_FROZEN, FaultKind.NODE_UNAVAILABLE])
+def test_a_guard_that_cannot_see_the_newest_block_has_done_it_when_it_has_looked(
+    kind: FaultKind,
+) -> None:
+    faults = Faults(faults=(Fault(kind=kind, first=1, last=3),))
+    with running(settings=FAST, guard="a", faults=faults) as served:
+        caller = Caller(served)
+
+        heights = list[int]()
+        for _ in range(4):
+            caller.step("a", height=1)  # the height that it saw last
+            heights.append(caller.wait_above(heights[-1] if heights else 1))
+        time.sleep(0.05)
+        waits = caller.height()
+        caller.close()
+
+    assert heights == [2, 3, 4, 5]
+    assert waits == 5  # block 4 is played without a fault: it has to be seen

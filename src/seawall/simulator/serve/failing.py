@@ -32,6 +32,16 @@ Call = Callable[[bytes, Context], Awaitable[bytes]]
 
 BROADCAST = "/cosmos.tx.v1beta1.Service/BroadcastTx"
 SYNCING = "/cosmos.base.tendermint.v1beta1.Service/GetSyncing"
+HIDING = frozenset(
+    {
+        FaultKind.NODE_FROZEN,
+        FaultKind.NODE_BEHIND,
+        FaultKind.NODE_UNAVAILABLE,
+        FaultKind.NODE_SYNCING,
+        FaultKind.NODE_DROPS,
+        FaultKind.NODE_SLOW,
+    }
+)
 LOST = (grpc.StatusCode.DEADLINE_EXCEEDED, "no answer within the deadline")
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "connection refused")
 
@@ -56,6 +66,10 @@ class FailingNode:
         while shown < newest and self._node.chain.at_height(shown) is None:
             shown += 1
         return shown
+
+    def hides_blocks(self) -> bool:
+        """Whether whoever asks may not get to see the newest block."""
+        return not HIDING.isdisjoint(self._trouble.in_force)
 
     def state(self, state: State) -> State:
         """A state as the node shows it: permissioned keys may be gone or switched off."""

@@ -39,6 +39,7 @@ class Node:
         self.player = player
         self.chain = chain
         self.shown_height: Callable[[int], int] = lambda newest: newest  # of pinned reads
+        self.is_failing: Callable[[], bool] = lambda: False  # whether it may hide the newest block
         self.on_accepted: Callable[[tuple[Message, ...]], None] = lambda _: None
         self.shown_state: Callable[[State], State] = lambda state: state
         self.constants = Constants(settings=chain.settings, version=NODE_VERSION)

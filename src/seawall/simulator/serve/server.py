@@ -100,6 +100,7 @@ class Server:
         self._failing = None if trouble is None else FailingNode(self.node, trouble)
         if self._failing is not None:
             self.node.shown_height = self._failing.height
+            self.node.is_failing = self._failing.hides_blocks
             self.node.shown_state = self._failing.state
         self._condition = Condition(trouble)
         self.node.on_accepted = self._hear
