@@ -30,7 +30,8 @@ from seawall.venue.dydx.keys import load_key
 from seawall.venue.dydx.venue import DydxVenue
 
 START_PATIENCE_S = 30.0
-BLOCK_PATIENCE = Millis(10 * SECOND)
+LOOK_AGAIN = SECOND  # where nothing is heard: a feed may be silent and a node frozen, as played
+LOOKS_MOST = 60  # without a new block, before the venue is given up
 KEY_VARIABLE = "SEAWALL_DEMO_KEY"  # the venue's demo keys are public and worth nothing
 
 
@@ -137,11 +138,13 @@ class Play:
         decision = await self.agent.tick()
         heard(decision)
         await self._post(self.stage.start)
+        looks = 0
         while decision.at is None or decision.at + SECOND <= self.stage.ends:
             before = decision.height
-            await self.venue.wait_for_change(BLOCK_PATIENCE)
+            await self.venue.wait_for_change(LOOK_AGAIN)
             decision = await self.agent.tick()
-            if decision.height <= before:
+            looks = looks + 1 if decision.height <= before else 0
+            if looks > LOOKS_MOST:
                 raise VenueUnreachable(f"{self.stage.node} makes no block after {before}")
             heard(decision)
 
