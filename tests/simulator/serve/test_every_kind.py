@@ -57,7 +57,7 @@ class Day:
         """Send a reduction and a deposit, let a block come, and look."""
         venue = self.wire.venue
         number = len(self.seen)
-        reduction = self.wire.reduce(HOT, authenticators=[0], memo=str(number))
+        reduction = self.wire.reduce(HOT, client_id=number, authenticators=[0])
         sequence = venue.do(lambda: venue.server.node.state.wallets[venue.trader.address].sequence)
         top_up = Envelope(key=venue.trader, sequence=sequence, memo=str(number)).sign(
             deposit(venue.trader, 5_000_000)

@@ -68,10 +68,12 @@ class Wire:
             return str(error.code().name)
         return f"{answer.codespace} {answer.code}".strip()
 
-    def reduce(self, key: DemoKey | None = None, **envelope: object) -> bytes:
+    def reduce(self, key: DemoKey | None = None, client_id: int = 5, **envelope: object) -> bytes:
         """A reduce-only sale at the market."""
         signer = key or self.venue.trader
-        return Envelope(key=signer, fee=0, **envelope).sign(sale(self.venue.trader))  # type: ignore[arg-type]
+        return Envelope(key=signer, fee=0, **envelope).sign(  # type: ignore[arg-type]
+            sale(self.venue.trader, client_id)
+        )
 
     def deposit(self, sequence: int = 0) -> bytes:
         return Envelope(key=self.venue.trader, sequence=sequence).sign(
@@ -90,8 +92,8 @@ class Wire:
         self.venue.next_block()
 
 
-def sale(trader: DemoKey) -> Message:
-    placed = order(trader, client_id=5).order  # type: ignore[attr-defined]
+def sale(trader: DemoKey, client_id: int) -> Message:
+    placed = order(trader, client_id=client_id).order  # type: ignore[attr-defined]
     placed.side = Order.Side.SIDE_SELL
     placed.quantums = SOLD
     placed.subticks = 9_000_000_000

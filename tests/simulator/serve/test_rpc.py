@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from v4_proto.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from v4_proto.cosmos.auth.v1beta1.query_pb2 import QueryAccountRequest, QueryAccountResponse
 from v4_proto.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
 from v4_proto.dydxprotocol.blocktime.query_pb2 import (
     QueryPreviousBlockInfoRequest,
@@ -155,6 +156,23 @@ def test_the_block_info_is_that_of_the_pinned_height(venue: Running, channel: gr
 
     assert [one[:2] for one in heights] == [(1, "1"), (2, "2")]
     assert heights[1][2] - heights[0][2] == 1_000
+
+
+def test_a_block_is_found_by_its_height_while_it_is_held(
+    venue: Running, channel: grpc.Channel
+) -> None:
+    venue.next_block()
+    path = "/cosmos.base.tendermint.v1beta1.Service/GetBlockByHeight"
+    answer = tendermint.GetBlockByHeightResponse
+
+    first, _ = ask(channel, path, tendermint.GetBlockByHeightRequest(height=1), answer)
+    second, _ = ask(channel, path, tendermint.GetBlockByHeightRequest(height=2), answer)
+    with pytest.raises(grpc.RpcError) as missing:
+        ask(channel, path, tendermint.GetBlockByHeightRequest(height=99), answer)
+
+    assert [one.block.header.height for one in (first, second)] == [1, 2]
+    assert second.block.header.time.seconds - first.block.header.time.seconds == 1
+    assert missing.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_numbers_are_the_chains_bytes(venue: Running, channel: grpc.Channel) -> None:

@@ -33,7 +33,7 @@ SENDING = (
     FaultKind.FILLS_PARTIAL,
     FaultKind.SECOND_TRADER,
 )
-# What a seed draws from: kinds that came later stay out, so that old seeds mean the same day.
+# What a seed draws from; to a guard a blocked indexer is a limited one.
 DRAWN = tuple(kind for kind in FaultKind if kind is not FaultKind.INDEXER_BLOCKED)
 SENDINGS = (When.SEND, When.CANCEL, When.REDUCE, When.TOP_UP)
 

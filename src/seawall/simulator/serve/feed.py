@@ -150,18 +150,18 @@ class Feed:
             "orders": [feed_shapes.placed(record, state)],
             "blockHeight": str(state.height),
         }
-        parent = named.number % PARENTS
-        self._send(Topic("v4_subaccounts", f"{named.owner}/{named.number}"), Contents(body=body))
-        self._send(
-            Topic("v4_parent_subaccounts", f"{named.owner}/{parent}"),
-            Contents(body=body, child=named.number),
-        )
+        own = Topic("v4_subaccounts", f"{named.owner}/{named.number}")
+        family = Topic("v4_parent_subaccounts", f"{named.owner}/{named.number % PARENTS}")
+        self._send(own, Contents(body=body))
+        self._send(family, Contents(body=body, child=named.number))
 
     def _send(self, topic: Topic, contents: Contents) -> None:
+        listening = [one for one in self._connections if topic in one.topics]
+        if not listening:
+            return
         body = json.dumps(contents.body, separators=(",", ":"))
-        for connection in tuple(self._connections):
-            if topic in connection.topics:
-                connection.tell(topic, VERSIONS[topic.channel], body, contents.child)
+        for connection in listening:
+            connection.tell(topic, VERSIONS[topic.channel], body, contents.child)
 
     def _is_valid(self, channel: str, name: str) -> bool:
         if channel in ("v4_orderbook", "v4_trades"):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 from google.protobuf.message import DecodeError
+from v4_proto.cosmos.base.tendermint.v1beta1 import query_pb2 as tendermint
 from v4_proto.cosmos.tx.v1beta1 import service_pb2 as service
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import Tx
 
@@ -19,10 +20,12 @@ from seawall.simulator.delivery import GAS_USED
 from seawall.simulator.envelope import decode
 from seawall.simulator.serve.node import Node, NoSuchHeight
 from seawall.simulator.serve.queries import QUERIES, Answerer, NotFound
+from seawall.simulator.serve.queries.cosmos import with_block
 from seawall.simulator.serve.shapes import iso
 from seawall.simulator.transactions import Included
 
 HEIGHT = "x-cosmos-block-height"
+BLOCK_BY_HEIGHT = "/cosmos.base.tendermint.v1beta1.Service/GetBlockByHeight"
 TX_SERVICE = "/cosmos.tx.v1beta1.Service/"
 MESSAGE_BYTES_MOST = 4 * 1024 * 1024
 OPTIONS = (
@@ -48,6 +51,7 @@ class Services:
         self._calls[f"{TX_SERVICE}BroadcastTx"] = self._broadcast
         self._calls[f"{TX_SERVICE}Simulate"] = self._simulate
         self._calls[f"{TX_SERVICE}GetTx"] = self._get_tx
+        self._calls[BLOCK_BY_HEIGHT] = self._block_by_height
 
     @property
     def paths(self) -> frozenset[str]:
@@ -127,6 +131,18 @@ class Services:
         if included is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"tx not found: {asked.hash}")
         return _included(included)
+
+    async def _block_by_height(self, request: bytes, context: Context) -> bytes:
+        asked = tendermint.GetBlockByHeightRequest.FromString(request)
+        await self._send_height(context)
+        try:
+            state = self._node.at_height(asked.height)
+        except NoSuchHeight as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        response = with_block(
+            tendermint.GetBlockByHeightResponse(), self._node.chain.chain_id, state
+        )
+        return bytes(response.SerializeToString())
 
     async def _send_height(self, context: Context) -> None:
         await context.send_initial_metadata(((HEIGHT, str(self._node.state.height)),))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 from v4_proto.cosmos.auth.v1beta1 import query_pb2 as auth
@@ -24,6 +26,7 @@ from seawall.simulator.serve.queries.answer import Answerer, Constants, NotFound
 from seawall.simulator.state import State
 from seawall.units import QUOTE_RESOLUTION, Millis
 
+Answer = TypeVar("Answer", tendermint.GetLatestBlockResponse, tendermint.GetBlockByHeightResponse)
 COSMOS_SDK_VERSION = "v0.50.6"
 
 
@@ -79,10 +82,14 @@ def _all_balances(
 def _latest_block(
     constants: Constants, state: State, _: tendermint.GetLatestBlockRequest
 ) -> tendermint.GetLatestBlockResponse:
-    response = tendermint.GetLatestBlockResponse()
+    return with_block(tendermint.GetLatestBlockResponse(), constants.settings.chain_id, state)
+
+
+def with_block(response: Answer, chain_id: str, state: State) -> Answer:
+    """An answer about a block, with the hash and the header of a state's."""
     response.block_id.hash = bytes.fromhex(state.hash)
     for header in (response.block.header, response.sdk_block.header):
-        header.chain_id = constants.settings.chain_id
+        header.chain_id = chain_id
         header.height = state.height
         header.time.CopyFrom(_timestamp(state.time))
     return response
