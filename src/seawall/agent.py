@@ -6,10 +6,10 @@ if it had been sent, so that a crash in between costs a window and never doubles
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from seawall import __version__
@@ -35,6 +35,7 @@ from seawall.journal.store import Entry, Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, SECOND, Millis
 from seawall.venue import Reply, Venue
+from seawall.venue.abreast import abreast
 
 log = logging.getLogger(__name__)
 
@@ -287,21 +288,9 @@ class Agent:
         return tuple(sorted({*self._family, *(s.number for s in seen.subaccounts)}))
 
     async def _act(self, decision: Decision) -> None:
-        """Send the actions in order, none waiting for another's answer; nothing on paper.
-
-        One that raises keeps no other from being sent. Where no loop runs nothing can wait, and
-        each is sent in its turn.
-        """
-        if self.mode is not Mode.LIVE:
-            return
-        if len(decision.actions) < 2 or not _may_wait():
-            for numbered in decision.actions:
-                await self._send(decision, numbered)
-            return
-        sends = [self._send(decision, numbered) for numbered in decision.actions]
-        for ended in await asyncio.gather(*sends, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                raise ended
+        """Send the actions in order, side by side; nothing on paper."""
+        if self.mode is Mode.LIVE:
+            await abreast([partial(self._send, decision, one) for one in decision.actions])
 
     async def _send(self, decision: Decision, numbered: Numbered) -> None:
         """Send one action, and write down what was said to it."""
@@ -325,15 +314,6 @@ class Agent:
         except JournalUnwritable:
             # The action is out and its `sending` row stands: the chain will tell its end.
             log.exception("action=%s reply not recorded", numbered.id)
-
-
-def _may_wait() -> bool:
-    """Whether a loop runs this; a venue in process is called without one."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
