@@ -37,14 +37,14 @@ PARTS: Mapping[str, str] = {  # modules and packages
     "alarm": "src/seawall/alarm.py",
     "limits": "src/seawall/limits",
     "orders": "src/seawall/venue/dydx/orders.py",
-    "agent": "src/seawall/agent.py",
+    "agent": "src/seawall/agent",
     "plan": "src/seawall/plan",
 }
 TESTS: Mapping[str, tuple[str, ...]] = {  # those that state what the part does
     "alarm": ("tests/test_alarm.py",),
     "limits": ("tests/limits",),
     "orders": ("tests/venue/dydx/test_orders.py",),
-    "agent": ("tests/test_agent.py", "tests/agent"),
+    "agent": ("tests/agent",),
     "plan": ("tests/plan",),
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant

@@ -16,9 +16,9 @@ from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.venue import Reply
 from seawall.venue.dydx.venue import DydxVenue
+from tests.agent.test_guard import OWNER, Standing
 from tests.decide.guarded import FLOAT, Guarded, cuts, deposits, guarded, ladder
 from tests.see import BTC, resting
-from tests.test_agent import OWNER, Standing
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import FakeNode, serving
 from tests.venue.dydx.wires import connection_to, keys, opened, seen_well

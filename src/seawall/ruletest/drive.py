@@ -6,10 +6,11 @@ position, by money in and out, or by a funding rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from itertools import chain
 
 from seawall import words
 from seawall.measures import MEASURES, ledger, value_of
@@ -39,7 +40,7 @@ ALT_WORDS = "ALT-USD: {oracle: 20, initial: 5%, maintenance: 3%, step: 0.01, tic
 RICH = Decimal(1_000_000)  # of a child without positions, so that caps stay out of the way
 STEPS_MOST = 1 << 40
 POSITIONS = (Decimal(2_000), Decimal(500), Decimal(100))  # dollars, tried from the largest
-EQUITIES = (Decimal(20_000), Decimal(200_000), Decimal(2_000_000))  # beyond the buffer
+EQUITIES = (1, 10, 100, 1_000, 10_000)  # times what is usual beyond the buffer
 GROWTH = Decimal("1.5")  # what a trader makes of the position at the worst moment
 
 
@@ -70,49 +71,48 @@ def driver_of(policy: Policy, rule: Rule) -> Driver | None:
     ticker = _market_for(policy, rule)
     if ticker is None:
         return None
-    price = _price(ticker)
-    buffer = policy.buffer.parent
-    name = rule.measure.name
+    return _calmest(policy, rule, _drivers(policy, rule, ticker))
+
+
+def _drivers(policy: Policy, rule: Rule, ticker: str) -> Iterator[Driver]:
+    """The same way to move the measure, on more and more money; then on less size."""
+    price, buffer, name = _price(ticker), policy.buffer.parent, rule.measure.name
     if not _is_chased(policy, rule):
         key = name if rule.measure.scenario is None else f"{name}/{rule.measure.scenario}"
-        return _calm_driver(policy, rule, key, ticker)
+        for dollars in POSITIONS:
+            for equity in EQUITIES:
+                size = _coins(dollars / price)
+                money = buffer + 20_000 * equity
+                yield _driver(Kind.SERIES, key, ticker, size, equity=money, rich=False)
+        return
     largest = _largest(rule)
-    match name:
-        case "funding_24h":
-            size = _coins(Decimal(5_000) / price)
-            return _driver(Kind.FUNDING, ticker, ticker, size, equity=buffer + 30_000, rich=True)
-        case "equity" | "free_collateral" | "stress_headroom":
-            size = _coins(max(Decimal(1_000), largest * 20) / price)
-            start = buffer + largest * 20
-            return _driver(Kind.FLOWS, ticker, ticker, size, equity=start, rich=True)
-        case "gross_exposure" | "net_exposure":
-            start = buffer + max(Decimal(20_000), largest * 10)
-            return _driver(Kind.SIZES, ticker, ticker, Decimal(0), equity=start, rich=True)
-        case "cap_use":
-            return _driver(
-                Kind.SIZES, ticker, ticker, Decimal(0), equity=buffer + 30_000, rich=False
-            )
-        case _:
-            return _driver(
-                Kind.SIZES, ticker, ticker, Decimal(0), equity=buffer + 30_000, rich=True
-            )
+    for equity in EQUITIES:
+        usual = buffer + 30_000 * equity
+        match name:
+            case "funding_24h":
+                size = _coins(Decimal(5_000) / price)
+                yield _driver(Kind.FUNDING, ticker, ticker, size, equity=usual, rich=True)
+            case "equity" | "free_collateral" | "stress_headroom":
+                size = _coins(max(Decimal(1_000), largest * 20) / price)
+                start = buffer + largest * 20 * equity
+                yield _driver(Kind.FLOWS, ticker, ticker, size, equity=start, rich=True)
+            case "gross_exposure" | "net_exposure":
+                start = buffer + max(Decimal(20_000), largest * 10) * equity
+                yield _driver(Kind.SIZES, ticker, ticker, Decimal(0), equity=start, rich=True)
+            case _:
+                rich = name != "cap_use"
+                yield _driver(Kind.SIZES, ticker, ticker, Decimal(0), equity=usual, rich=rich)
 
 
-def _calm_driver(policy: Policy, rule: Rule, key: str, ticker: str) -> Driver:
-    """The largest position, on the least money, that no other rule minds, also grown by half.
+def _calmest(policy: Policy, rule: Rule, drivers: Iterator[Driver]) -> Driver:
+    """The first that no other rule minds, also grown by half; the first of all where each does.
 
     A rule that fires beside the one in question blurs the story, and makes it slow to play.
     """
-    first: Driver | None = None
-    for dollars in POSITIONS:
-        size = _coins(dollars / _price(ticker))
-        for equity in EQUITIES:
-            money = policy.buffer.parent + equity
-            driver = _driver(Kind.SERIES, key, ticker, size, equity=money, rich=False)
-            if not _is_minded(policy, rule, driver, size * GROWTH):
-                return driver
-            first = first or driver
-    assert first is not None
+    first = next(drivers)
+    for driver in chain((first,), drivers):
+        if not _is_minded(policy, rule, driver, driver.size * GROWTH):
+            return driver
     return first
 
 

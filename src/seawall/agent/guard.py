@@ -6,17 +6,18 @@ if it had been sent, so that a crash in between costs a window and never doubles
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
 from seawall import __version__
 from seawall.account import Blind, Observation, Seen
+from seawall.agent.recall import check_owner, family_of, restore, taken_over
+from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow
 from seawall.decide import decide
 from seawall.decide import outcome as outcomes
-from seawall.decide.holds import Holds, holds_of, with_holds
+from seawall.decide.holds import holds_of
 from seawall.decide.idle import idle_until
 from seawall.decide.memory import (
     Command,
@@ -27,11 +28,10 @@ from seawall.decide.memory import (
     Pause,
     Urgency,
 )
-from seawall.errors import JournalUnreadable, JournalUnwritable, OperatorError
+from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
-from seawall.journal.queries import BREAK, Reader
-from seawall.journal.store import Entry, Journal
+from seawall.journal.store import Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, SECOND, Millis
 from seawall.venue import Reply, Venue
@@ -42,66 +42,6 @@ log = logging.getLogger(__name__)
 STORE_EVERY = MINUTE  # of block time, where nothing happens
 HOLDS_EVERY = Millis(5 * SECOND)  # the same, where a level waits to fire or to clear
 FAILED = "guard/tick"  # what the page is about that says that a tick raised
-
-
-class Kind:
-    """Kinds of journal rows that the guard writes and reads."""
-
-    START = "start"
-    TICK = "tick"
-    SENDING = "sending"
-    REPLY = "reply"
-    OUTCOME = "outcome"
-    MESSAGE = "message"
-    COMMAND = "command"
-    FAMILY = "family"
-    HOLDS = "holds"
-    PANIC = "panic"  # a tick of `seawall panic`, which remembers nothing beyond its end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRow:
-    """The guard began: with which version, rules and mode, over which account."""
-
-    version: str
-    digest: str
-    mode: Mode
-    owner: str
-    policy: Policy
-    chain_id: str = ""  # empty where it was not written down
-    parent: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickRow:
-    """One tick, whole: it recomputes from `before` and `seen`, and a restart goes on from `after`.
-
-    `commands_through` is the last command row that has been obeyed.
-    """
-
-    digest: str
-    mode: Mode
-    seen: Seen
-    commands_through: int
-    before: Memory
-    decision: Decision
-    after: Memory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FamilyRow:
-    """Every subaccount of the owner seen so far, to be read even where no indexer lists them."""
-
-    owner: str
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyRow:
-    """What the venue said to an action; never what became of it."""
-
-    action_id: str
-    reply: Reply
 
 
 class Agent:
@@ -162,7 +102,7 @@ class Agent:
             chain_id=chain_id,
             parent=parent,
         )
-        entries = [*_taken_over(journal), (Kind.START, to_json(start))]
+        entries = [*taken_over(journal), (Kind.START, to_json(start))]
         journal.append_all(entries, durable=True)
         return cls(
             venue,
@@ -314,80 +254,3 @@ class Agent:
         except JournalUnwritable:
             # The action is out and its `sending` row stands: the chain will tell its end.
             log.exception("action=%s reply not recorded", numbered.id)
-
-
-def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
-    """The subaccounts of an owner that a guard has ever seen."""
-    before = journal.predecessor()
-    numbers = set() if before is None else set(family_of(before, owner))
-    for row in journal.rows(Kind.FAMILY):
-        if row.body is not None:
-            said = from_json(FamilyRow, row.body)
-            numbers.update(said.numbers if said.owner == owner else ())
-    return tuple(sorted(numbers))
-
-
-def check_owner(journal: Reader, owner: str, *, chain_id: str, parent: int) -> None:
-    """Raise OperatorError where a journal holds the memory of another account or chain."""
-    row = journal.last(Kind.START)
-    if row is None and (predecessor := journal.predecessor()) is not None:
-        row = predecessor.last(Kind.START)
-    if row is None or row.body is None:
-        return
-    begun = from_json(StartRow, row.body)
-    is_same_chain = chain_id == begun.chain_id or "" in (chain_id, begun.chain_id)
-    if (owner, parent) == (begun.owner, begun.parent) and is_same_chain:
-        return
-    its = f"{begun.owner}/{begun.parent} on {begun.chain_id or 'its chain'}"
-    raise OperatorError(
-        f"{journal.path or 'the journal'} is the journal of {its}, not of {owner}/{parent} on "
-        f"{chain_id or 'this chain'}; name another file under journal.path, one for each account"
-    )
-
-
-def restore(journal: Reader) -> tuple[Memory, int]:
-    """Memory after the last recorded tick, and the last command row it obeyed.
-
-    Where the journal replaced a broken one, memory is that one's, and every command here is new.
-    """
-    if journal.last(Kind.TICK) is None:
-        tick = _last_tick(journal.predecessor())
-        return (Memory(), 0) if tick is None else (tick.after, 0)
-    tick = _last_tick(journal)
-    return (Memory(), 0) if tick is None else (tick.after, tick.commands_through)
-
-
-def _last_tick(journal: Reader | None) -> TickRow | None:
-    """The last tick that was written whole, with what its levels were credited since."""
-    row = None if journal is None else journal.last(Kind.TICK)
-    if journal is None or row is None or row.body is None:
-        return None
-    tick, later = from_json(TickRow, row.body), journal.last(Kind.HOLDS)
-    if later is None or later.seq < row.seq or later.body is None:
-        return tick
-    return replace(tick, after=with_holds(tick.after, from_json(Holds, later.body)))
-
-
-def _taken_over(journal: Journal) -> list[Entry]:
-    """What the first start after a broken journal says: commands nobody obeyed, and a page."""
-    first = journal.get(1)
-    if first is None or first.kind != BREAK or journal.last(Kind.START) is not None:
-        return []
-    broken, obeyed = journal.predecessor(), 0
-    entries: list[Entry] = []
-    if broken is not None:
-        tick = _last_tick(broken)
-        obeyed = 0 if tick is None else tick.commands_through
-        waiting = broken.rows(Kind.COMMAND, after=obeyed)
-        entries = [(Kind.COMMAND, row.body) for row in waiting if row.body is not None]
-    cited = json.loads(first.body or "{}")
-    page = Message(
-        urgency=Urgency.PAGE,
-        key="journal/broken",
-        text=(
-            f"The journal did not verify ({cited['reason']}). It is kept as {cited['file']}; the "
-            f"guard goes on from what still verifies, in a new journal. Find out who or what "
-            f"changed the file, and look at positions, latches and budgets yourself."
-        ),
-    )
-    return [*entries, (Kind.MESSAGE, to_json(page))]

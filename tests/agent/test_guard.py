@@ -170,7 +170,7 @@ def test_on_paper_nothing_is_sent_whatever_the_tick_decides(
         return real(*given, mode=Mode.LIVE, **named)
 
     real: Callable[..., object] = decide.decide
-    monkeypatch.setattr("seawall.agent.decide", decides_live)
+    monkeypatch.setattr("seawall.agent.guard.decide", decides_live)
     venue, journal = Standing(guarded(ladder(FLATTEN))), Journal.open(":memory:")
 
     decision = asyncio.run(resumed(venue, journal, Mode.DRY_RUN).tick())
@@ -203,7 +203,7 @@ def test_a_tick_that_raises_is_paged_once_and_followed_by_the_next(
             heard.append(decision)
             stop.set()
 
-        monkeypatch.setattr("seawall.agent.decide", sometimes)
+        monkeypatch.setattr("seawall.agent.guard.decide", sometimes)
         await daemon._tick_until(stop, agent, venue, hear, None)
 
     asyncio.run(play())

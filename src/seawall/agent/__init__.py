@@ -1,0 +1,17 @@
+"""The guard around the tick: what it does once, what it writes, and what it finds at a start."""
+
+from seawall.agent.guard import Agent
+from seawall.agent.recall import check_owner, family_of, restore
+from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow
+
+__all__ = [
+    "Agent",
+    "FamilyRow",
+    "Kind",
+    "ReplyRow",
+    "StartRow",
+    "TickRow",
+    "check_owner",
+    "family_of",
+    "restore",
+]
