@@ -22,8 +22,9 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import coverage
@@ -40,12 +41,14 @@ PARTS: Mapping[str, str] = {  # modules and packages
     "agent": "src/seawall/agent",
     "plan": "src/seawall/plan",
 }
-TESTS: Mapping[str, tuple[str, ...]] = {  # those that state what the part does
-    "alarm": ("tests/test_alarm.py",),
-    "limits": ("tests/limits",),
-    "orders": ("tests/venue/dydx/test_orders.py",),
-    "agent": ("tests/agent",),
-    "plan": ("tests/plan",),
+TESTS: Mapping[str, str] = {  # those that state what the part does
+    "alarm": "tests/test_alarm.py",
+    "limits": "tests/limits",
+    "orders": "tests/venue/dydx/test_orders.py tests/venue/dydx/test_stops.py",
+    "agent": "tests/agent",
+    "plan": "tests/plan tests/decide/test_interventions.py tests/decide/test_depth.py "
+    "tests/decide/test_thin_books.py tests/decide/test_budgets.py tests/decide/test_stalled.py "
+    "tests/decide/test_unreachable.py tests/decide/test_at_once.py",
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant
 MEMORY_MOST = 6 * 2**30
@@ -95,7 +98,11 @@ class Run:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the mutants."""
         self.items = session.items
-        self.known = pickle.loads(_in_fork(self._learn))
+        everything = range(len(self.items))
+        self.known = pickle.loads(_begin(self._learn).said())
+        if not self.known.failed:
+            noticed = _begin(lambda: self._judge(None, everything)).said()
+            self.known.failed += [self.items[int(test)].nodeid for test in noticed.split()]
         if not self.known.failed:
             self._judge_all()
         return True
@@ -126,32 +133,20 @@ class Run:
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
 
     def _judge_all(self) -> None:
-        waiting, running = list(self.mutants)[::-1], dict[int, tuple[Mutant, int, int, Path]]()
+        waiting, running = list(self.mutants)[::-1], dict[int, tuple[Mutant, int, Fork]]()
         while waiting or running:
             while waiting and len(running) < self.jobs:
                 mutant = waiting.pop()
                 tests = self._tests_of(mutant)
-                if not tests:
-                    self.survivors.append((mutant, 0))
-                    continue
-                folder = Path(tempfile.mkdtemp(prefix="mutant-"))
-                read, write = os.pipe()
-                pid = os.fork()
-                if pid == 0:
-                    self._judge(mutant, tests, folder, write)
-                os.close(write)
-                running[pid] = (mutant, len(tests), read, folder)
-            if not running:
-                break
+                fork = _begin(partial(self._judge, mutant, tests))
+                running[fork.pid] = (mutant, len(tests), fork)
             pid, status = os.wait()
-            mutant, count, read, folder = running.pop(pid)
-            said = os.read(read, 16)
-            os.close(read)
-            shutil.rmtree(folder, ignore_errors=True)
-            if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            mutant, count, fork = running.pop(pid)
+            noticed = fork.said(has_ended=True)
+            if noticed:
+                self.kills[mutant.function, int(noticed)] += 1
+            elif os.waitstatus_to_exitcode(status) == 0:  # not ended by a timer
                 self.survivors.append((mutant, count))
-            elif said:
-                self.kills[mutant.function, int(said)] += 1
 
     def _tests_of(self, mutant: Mutant) -> list[int]:
         """Tests that run its lines, those first that noticed others in its function, then quick.
@@ -165,56 +160,59 @@ class Run:
         killed = {t: self.kills[mutant.function, t] for t in tests}
         return sorted(tests, key=lambda t: (-killed[t], self.known.seconds[t], t))
 
-    def _judge(self, mutant: Mutant, tests: Sequence[int], folder: Path, write: int) -> None:
-        """In a fork: exit 0 if no test notices. A test that hangs has noticed."""
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(folder)
-        _hush()
+    def _judge(self, mutant: Mutant | None, tests: Sequence[int]) -> bytes:
+        """In a fork: the test that notices, or nothing. One that hangs is ended by a timer."""
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MOST, MEMORY_MOST))
         for sent in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(sent, signal.SIG_DFL)
-        code = 1
-        try:
+        if mutant is not None:
             mutations.apply(mutant)
-            for test in tests:
-                took = self.known.seconds[test]
-                signal.setitimer(signal.ITIMER_PROF, 2 + 10 * took)  # of CPU
-                signal.setitimer(signal.ITIMER_REAL, 60 + 100 * took)  # where it only waits
-                self._play(self.items[test])
-                if self.failed:
-                    os.write(write, str(test).encode())
-                    break
-            else:
-                code = 0
-        finally:
-            os._exit(code)
+        for test in tests:
+            took = self.known.seconds[test]
+            signal.setitimer(signal.ITIMER_PROF, 2 + 10 * took)  # of CPU
+            signal.setitimer(signal.ITIMER_REAL, 60 + 100 * took)  # where it only waits
+            self._play(self.items[test])
+            if self.failed:
+                return str(test).encode()
+        return b""
 
 
-def _in_fork(work: object) -> bytes:
-    """What a function gives in a process of its own, so that this one stays as it is."""
-    assert callable(work)
+@dataclass(frozen=True, kw_only=True)
+class Fork:
+    """Work in a process of its own, so that this one stays as it is."""
+
+    pid: int
+    read: int
+    folder: Path
+
+    def said(self, *, has_ended: bool = False) -> bytes:
+        """What the work gave; waits for it."""
+        with os.fdopen(self.read, "rb") as given:
+            found = given.read()
+        if not has_ended:
+            os.waitpid(self.pid, 0)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return found
+
+
+def _begin(work: Callable[[], bytes]) -> Fork:
     folder = Path(tempfile.mkdtemp(prefix="mutant-"))
     read, write = os.pipe()
     pid = os.fork()
-    if pid == 0:
+    if pid:
+        os.close(write)
+        return Fork(pid=pid, read=read, folder=folder)
+    code = 1
+    try:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(folder)
-        _hush()
-        try:
-            with os.fdopen(write, "wb") as out:
-                out.write(work())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as given:
-        found = given.read()
-    os.waitpid(pid, 0)
-    shutil.rmtree(folder, ignore_errors=True)
-    return found
-
-
-def _hush() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        with os.fdopen(write, "wb") as out:
+            out.write(work())
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def listed(path: Path = LISTED) -> dict[tuple[str, str, str, str], str]:
@@ -260,7 +258,7 @@ def judge(part: str, jobs: int, only: str | None) -> bool:
     run = Run(mutants, jobs)
     quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"]
     quiet += ["--override-ini=addopts=", "--import-mode=importlib"]
-    code = pytest.main([*quiet, *(str(ROOT / test) for test in TESTS[part])], plugins=[run])
+    code = pytest.main([*quiet, *(str(ROOT / test) for test in TESTS[part].split())], plugins=[run])
     if code != pytest.ExitCode.OK or run.known.failed:
         print(f"{part}: the tests fail on unchanged code ({code}): {run.known.failed}")
         return False

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seawall.account import KeyReach, MarketStatus, Missing, Observation, RestingOrder, Side
 from seawall.action import STOP_LIFE, STOP_TIMEOUT_BLOCKS, Backstop, Cancel, stop_ids
 from seawall.action import RefusalCode as Code
-from seawall.limits import Standing
+from seawall.limits import Asked, Standing, judge
 from seawall.policy import BackstopOrder, HandsOff, Policy
 from seawall.units import BaseQuantums, Millis, Ppm, Subticks
 from tests.limits.asks import FRESH, POLICY, cancel_of, seen, verdicts, with_orders
@@ -222,6 +222,48 @@ def test_a_stop_goes_once_another_of_ours_that_lives_longer_is_seen(
     on = with_orders(seen(), target, *others)
 
     assert codes(on, cancel_of(target)) == (() if code is None else (code,))
+
+
+@pytest.mark.parametrize(("left", "may_go"), [(0, False), (1, True)])
+def test_a_stop_of_no_size_takes_no_ones_place(left: int, *, may_go: bool) -> None:
+    longer = rests(1, days=28, quantums=BaseQuantums(left))
+    on = with_orders(seen(), rests(), longer)
+
+    assert codes(on, cancel_of(rests())) == (() if may_go else (Code.CANCELS_PROTECTION,))
+
+
+def test_of_two_stops_that_end_together_that_of_the_lower_id_stays() -> None:
+    lower, higher = sorted((rests(0), rests(1)), key=lambda one: one.client_id)
+    on = with_orders(seen(), lower, higher)
+
+    assert codes(on, cancel_of(lower)) == (Code.CANCELS_PROTECTION,)
+    assert codes(on, cancel_of(higher)) == ()
+
+
+def test_prices_of_stops_are_exact_to_a_subtick() -> None:
+    on = seen()
+    fine = {t: replace(m, subticks_per_tick=1) for t, m in on.markets.items()}
+    on = replace(on, markets=fine)
+    assert WITH_STOPS.backstop is not None
+    whole = replace(WITH_STOPS, backstop=replace(WITH_STOPS.backstop, slippage=Ppm(1_000_000)))
+    buys = {"ticker": "ETH-USD", "clob_pair_id": 1, "side": Side.BUY, "quantums": quantums(ETH, 2)}
+
+    def at(trigger: int, worst: int, **changes: object) -> tuple[Code, ...]:
+        prices = {"trigger_subticks": Subticks(trigger), "subticks": Subticks(worst)}
+        return codes(on, stop(on, **prices, **changes), policy=whole)
+
+    assert at(1, 1) == ()
+    for trigger, worst in ((0, 1), (2, 0), (2, 3)):
+        assert at(trigger, worst) == (Code.PRICE_OUTSIDE_BOUND,)
+    assert at(0, 1, **buys) == (Code.PRICE_OUTSIDE_BOUND,)
+
+
+def test_a_refusal_names_the_stop() -> None:
+    on = seen()
+
+    _, (refusal,) = judge([Asked(action=stop(on))], on, POLICY, FRESH)
+
+    assert refusal.what == "backstop 0/BTC-USD"
 
 
 def test_two_guards_of_one_sight_never_leave_a_position_without() -> None:

@@ -71,11 +71,10 @@ def taken_over(journal: Journal) -> list[Entry]:
     first = journal.get(1)
     if first is None or first.kind != BREAK or journal.last(Kind.START) is not None:
         return []
-    broken, obeyed = journal.predecessor(), 0
+    broken = journal.predecessor()
     entries: list[Entry] = []
     if broken is not None:
-        tick = _last_tick(broken)
-        obeyed = 0 if tick is None else tick.commands_through
+        _, obeyed = restore(broken)
         waiting = broken.rows(Kind.COMMAND, after=obeyed)
         entries = [(Kind.COMMAND, row.body) for row in waiting if row.body is not None]
     cited = json.loads(first.body or "{}")

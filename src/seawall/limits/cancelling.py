@@ -29,7 +29,7 @@ def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal |
         if action.good_til_block_time != target.good_til_block_time:
             return refuse(action, RefusalCode.WRONG_WINDOW, "not the life of the stop that rests")
         is_unwanted = policy.backstop is None or is_hands_off(policy, slot)
-        if is_unwanted or _is_replaced(target, same, ids, size):
+        if is_unwanted or _is_replaced(target, same, ids):
             return None
     if _protects(target, same, size):
         return refuse(
@@ -46,9 +46,7 @@ def _is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
     return order.order_flags == CONDITIONAL and order.client_id in ids
 
 
-def _is_replaced(
-    target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int], size: int
-) -> bool:
+def _is_replaced(target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int]) -> bool:
     """Whether another stop of ours takes its place; one that has gone off holds no place.
 
     Of two that wait for their triggers the one that ends first goes, whoever asks: two guards that
@@ -60,7 +58,7 @@ def _is_replaced(
     return any(
         other.reduce_only
         and not other.is_triggered
-        and other.side.sign * size < 0
+        and other.side is target.side
         and other.quantums > 0
         and _rank(other) > _rank(target)
         for other in others
