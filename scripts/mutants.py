@@ -1,6 +1,6 @@
 """Mutation testing: does any test notice when one small thing in the code is wrong?
 
-    python -m scripts.mutants [PART ...]       # alarm limits orders agent plan; all of them if none
+    python -m scripts.mutants [PART ...]   # alarm limits orders agent plan backstop; all if none
 
 Pytest collects the tests once; a first fork runs them under coverage to learn which test runs which
 line, and every mutant is then one more fork that changes a function in place and runs the tests of
@@ -39,13 +39,15 @@ PARTS: Mapping[str, str] = {  # modules and packages
     "orders": "src/seawall/venue/dydx/orders.py",
     "agent": "src/seawall/agent.py",
     "plan": "src/seawall/plan",
+    "backstop": "src/seawall/backstop",
 }
 TESTS: Mapping[str, tuple[str, ...]] = {  # those that state what the part does
     "alarm": ("tests/test_alarm.py",),
     "limits": ("tests/limits",),
-    "orders": ("tests/venue/dydx/test_orders.py",),
+    "orders": ("tests/venue/dydx/test_orders.py", "tests/venue/dydx/test_stops.py"),
     "agent": ("tests/test_agent.py", "tests/agent"),
     "plan": ("tests/plan",),
+    "backstop": ("tests/backstop",),
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant
 MEMORY_MOST = 6 * 2**30

@@ -43,7 +43,8 @@ def _is_the_order(order: RestingOrder, action: Cancel) -> bool:
 
 
 def _is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
-    return order.order_flags == CONDITIONAL and order.client_id in ids
+    is_ours = order.order_flags == CONDITIONAL and order.client_id in ids
+    return is_ours and order.good_til_block_time is not None
 
 
 def _is_replaced(
@@ -61,14 +62,14 @@ def _is_replaced(
         other.reduce_only
         and not other.is_triggered
         and other.side.sign * size < 0
-        and other.quantums > 0
         and _rank(other) > _rank(target)
         for other in others
     )
 
 
 def _rank(order: RestingOrder) -> tuple[int, int]:
-    return (order.good_til_block_time or 0, -order.client_id)
+    assert order.good_til_block_time is not None, "a stop has an end"
+    return order.good_til_block_time, -order.client_id
 
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
