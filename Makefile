@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-PARTS ?= alarm limits orders agent plan
+PARTS ?= alarm limits orders agent plan backstop
 mutants: setup ## Look in PARTS="alarm limits ..." for small mistakes that no test would notice.
 	@$(BIN)/python -m scripts.mutants $(PARTS)
 

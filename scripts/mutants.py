@@ -1,6 +1,6 @@
 """Mutation testing: does any test notice when one small thing in the code is wrong?
 
-    python -m scripts.mutants [PART ...]       # alarm limits orders agent plan; all of them if none
+    python -m scripts.mutants [PART ...]   # alarm limits orders agent plan backstop; all if none
 
 Pytest collects the tests once; a first fork runs them under coverage to learn which test runs which
 line, and every mutant is then one more fork that changes a function in place and runs the tests of
@@ -40,6 +40,7 @@ PARTS: Mapping[str, str] = {  # modules and packages
     "orders": "src/seawall/venue/dydx/orders.py",
     "agent": "src/seawall/agent",
     "plan": "src/seawall/plan",
+    "backstop": "src/seawall/backstop",
 }
 TESTS: Mapping[str, str] = {  # those that state what the part does
     "alarm": "tests/test_alarm.py",
@@ -49,6 +50,7 @@ TESTS: Mapping[str, str] = {  # those that state what the part does
     "plan": "tests/plan tests/decide/test_interventions.py tests/decide/test_depth.py "
     "tests/decide/test_thin_books.py tests/decide/test_budgets.py tests/decide/test_stalled.py "
     "tests/decide/test_unreachable.py tests/decide/test_at_once.py",
+    "backstop": "tests/backstop",
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant
 MEMORY_MOST = 6 * 2**30

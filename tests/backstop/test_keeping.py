@@ -45,7 +45,8 @@ def rests(
     is_triggered: bool = False,
     worst: Number | None = None,
 ) -> RestingOrder:
-    bound = worst if worst is not None else int(price) * 95 // 100
+    away = -(-int(price) * 95 // 100) if side is Side.SELL else int(price) * 105 // 100
+    bound = away if worst is None else worst
     order = resting(
         BTC, side, size, bound, client_id=IDS[slot], reduce_only=True, order_flags=32, ours=True
     )
@@ -100,6 +101,7 @@ def test_a_stop_in_step_is_left_alone_and_renewed_at_half_its_life() -> None:
         (rests(size="0.9"), False),
         (rests(size="0.8999"), True),
         (rests(worst=89_200), True),  # the file's slippage is another now
+        (replace(rests(), trigger_subticks=None), True),
         (rests(days=7), True),
         (replace(rests(days=7), good_til_block_time=NOW_S + 7 * DAY_S + 1), False),
     ],
@@ -112,6 +114,19 @@ def test_it_moves_by_more_than_a_tenth_or_at_half_its_life(
     assert found.place_as == (IDS[1] if is_moved else None)
     assert found.cancels == (), "the old one stays until the new one is seen"
     assert not found.is_bare
+
+
+@pytest.mark.parametrize(
+    ("price", "is_moved"), [(106_600, False), (106_610, True), (105_400, False), (105_390, True)]
+)
+def test_a_short_is_kept_in_step_alike(price: int, *, is_moved: bool) -> None:
+    found = move(rests(price=price, side=Side.BUY), stop=wants(106_000, side=Side.BUY), held=-LONG)
+
+    assert found.place_as == (IDS[1] if is_moved else None)
+
+
+def test_an_order_without_an_end_is_no_stop_of_ours() -> None:
+    assert stops_of((replace(rests(), good_til_block_time=None),), IDS) == ()
 
 
 def test_once_both_rest_the_one_that_ends_first_goes_wherever_its_trigger_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,14 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall import margin
-from seawall.account import Observation, Side
+from seawall.account import Observation, Side, Tier
 from seawall.action import RefusalCode
 from seawall.backstop import NoStop, Stop, wanted
 from seawall.backstop.wanted import Slot
 from seawall.policy import BackstopOrder
 from seawall.scenario import Scenario
 from seawall.units import Ppm
-from tests.see import BTC, ETH, MARKETS, Held, Number, priced, quantums, quote, scenario, see, view
+from tests.see import (
+    BTC,
+    ETH,
+    MARKETS,
+    Held,
+    Number,
+    priced,
+    quantums,
+    quote,
+    scenario,
+    see,
+    subticks,
+    view,
+)
 
 ASKED = BackstopOrder(scenario="gap", at=Ppm(600_000), slippage=Ppm(50_000))
 CALM_GAP = scenario("gap", {"BTC-USD": "-0.1", "ETH-USD": "-0.1", "*": "-0.15"}, both_signs=True)
@@ -73,6 +87,8 @@ def test_a_hedged_book_is_judged_in_the_sign_that_hurts_each_leg() -> None:
     # The gap costs a hedge nothing: the move of one market alone is what kills it, 10.12 or 9.88%.
     assert trigger(seen, "BTC-USD") == 93_928
     assert trigger(seen, "ETH-USD") == Decimal("4237.1")
+    assert stop(seen, "BTC-USD").worst == subticks(BTC, 89_232)  # of 89,231.6
+    assert stop(seen, "ETH-USD").worst == subticks(ETH, "4448.9")  # of 4,448.955
     # The hedge that breaks takes 800 of the 1,000 above maintenance: five per cent a leg.
     assert trigger(seen, "BTC-USD", pair_break) == 97_000
     assert trigger(seen, "ETH-USD", pair_break) == 4_120
@@ -169,3 +185,74 @@ def test_at_its_trigger_the_account_still_stands_and_the_price_is_beyond_the_ora
     there = {**MARKETS, "BTC-USD": priced(BTC, price), "ETH-USD": priced(ETH, 4_000)}
     then = margin.risk(seen.subaccounts[0], there)
     assert then.nc >= then.mmr
+
+
+@pytest.mark.parametrize("exponent", [-9, -6, -5, -4, -2])
+def test_the_trigger_does_not_hang_on_the_exponent_of_the_oracle(exponent: int) -> None:
+    markets = {**MARKETS, "BTC-USD": replace(BTC, oracle_exponent=exponent)}
+
+    assert trigger(see(equity=1_108, positions=LONG, markets=markets)) == 94_000
+    assert trigger(see(equity=1_132, positions=SHORT, markets=markets)) == 106_000
+
+
+@pytest.mark.parametrize(
+    ("coins", "price", "dollars"),
+    [
+        ("1", 2, 1),
+        ("-1", 2, 3),
+        ("1", "2.5", 2),
+        ("-1", "2.5", 3),
+        ("1", 1, None),
+        ("-1", 1, 2),
+        ("1", "2.00001", 2),
+    ],
+)
+def test_a_trigger_is_a_tick_beyond_the_oracle_however_near(
+    coins: str, price: Number, dollars: int | None
+) -> None:
+    # A tick is a dollar here, and the account has a cent above maintenance.
+    required = (Decimal("0.012") * Decimal(str(price))).quantize(Decimal("0.000001"))
+    found = stops(see(equity=required + Decimal("0.01"), positions={"BTC-USD": (coins, price)}))
+
+    one = found[0, "BTC-USD"]
+    assert (None if isinstance(one, NoStop) else BTC.dollars(one.trigger)) == dollars
+
+
+def test_a_size_is_whole_steps_and_less_than_one_has_no_stop() -> None:
+    odd = stop(see(equity=1_108, positions={"BTC-USD": ("0.10009", 100_000)}))
+    dust = stops(see(equity=1_108, positions={"BTC-USD": ("0.00009", 100_000)}))[0, "BTC-USD"]
+
+    assert odd.quantums == quantums(BTC, "0.1")
+    assert isinstance(dust, NoStop)
+    assert dust.code is RefusalCode.OFF_STEP
+
+
+def test_a_position_worth_nothing_raises_nothing() -> None:
+    found = stops(see(equity=100, positions={"BTC-USD": ("0.0001", "0.00001")}))[0, "BTC-USD"]
+
+    assert isinstance(found, NoStop)
+
+
+def test_a_long_whose_margin_is_all_of_it_falls_without_end() -> None:
+    all_of_it = Tier(initial_margin_ppm=Ppm(1_000_000), maintenance_fraction_ppm=Ppm(1_000_000))
+    markets = {**MARKETS, "BTC-USD": replace(BTC, tier=all_of_it)}
+
+    assert trigger(see(equity=10_001, positions=LONG, markets=markets)) == 40_000
+
+
+@pytest.mark.parametrize(
+    ("equity", "price", "code"),
+    [(1_000, 0, RefusalCode.NO_DATA), (1, 4_000, RefusalCode.FIRES_AT_ONCE)],
+)
+def test_what_one_subaccount_lacks_is_no_others_matter(
+    equity: Number, price: Number, code: RefusalCode
+) -> None:
+    children: dict[int, tuple[Number, Held]] = {128: (1_108, LONG)}
+    positions: Held = {"ETH-USD": (1, price), "SOL-USD": (1, 200)}
+    seen = see(equity=equity, positions=positions, children=children)
+
+    found = stops(seen)
+
+    refused = [found[0, ticker] for ticker in ("ETH-USD", "SOL-USD")]
+    assert [one.code for one in refused if isinstance(one, NoStop)] == [code, code]
+    assert isinstance(found[128, "BTC-USD"], Stop)

@@ -280,6 +280,35 @@ def test_a_granted_key_guards_live(place: Place) -> None:
     assert (health.code, health.err) == (0, "")
 
 
+STOPS = """
+scenarios: {gap: {"*": -10%, both_signs: true}}
+backstop: {scenario: gap, at: 60%, slippage: 500bps}
+rules:
+  - {id: size, why: "Nothing acts.", measure: gross_exposure, trigger: "> $9_000_000", do: [page]}
+"""
+
+
+def test_a_granted_key_leaves_stops_that_outlive_the_guard_within_its_markets(
+    place: Place,
+) -> None:
+    (place.folder / "rules.yaml").write_text(STOPS)
+    place.grant("BTC-USD", "ETH-USD")
+
+    def have_landed() -> bool:
+        if count(place.journal, Kind.OUTCOME) < 2:
+            return False
+        return len([one for one in read(place.journal).outcomes if one.ending == "landed"]) == 2
+
+    with place.running("run", "--live", "--arm", "--rules", "rules.yaml") as process:
+        wait_until(lambda: process.poll() is not None or have_landed(), "two stops")
+        process.kill()
+    shown = json.loads(place.seawall("status", "--rules", "rules.yaml", "--json").out)
+
+    rest = {one["market"]: [o["side"] for o in one["rests"]] for one in shown["backstops"]}
+    assert rest == {"BTC-USD": ["SELL"], "ETH-USD": ["SELL"], "SOL-USD": []}
+    assert not [one for one in read(place.journal).replies if not one.reply.is_accepted]
+
+
 def has_filled(journal: Path) -> bool:
     is_there = count(journal, Kind.OUTCOME) > 0
     return is_there and any(outcome.quote for outcome in read(journal).outcomes)

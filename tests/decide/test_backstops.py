@@ -345,6 +345,8 @@ def test_what_a_stop_sold_is_the_backstops_doing_and_pages() -> None:
 def test_a_position_that_stays_without_is_paged_with_the_reason() -> None:
     world = over()
     world.extra["key_reach"] = KeyReach(clob_pairs=frozenset({1}))
+    world.tick()
+    assert idle_until(world.policy, world.memory) == world.at + BARE_MOST
 
     made = world.ticks(BARE_MOST // SECOND + 3)
 

@@ -267,12 +267,36 @@ def test_a_refusal_names_the_stop() -> None:
 
 
 def test_two_guards_of_one_sight_never_leave_a_position_without() -> None:
-    first, second = rests(0), rests(1)
-    on = with_orders(seen(), first, second)
+    # Which of the two stays is what the guards themselves choose: the smaller id.
+    stays, goes = sorted((rests(0), rests(1)), key=lambda one: one.client_id)
+    on = with_orders(seen(), stays, goes)
 
-    refused = codes(on, cancel_of(first), cancel_of(second))
+    for asked in ((stays, goes), (goes, stays)):
+        passed, refused = verdicts(on, *map(cancel_of, asked), policy=WITH_STOPS)
+        assert passed == (cancel_of(goes),)
+        assert refused == (PROTECTION,)
 
-    assert refused == (PROTECTION,), "one of the two stays, whoever asks for what"
+
+def test_a_stop_told_twice_does_not_take_its_own_place() -> None:
+    target = rests(0)
+    on = with_orders(seen(), target, replace(target))
+
+    assert codes(on, cancel_of(target)) == (PROTECTION,)
+
+
+def test_an_order_without_an_end_takes_no_stops_place() -> None:
+    target = rests(0)
+    on = with_orders(seen(), target, rests(1, good_til_block_time=None))
+
+    assert codes(on, cancel_of(target)) == (PROTECTION,)
+
+
+def test_a_refusal_names_the_position() -> None:
+    on = seen()
+
+    _, (refusal,) = judge([Asked(action=stop(on))], on, POLICY, FRESH)
+
+    assert refusal.what == "backstop 0/BTC-USD"
 
 
 def test_one_that_went_off_makes_room_where_another_rests() -> None:

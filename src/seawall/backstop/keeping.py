@@ -31,15 +31,19 @@ class Move:
 
 def is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
     """Whether a resting order is one of our stops, whichever guard placed it."""
-    return order.order_flags == CONDITIONAL and order.client_id in ids
+    is_ours = order.order_flags == CONDITIONAL and order.client_id in ids
+    return is_ours and order.good_til_block_time is not None
+
+
+def _ends(order: RestingOrder) -> int:
+    assert order.good_til_block_time is not None, "a stop has an end"
+    return order.good_til_block_time
 
 
 def stops_of(orders: Sequence[RestingOrder], ids: Sequence[int]) -> tuple[RestingOrder, ...]:
     """Our stops among the orders of one market, the one that lives longest first."""
     ours = [order for order in orders if is_stop(order, ids)]
-    return tuple(
-        sorted(ours, key=lambda order: (-(order.good_til_block_time or 0), order.client_id))
-    )
+    return tuple(sorted(ours, key=lambda order: (-_ends(order), order.client_id)))
 
 
 def is_armed(order: RestingOrder, held: int) -> bool:
@@ -72,14 +76,14 @@ def next_move(
     free = [one for one in ids if one not in {order.client_id for order in resting}]
     if not armed:
         # One that has gone off, or is on the wrong side, protects nothing: the oldest makes room.
-        cancels = () if free or going else tuple(spent[-1:])
+        cancels = () if free or going else (spent[-1],)
         return Move(
             cancels=cancels,
             place_as=free[0] if free and stop is not None else None,
             is_bare=True,
         )
     newest, *older = armed
-    ends = Millis((newest.good_til_block_time or 0) * SECOND)
+    ends = Millis(_ends(newest) * SECOND)
     renew_at = Millis(ends - RENEW_BEFORE)
     place_as = None
     if (

@@ -52,6 +52,9 @@ class NoStop:
     detail: str
 
 
+AT_ONCE = NoStop(code=RefusalCode.FIRES_AT_ONCE, detail="the venue may liquidate it at this price")
+
+
 def wanted(
     asked: BackstopOrder, scenarios: Mapping[str, Scenario], view: View
 ) -> Mapping[Slot, Stop | NoStop]:
@@ -61,15 +64,17 @@ def wanted(
     for subaccount in view.observation.subaccounts:
         number = subaccount.number
         now, stand = view.risk(number), view.footing(number)
-        if isinstance(now, NoData) or isinstance(stand, NoData):
-            reason = now.reason if isinstance(now, NoData) else "margins are not known"
-            unknown = NoStop(code=RefusalCode.NO_DATA, detail=reason)
+        if isinstance(now, NoData):
+            unknown = NoStop(code=RefusalCode.NO_DATA, detail=now.reason)
             found.update({(number, one.ticker): unknown for one in subaccount.positions})
             continue
+        assert not isinstance(stand, NoData), "both are known or neither is"
+        if now.nc <= now.mmr:
+            found.update({(number, one.ticker): AT_ONCE for one in subaccount.positions})
+            continue
         together = {sign: _multiple(stand, scenario, sign) for sign in (1, -1)}
-        for position, worth, fraction in zip(
-            subaccount.positions, stand.signed, stand.maintenance, strict=True
-        ):
+        for at, position in enumerate(subaccount.positions):
+            worth, fraction = stand.signed[at], stand.maintenance[at]
             market = view.observation.markets[position.ticker]
             side = Side.SELL if position.quantums > 0 else Side.BUY
             distance = _alone(now.nc - now.mmr, worth, fraction) * asked.at // PPM_ONE
@@ -105,24 +110,21 @@ def _multiple(stand: stress.Footing, scenario: Scenario, sign: int) -> int | Non
 def _alone(room: int, worth: int, fraction: int) -> int:
     """How far a market may move against a position, alone, until MMR is NC; in 10^-12 of its price.
 
-    room / n(1 - sigma*m): RULES.md section 4, row liq_move. Below zero once it is passed; at most
-    the whole price for a long.
+    `room` is NC - MMR > 0. room / n(1 - sigma*m): RULES.md section 4, row liq_move; for a long at
+    most the whole price.
     """
-    sign = 1 if worth > 0 else -1
-    pull = abs(worth) * (PPT_ONE - sign * fraction)
-    if sign > 0 and room * PPT_ONE >= pull:
-        return PPT_ONE
-    return room * PPT_ONE**2 // pull if pull else 0
+    if worth < 0:
+        return room * PPT_ONE**2 // (-worth * (PPT_ONE + fraction))
+    pull = worth * (PPT_ONE - fraction)
+    return min(PPT_ONE, room * PPT_ONE**2 // pull) if pull else PPT_ONE
 
 
 def _stop(held: _Held, distance: int, slippage: int) -> Stop | NoStop:
-    if held.quantums == 0:
+    if not held.quantums:
         return NoStop(code=RefusalCode.OFF_STEP, detail="less than one step is held")
-    trigger = None if distance <= 0 else _trigger(held.market, held.side, distance)
+    trigger = _trigger(held.market, held.side, distance)
     if trigger is None:
-        return NoStop(
-            code=RefusalCode.FIRES_AT_ONCE, detail="the venue may liquidate it at this price"
-        )
+        return AT_ONCE
     return Stop(
         subaccount=held.subaccount,
         ticker=held.market.ticker,
@@ -142,16 +144,15 @@ def oracle_ratio(market: Market) -> tuple[int, int]:
         + market.atomic_resolution
         - units.QUOTE_RESOLUTION
     )
-    price = market.oracle_price
-    return (price * 10**shift, 1) if shift >= 0 else (price, int(10**-shift))
+    return market.oracle_price * 10 ** max(shift, 0), 10 ** max(-shift, 0)
 
 
 def worst_of(market: Market, side: Side, trigger: int, slippage: int) -> Subticks:
     """The worst price at most `slippage` ppm beyond a trigger, rounded to the tick inside."""
     bound, tick = trigger * (PPM_ONE + side.sign * slippage), market.subticks_per_tick
     if side is Side.SELL:
-        return Subticks(max(1, units.divide_up(bound, PPM_ONE * tick)) * tick)
-    return Subticks(max(1, bound // (PPM_ONE * tick)) * tick)
+        return Subticks(units.divide_up(bound, PPM_ONE * tick) * tick)
+    return Subticks(bound // (PPM_ONE * tick) * tick)
 
 
 def _trigger(market: Market, side: Side, distance: int) -> Subticks | None:

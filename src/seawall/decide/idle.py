@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seawall import intervention
 from seawall.alarm import Phase, latch_release
-from seawall.decide import panic, pausing
+from seawall.decide import backstops, panic, pausing
 from seawall.decide.memory import Alarm, Memory
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.policy import Policy, Rule
@@ -40,9 +40,11 @@ def idle_until(policy: Policy, memory: Memory) -> Millis | None:
     ]
     if memory.stops.renew_at is not None:
         moments.append(memory.stops.renew_at)
+    told_at = (Millis(since + backstops.BARE_MOST) for since in memory.stops.bare.values())
+    moments += [moment for moment in told_at if moment > now]
     if (pause := memory.pause) is not None:
-        told_at = now if pause.told_at is None else pause.told_at
-        moments += [pause.until, Millis(told_at + pausing.TELL_EVERY)]
+        heard_at = now if pause.told_at is None else pause.told_at
+        moments += [pause.until, Millis(heard_at + pausing.TELL_EVERY)]
     return min(moments, default=None)
 
 

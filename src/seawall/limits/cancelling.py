@@ -43,7 +43,8 @@ def _is_the_order(order: RestingOrder, action: Cancel) -> bool:
 
 
 def _is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
-    return order.order_flags == CONDITIONAL and order.client_id in ids
+    is_ours = order.order_flags == CONDITIONAL and order.client_id in ids
+    return is_ours and order.good_til_block_time is not None
 
 
 def _is_replaced(target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int]) -> bool:
@@ -66,7 +67,8 @@ def _is_replaced(target: RestingOrder, same: Sequence[RestingOrder], ids: Sequen
 
 
 def _rank(order: RestingOrder) -> tuple[int, int]:
-    return (order.good_til_block_time or 0, -order.client_id)
+    assert order.good_til_block_time is not None, "a stop has an end"
+    return order.good_til_block_time, -order.client_id
 
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:

@@ -66,7 +66,7 @@ def _judge_prices(action: Backstop, seen: Observation, policy: Policy) -> Refusa
         return refuse(action, RefusalCode.NOT_ASKED_FOR, "the rule file has no `backstop`")
     tick, sign = market.subticks_per_tick, action.side.sign
     trigger, worst = action.trigger_subticks, action.subticks
-    if trigger <= 0 or worst <= 0 or trigger % tick or worst % tick:
+    if worst <= 0 or trigger % tick or worst % tick:
         return refuse(
             action, RefusalCode.PRICE_OUTSIDE_BOUND, f"trigger {trigger}, price {worst}: off tick"
         )

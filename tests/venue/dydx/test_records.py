@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from seawall.account import Fill, Missing, Side, Transfer
+from seawall.action import stop_ids
 from seawall.errors import MalformedAnswer
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 from seawall.venue.dydx.mirror import Channel, Mirror
-from seawall.venue.dydx.records import order_uuid
-from tests.venue.dydx.fake_node import OWNER
+from seawall.venue.dydx.records import order_uuid, stop_names
+from tests.venue.dydx.fake_node import CHAIN_ID, OWNER
 from tests.venue.dydx.mirrors import NAME, ORDER, Clock, account, block, lively
-from tests.venue.dydx.test_grid import BTC
+from tests.venue.dydx.test_grid import BTC, ETH
 
 
 def fill(name: str, height: int, **changes: object) -> dict[str, object]:
@@ -46,6 +47,22 @@ def test_a_fill_is_shown_once_with_its_orders_client_id() -> None:
             client_id=77,
         ),
     )
+
+
+def test_a_fill_of_a_stop_is_known_by_its_name_though_nobody_saw_it_rest() -> None:
+    names = stop_names(CHAIN_ID, OWNER, (0, 128), (BTC, ETH))
+    (one, other) = stop_ids(CHAIN_ID, OWNER, 0, BTC.clob_pair_id)
+    mirror = lively()
+    mirror.recognise(names)
+
+    order = order_uuid(OWNER, 0, other, BTC.clob_pair_id, 32)
+    mirror.backfill(0, [fill("f", 99, orderId=order), fill("g", 99, orderId="unknown")], [])
+
+    shown = mirror.fills()
+    assert not isinstance(shown, Missing)
+    assert [f.client_id for f in shown] == [other, None]
+    assert len(names) == 8
+    assert one != other
 
 
 def test_a_deleveraging_between_the_units_is_still_told() -> None:

@@ -73,12 +73,17 @@ class Mirror:
         self._books: dict[str, KeptBook] = {}
         self._accounts: dict[int, _Account] = {}
         self._client_ids: dict[str, int] = {}
+        self._stops: Mapping[str, int] = {}
         self._fills_from: int | None = None  # height, where a gap makes older fills matter too
         self._fills_until = 0  # height at which that gap is over
 
     def know(self, grids: Iterable[Grid]) -> None:
         """Take the markets' resolutions; messages of a market unknown here are left out."""
         self._grids = {grid.ticker: grid for grid in grids}
+
+    def recognise(self, stops: Mapping[str, int]) -> None:
+        """Take the names of orders whose client ids need not be seen first, as of our stops."""
+        self._stops = stops
 
     def guard(self, numbers: Iterable[int]) -> None:
         """Keep these subaccounts too."""
@@ -330,7 +335,7 @@ class Mirror:
             if grid is None:
                 continue
             order = entry.get("orderId")
-            client_id = self._client_ids.get(str(order)) if order is not None else None
+            client_id = self._client_ids.get(str(order), self._stops.get(str(order)))
             fill = records.fill(number, grid, entry, client_id)
             if self._is_told(fill):
                 account.fills[fields.text(entry, "id")] = fill

@@ -5,12 +5,13 @@ Shapes: ORDERS.md sections 9.1, 9.4 and 9.5. All functions raise MalformedAnswer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from uuid import UUID, uuid5
 
 from seawall import units
 from seawall.account import Fill, RestingOrder, Side, Transfer
-from seawall.action import CONDITIONAL
+from seawall.action import CONDITIONAL, stop_ids
 from seawall.errors import MalformedAnswer
 from seawall.units import QuoteQuantums
 from seawall.venue.dydx import fields
@@ -37,6 +38,22 @@ def order_uuid(address: str, number: int, client_id: int, clob_pair: int, flags:
     """The indexer's id of an order (ORDERS.md section 9.4)."""
     subaccount = uuid5(NAMESPACE, f"{address}-{number}")
     return str(uuid5(NAMESPACE, f"{subaccount}-{client_id}-{clob_pair}-{flags}"))
+
+
+def stop_names(
+    chain_id: str, owner: str, numbers: Iterable[int], grids: Iterable[Grid]
+) -> dict[str, int]:
+    """Client ids by the indexer's id of every stop that a guard of an owner may ever have placed.
+
+    They may have gone off while no guard was there to see them rest.
+    """
+    known = tuple(grids)
+    return {
+        order_uuid(owner, number, one, grid.clob_pair_id, CONDITIONAL): one
+        for number in numbers
+        for grid in known
+        for one in stop_ids(chain_id, owner, number, grid.clob_pair_id)
+    }
 
 
 def order_name(order: Fields) -> str:

@@ -40,6 +40,7 @@ from seawall.venue.dydx.node import Block, Node, State, Wanted
 from seawall.venue.dydx.parameters import Parameters
 from seawall.venue.dydx.pool import Nodes
 from seawall.venue.dydx.preflight import check_chain, check_family
+from seawall.venue.dydx.records import stop_names
 from seawall.venue.dydx.signatory import Signatory
 from seawall.venue.dydx.steps import Steps
 
@@ -310,6 +311,8 @@ class DydxVenue:
         self._parameters = read_parameters
         self._parameters_at = asyncio.get_running_loop().time()
         self._mirror.know(listing.grid for listing in read_parameters.listings.values())
+        names = stop_names(connection.chain_id, connection.owner, numbers, self.grids.values())
+        self._mirror.recognise(names)
 
     async def _fresh_parameters(self) -> Parameters:
         age = asyncio.get_running_loop().time() - self._parameters_at
