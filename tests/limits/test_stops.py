@@ -255,7 +255,7 @@ def test_prices_of_stops_are_exact_to_a_subtick() -> None:
     assert at(1, 1) == ()
     for trigger, worst in ((0, 1), (2, 0), (2, 3)):
         assert at(trigger, worst) == (Code.PRICE_OUTSIDE_BOUND,)
-    assert at(0, 1, **buys) == (Code.PRICE_OUTSIDE_BOUND,)
+    assert at(0, 1, **buys) == (Code.FIRES_AT_ONCE,)
 
 
 def test_a_refusal_names_the_stop() -> None:
