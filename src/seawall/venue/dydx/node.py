@@ -41,11 +41,17 @@ from v4_proto.dydxprotocol.subaccounts.query_pb2 import (
     QuerySubaccountResponse,
 )
 
-from seawall import units
-from seawall.account import FloatWallet, Market, MarketType, Missing, Position, Subaccount
-from seawall.errors import MalformedAnswer, MissingParameter, TornState, VenueError
+from seawall.account import FloatWallet, Market, MarketType, Subaccount
+from seawall.errors import MalformedAnswer, TornState, VenueError
 from seawall.margin import usdc_of
-from seawall.units import BaseQuantums, Millis, Ppm, QuoteQuantums
+from seawall.units import Millis, QuoteQuantums
+from seawall.venue.dydx.joined import (
+    Held,
+    integer,
+    listing_of,
+    market_from,
+    subaccount_from,
+)
 from seawall.venue.dydx.key_state import KeyState, Permit
 from seawall.venue.dydx.parameters import (
     ALL_PERPETUALS,
@@ -172,7 +178,7 @@ class Node:
         return State(
             block=block,
             subaccounts=tuple(
-                _subaccount(number, usdc, positions, parameters)
+                subaccount_from(number, usdc, positions, parameters)
                 for number, usdc, positions in subaccounts
             ),
             markets=markets,
@@ -198,18 +204,18 @@ class Node:
 
     async def _held(
         self, owner: str, number: int, height: int
-    ) -> tuple[int, QuoteQuantums, tuple[_Held, ...]]:
+    ) -> tuple[int, QuoteQuantums, tuple[Held, ...]]:
         request = QueryGetSubaccountRequest(owner=owner, number=number)
         subaccount = (await self.wire.read(SUBACCOUNT, request, height)).subaccount
         usdc = usdc_of(
-            (asset.asset_id, _integer(asset.quantums)) for asset in subaccount.asset_positions
+            (asset.asset_id, integer(asset.quantums)) for asset in subaccount.asset_positions
         )
         positions = tuple(
-            _Held(
+            Held(
                 perpetual_id=position.perpetual_id,
-                quantums=_integer(position.quantums),
-                funding_index=_integer(position.funding_index),
-                quote_balance=_integer(position.quote_balance),
+                quantums=integer(position.quantums),
+                funding_index=integer(position.funding_index),
+                quote_balance=integer(position.quote_balance),
             )
             for position in subaccount.perpetual_positions
         )
@@ -218,7 +224,7 @@ class Node:
     async def _markets(
         self, perpetuals: frozenset[int], parameters: Parameters, height: int
     ) -> dict[str, Market]:
-        listings = {number: _listing(number, parameters) for number in perpetuals}
+        listings = {number: listing_of(number, parameters) for number in perpetuals}
         if not listings:
             return {}
         if len(parameters.listings) <= FEW_LISTINGS:
@@ -226,7 +232,7 @@ class Node:
         else:
             terms, prices = await self._chosen(listings, height)
         return {
-            listing.grid.ticker: _market(listing, terms, prices, parameters)
+            listing.grid.ticker: market_from(listing, terms, prices, parameters)
             for listing in listings.values()
         }
 
@@ -318,90 +324,9 @@ class Node:
         return {pool: at for pool, at in zip(pools, opens, strict=True) if at > height}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    perpetual_id: int
-    quantums: int
-    funding_index: int
-    quote_balance: int
-
-
-def _integer(encoded: bytes) -> int:
-    try:
-        return units.decode_serializable_int(encoded)
-    except ValueError as error:
-        raise MalformedAnswer(str(error)) from error
-
-
-def _listing(perpetual_id: int, parameters: Parameters) -> Listing:
-    listing = parameters.listings.get(perpetual_id)
-    if listing is None:
-        raise MissingParameter(f"perpetual {perpetual_id}: not among the markets read")
-    return listing
-
-
-def _pool(positions: Iterable[_Held], parameters: Parameters) -> int | None:
+def _pool(positions: Iterable[Held], parameters: Parameters) -> int | None:
     for position in positions:
         listing = parameters.listings.get(position.perpetual_id)
         if listing is not None and listing.market_type is MarketType.ISOLATED:
             return position.perpetual_id
     return None
-
-
-def _market(
-    listing: Listing,
-    terms: Mapping[int, Perpetual],
-    prices: Mapping[int, MarketPrice],
-    parameters: Parameters,
-) -> Market:
-    ticker = listing.grid.ticker
-    perpetual = terms.get(listing.grid.perpetual_id)
-    if perpetual is None:
-        raise MissingParameter(f"{ticker}: the node gave no perpetual")
-    price = prices.get(perpetual.params.market_id)
-    if price is None:
-        raise MissingParameter(f"{ticker}: the node gave no oracle price")
-    tier = parameters.tiers.get(perpetual.params.liquidity_tier)
-    if tier is None:
-        raise MissingParameter(f"{ticker}: liquidity tier {perpetual.params.liquidity_tier} unread")
-    return Market(
-        ticker=ticker,
-        perpetual_id=perpetual.params.id,
-        clob_pair_id=listing.grid.clob_pair_id,
-        atomic_resolution=perpetual.params.atomic_resolution,
-        step_base_quantums=listing.step_base_quantums,
-        subticks_per_tick=listing.subticks_per_tick,
-        quantum_conversion_exponent=listing.grid.quantum_conversion_exponent,
-        # Zero stays zero: who needs the price raises MissingParameter and names the market.
-        oracle_price=price.price,
-        oracle_exponent=price.exponent,
-        tier=tier,
-        funding_index=_integer(perpetual.funding_index),
-        open_interest=BaseQuantums(_integer(perpetual.open_interest)),
-        market_type=listing.market_type,
-        status=listing.status,
-        funding_clamp_factor_ppm=parameters.funding_clamp_factor_ppm,
-    )
-
-
-def _subaccount(
-    number: int, usdc: QuoteQuantums, positions: Iterable[_Held], parameters: Parameters
-) -> Subaccount:
-    held = tuple(
-        Position(
-            ticker=_listing(position.perpetual_id, parameters).grid.ticker,
-            quantums=BaseQuantums(position.quantums),
-            funding_index=position.funding_index,
-            quote_balance=QuoteQuantums(position.quote_balance),
-        )
-        for position in positions
-    )
-    custom = parameters.custom_by_ticker(number)
-    if isinstance(custom, Missing):
-        return Subaccount(number=number, usdc=usdc, positions=held, custom_imf_ppm=custom)
-    return Subaccount(
-        number=number,
-        usdc=usdc,
-        positions=held,
-        custom_imf_ppm={ticker: Ppm(ppm) for ticker, ppm in custom.items()},
-    )
