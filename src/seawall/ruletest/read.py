@@ -65,9 +65,12 @@ def load_suite(path: Path, policy: Policy) -> Suite:
 def rules_named(path: Path) -> str | None:
     """The rule file that a test file names; None where it names none that can be read."""
     try:
-        root = read_tree(path.read_text("utf-8-sig"), Report(str(path)))
+        text = path.read_text("utf-8-sig")
     except (OSError, ValueError):
         return None
+    # One line says it as people write it: the rest of the file need not be read twice.
+    line = next((one for one in text.splitlines() if one.startswith("rules:")), text)
+    root = read_tree(line, Report(str(path)))
     for entry in root.entries if isinstance(root, Table) else ():
         if entry.key.text == "rules" and isinstance(entry.value, Word):
             return entry.value.text or None
