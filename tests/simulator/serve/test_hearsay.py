@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -11,7 +12,13 @@ from v4_proto.cosmos.tx.v1beta1.service_pb2_grpc import ServiceStub
 
 from seawall.account import Side
 from seawall.simulator.events import OrderStatus
-from seawall.simulator.messages import SHORT_TERM, OrderId, PlaceOrder, SubaccountId
+from seawall.simulator.messages import (
+    SHORT_TERM,
+    CancelOrder,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
 from seawall.simulator.serve.server import ServeSettings
 from tests.simulator.serve.looking import Look, looking
 from tests.simulator.serve.samples import Shape
@@ -71,17 +78,45 @@ def test_a_refused_order_is_never_told(look: Look) -> None:
         assert statuses(feed.until_height()) == []
 
 
-def test_a_cancel_comes_with_its_block(look: Look) -> None:
+def test_a_cancel_is_told_before_its_block_and_not_again_with_it(look: Look) -> None:
     trader = look.venue.trader
     with look.feed("v4_subaccounts") as feed:
         rest_an_order(look)
+        look.next()
+        first = [feed.hear(), *feed.until_height()]
         send(look, Envelope(key=trader, fee=0).sign(cancel(trader, 9, 9)))
         hearsay = feed.hear()
+        listed = look.get("orders").json()
         look.next()
         block = feed.until_height()
 
-    assert statuses([hearsay]) == ["BEST_EFFORT_OPENED"]
-    assert statuses(block)[-1] == "BEST_EFFORT_CANCELED"
+    assert statuses(first) == ["BEST_EFFORT_OPENED"]
+    assert statuses([hearsay]) == ["BEST_EFFORT_CANCELED"]
+    assert hearsay["contents"]["orders"][0]["removalReason"].endswith("USER_CANCELED")
+    assert listed == []
+    assert statuses(block) == []
+
+
+def test_a_cancel_of_nothing_is_not_told(look: Look) -> None:
+    trader = look.venue.trader
+    with look.feed("v4_subaccounts") as feed:
+        send(look, Envelope(key=trader, fee=0).sign(cancel(trader, 44, 9)))
+        look.next()
+
+        assert statuses(feed.until_height()) == []
+
+
+def test_an_order_may_fill_after_its_cancel_was_told(look: Look) -> None:
+    node = look.venue.server.node
+    taken = replace(never_sent(look), subticks=11_000_000_000, good_til_block=9)
+    gone = CancelOrder(order_id=taken.order_id, good_til_block=9)
+    with look.feed("v4_subaccounts") as feed:
+        assert look.venue.do(lambda: node.chain.check(taken)).is_accepted
+        look.venue.do(lambda: node.on_accepted((taken, gone)))  # the cancel came too late
+        look.next()
+        told = [feed.hear(), feed.hear(), *feed.until_height()]
+
+    assert statuses(told) == ["BEST_EFFORT_OPENED", "BEST_EFFORT_CANCELED", "FILLED"]
 
 
 def test_what_no_block_ever_tells_of_expires(look: Look) -> None:

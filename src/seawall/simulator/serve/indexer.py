@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from seawall.simulator.book import Shape
 from seawall.simulator.events import Block
+from seawall.simulator.messages import CancelOrder, Message, PlaceOrder
 from seawall.simulator.serve.chronicle import Chronicle
 from seawall.simulator.serve.node import Sealed
-from seawall.simulator.serve.records import LateTransfer, Noted, Records
+from seawall.simulator.serve.records import LateTransfer, Noted, OrderRecord, Records
 from seawall.simulator.serve.shapes import Levels, levels
 from seawall.simulator.state import State
 from seawall.units import oracle_dollars
@@ -55,6 +56,16 @@ class Indexer:
         noted = self.records.note(block, state, seen.late)
         self.chronicle.note(block, state, noted, self._mids(shapes))
         return News(block=block, state=state, noted=noted)
+
+    def hear(self, message: Message) -> OrderRecord | None:
+        """Take in a short-term order or a cancel of one that a node took; None for all else."""
+        match message:
+            case PlaceOrder() if message.order_id.is_short_term:
+                return self.records.hear(message, self.state)
+            case CancelOrder() if message.order_id.is_short_term:
+                return self.records.hear_cancel(message.order_id, self.state)
+            case _:
+                return None
 
     def book(self, ticker: str) -> tuple[Levels, Levels]:
         """Bids and asks of a market; the same object while it does not move."""

@@ -21,7 +21,7 @@ from seawall.simulator.events import (
     Reason,
     TransferEvent,
 )
-from seawall.simulator.messages import PlaceOrder, SubaccountId
+from seawall.simulator.messages import OrderId, PlaceOrder, SubaccountId
 from seawall.simulator.ruler import Held
 from seawall.simulator.serve.ids import (
     event_id,
@@ -134,6 +134,7 @@ class Records:
         }
         self._tickers = {m.spec.perpetual_id: ticker for ticker, m in state.markets.items()}
         self._pairs = {m.spec.clob_pair_id: ticker for ticker, m in state.markets.items()}
+        self._cancels_heard: set[str] = set()  # ids
         self._heard: dict[str, int] = {}  # good-til-block of orders that no block told of, by id
         self._state = state
         for account in state.accounts.values():
@@ -143,9 +144,9 @@ class Records:
         """Take in a block, the state after it, and transfers of earlier blocks seen only now."""
         changes: dict[SubaccountId, Changes] = {}
         for order in block.orders:
-            was_heard = self._heard.pop(order_uuid(order.order.order_id), None) is not None
+            is_told = self._was_heard(order)
             record = self._note_order(order, block)
-            if not (was_heard and order.status is OrderStatus.OPEN and order.filled == 0):
+            if not is_told:
                 _of(changes, order.order.order_id.subaccount).orders.append(record)
         for record in self._expire_heard(block):
             _of(changes, record.event.order.order_id.subaccount).orders.append(record)
@@ -216,6 +217,29 @@ class Records:
         self.orders[name] = record
         self._heard[name] = order.good_til_block
         return record
+
+    def hear_cancel(self, named: OrderId, state: State) -> OrderRecord | None:
+        """Take in that a node took a cancel; None where there is no such order to cancel."""
+        name = order_uuid(named)
+        known = self.orders.get(name)
+        if known is None or known.event.status not in LIVING:
+            return None
+        event = replace(known.event, status=OrderStatus.CANCELED, reason=Reason.USER_CANCELED)
+        self.orders[name] = replace(
+            known, event=event, updated_at=state.time, updated_height=state.height
+        )
+        self._cancels_heard.add(name)
+        return self.orders[name]
+
+    def _was_heard(self, event: OrderEvent) -> bool:
+        """Whether hearsay has told already what a block now says of an order."""
+        name = order_uuid(event.order.order_id)
+        was_placed = self._heard.pop(name, None) is not None
+        was_cancelled = name in self._cancels_heard
+        if event.status is OrderStatus.CANCELED:
+            self._cancels_heard.discard(name)
+            return was_cancelled and event.reason is Reason.USER_CANCELED
+        return was_placed and event.status is OrderStatus.OPEN and event.filled == 0
 
     def _expire_heard(self, block: Block) -> list[OrderRecord]:
         """Orders that were heard of, and of which no block ever told while they lived."""

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from seawall.errors import OperatorError
 from seawall.simulator.faults.play import FaultyPlayer
-from seawall.simulator.messages import Message, PlaceOrder
+from seawall.simulator.messages import Message
 from seawall.simulator.play import Player
 from seawall.simulator.serve import asking, rpc
 from seawall.simulator.serve.accounts import Accounts
@@ -198,15 +198,14 @@ class Server:
         await self._blocks
 
     def _hear(self, messages: tuple[Message, ...]) -> None:
-        """Let the indexer hear of orders that the node took, before any block tells of them."""
+        """Let the indexer hear of what the node took, before any block tells of it."""
         if self._condition.is_mute or self._condition.has_gap or self._condition.lag:
             return
         for message in messages:
-            if isinstance(message, PlaceOrder) and message.order_id.is_short_term:
-                for indexer in {self.told, self.shown}:
-                    record = indexer.records.hear(message, indexer.state)
-                    if indexer is self.told:
-                        self.feed.hear(record)
+            for indexer in {self.told, self.shown}:
+                record = indexer.hear(message)
+                if record is not None and indexer is self.told:
+                    self.feed.hear(record)
 
     def publish(self, sealed: Sealed) -> None:
         """Let the indexer see a block and tell of it."""
