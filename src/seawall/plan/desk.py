@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seawall import units
+from seawall.account import Side
 from seawall.action import Leg, Refusal, RefusalCode
 from seawall.measures.view import View
 from seawall.plan import claims, greedy, pricing, trial
@@ -54,17 +55,14 @@ class Desk:
 
     def most_cash(self, number: int) -> int:
         """Dollars that some failing demand may deposit into a subaccount, whole."""
-        if number in self.means.cash_blocked:
+        offers = [
+            one.cash_most
+            for one in self.unmet
+            if one.cash_most is not None and one.cash_to == number
+        ]
+        if not offers or number in self.means.cash_blocked:
             return 0
-        most = max(
-            (
-                one.cash_most
-                for one in self.unmet
-                if one.cash_most is not None and (one.instance.subaccount or 0) == number
-            ),
-            default=0,
-        )
-        dollars = min(most, self.means.cash) // PPM_ONE
+        dollars = min(max(offers), self.means.cash) // PPM_ONE
         return dollars if dollars >= TOP_UP_LEAST else 0
 
 
@@ -101,7 +99,7 @@ def desk_of(
         unmet=tuple(one for one in until if not claims.holds(views, one)),
         refused=tuple(refused),
         rooms={
-            slot: quote.depth if slot in free else min(quote.depth, paper.cuts.get(slot, 0))
+            slot: quote.depth if slot in free else min(quote.depth, paper.cut_of(slot))
             for slot, quote in quotes.items()
         },
     )
@@ -137,8 +135,8 @@ def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[_Reason]:
     if quote is None:
         return []
     step = quote.market.step_base_quantums
-    cut, held = paper.cuts.get(slot, 0), units.round_down(quote.held, step)
-    if cut + step <= desk.rooms.get(slot, 0) or cut >= held:
+    cut, held = paper.cut_of(slot), units.round_down(quote.held, step)
+    if _has_room(desk, paper, slot) or cut >= held:
         return []
     size, worst = quote.market.coins(cut), quote.market.dollars(quote.worst).normalize()
     if _has_more(desk.view, quote):
@@ -151,7 +149,7 @@ def _has_more(view: View, quote: Quote) -> bool:
     book = pricing.fresh_book(view.observation, quote.slot[1])
     if book is None:
         return False
-    side = book.bids if quote.side.sign < 0 else book.asks
+    side = book.bids if quote.side is Side.SELL else book.asks
     return any(not pricing.is_within(quote.side, one.subticks, quote.worst) for one in side)
 
 
@@ -159,11 +157,11 @@ def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
     """Cash that a level offers and that is all used, or may not move."""
     if demand.cash_most is None:
         return []
-    number = demand.instance.subaccount or 0
+    number = demand.cash_to
     if number in desk.means.cash_blocked:
         return [(RefusalCode.TRANSFERS_BLOCKED, f"no deposit into {number} now")]
     flying = dict(desk.means.cash_in_flight).get(number, 0)
-    used = (paper.cash.get(number, 0) - flying) // PPM_ONE
+    used = (paper.cash_of(number) - flying) // PPM_ONE
     most = min(demand.cash_most, desk.means.cash) // PPM_ONE
     if 0 < used < most:
         return []
@@ -191,7 +189,7 @@ def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
 
 def _has_room(desk: Desk, paper: Trial, slot: Slot) -> bool:
     step = paper.quotes[slot].market.step_base_quantums
-    return paper.cuts.get(slot, 0) + step <= desk.rooms[slot]
+    return paper.cut_of(slot) + step <= desk.rooms[slot]
 
 
 def step_worth(desk: Desk, slot: Slot) -> int:

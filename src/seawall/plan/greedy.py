@@ -65,7 +65,7 @@ def propose(
     top_up = _top_up(paper, until, means, dropped)
     if top_up is not None:
         number, amount = top_up
-        paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
+        paper = paper.with_cash(number, amount + paper.cash_of(number))
     for demand in until:
         paper = _reduce_until(paper, demand, barred, dropped)
     given_up = tuple(crossed(view, paper.after(), guards))
@@ -155,7 +155,7 @@ def fixed_cuts(paper: Trial, demands: Sequence[Demand], scenarios: Sequence[str]
         for keep in demand.keeps:
             slot = (keep.subaccount, keep.ticker)
             cut = beyond_goal(keep, seen)
-            if slot in paper.quotes and cut > paper.cuts.get(slot, 0):
+            if slot in paper.quotes and cut > paper.cut_of(slot):
                 paper = paper.with_cut(slot, cut)
                 if demand.in_proportion:
                     together.add(slot)
@@ -218,7 +218,7 @@ def _top_up(
 
 
 def _reaches(paper: Trial, demand: UntilDemand, number: int, dollars: int) -> bool:
-    cash = dollars * PPM_ONE + paper.cash.get(number, 0)
+    cash = dollars * PPM_ONE + paper.cash_of(number)
     return reaches(paper.with_cash(number, cash), demand)
 
 
@@ -257,7 +257,7 @@ def _segments(paper: Trial, demand: UntilDemand, barred: frozenset[Slot]) -> lis
         total = 0
         for level in quote.levels:
             total = min(total + units.round_down(level.quantums, step), quote.depth)
-            if total <= paper.cuts.get(slot, 0):
+            if total <= paper.cut_of(slot):
                 continue
             adverse = quote.side.sign * (level.subticks - price) * PPM_ONE / price
             cost = max(adverse, Fraction(0)) + quote.fee_ppm
@@ -276,7 +276,7 @@ def _reduce_until(
     def taken(count: int) -> Trial:
         cuts = dict(paper.cuts)
         for segment in segments[:count]:
-            cuts[segment.slot] = max(segment.upto, cuts.get(segment.slot, 0))
+            cuts[segment.slot] = segment.upto  # deeper levels come later: they cost no less
         return replace(paper, cuts=cuts)
 
     def holds(candidate: Trial) -> bool:
@@ -294,7 +294,7 @@ def _reduce_until(
         return taken(len(segments))
     last, base = segments[count - 1], taken(count - 1)
     step = paper.quotes[last.slot].market.step_base_quantums
-    start = base.cuts.get(last.slot, 0) // step
+    start = base.cut_of(last.slot) // step
     steps = _least(start, last.upto // step, lambda s: holds(base.with_cut(last.slot, s * step)))
     assert steps is not None
     return base.with_cut(last.slot, steps * step)

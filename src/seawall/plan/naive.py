@@ -105,4 +105,4 @@ def _worth(base: Trial, slot: Slot) -> int:
 def _share(base: Trial, slot: Slot, part: int) -> int:
     quote = base.quotes[slot]
     cut = units.round_down(quote.depth * part // PARTS, quote.market.step_base_quantums)
-    return max(cut, base.cuts.get(slot, 0))
+    return max(cut, base.cut_of(slot))

@@ -140,7 +140,7 @@ def from_proposal(
     for number, ticker, amount in proposal:
         if ticker == CASH:
             top_ups[number] = amount
-            paper = paper.with_cash(number, amount + paper.cash.get(number, 0))
+            paper = paper.with_cash(number, amount + paper.cash_of(number))
         else:
             paper = paper.with_cut((number, ticker), amount)
     mended = _mended(desk, paper, let_go, short)
@@ -188,7 +188,7 @@ def _mended(
         if slot is None:
             return None if failing else crossed[0]
         step = paper.quotes[slot].market.step_base_quantums
-        paper = paper.with_cut(slot, paper.cuts.get(slot, 0) + step)
+        paper = paper.with_cut(slot, paper.cut_of(slot) + step)
     raise AssertionError("the last round adds nothing")
 
 
@@ -220,12 +220,11 @@ def _next_step(
         for slot, gain in sorted(gains.items())
         if gain > 0
         and slot in desk.rooms
-        and paper.cuts.get(slot, 0) + paper.quotes[slot].market.step_base_quantums
-        <= desk.rooms[slot]
+        and paper.cut_of(slot) + paper.quotes[slot].market.step_base_quantums <= desk.rooms[slot]
     ]
     if not helpful:
         return None
-    return max(helpful, key=lambda slot: (paper.cuts.get(slot, 0) > 0, gains[slot]))
+    return max(helpful, key=lambda slot: (paper.cut_of(slot) > 0, gains[slot]))
 
 
 def _solve(desk: Desk, model: Model, let_go: Sequence[str]) -> Best | None:
@@ -256,7 +255,7 @@ def _proposal(desk: Desk, model: Model, found: Best) -> Proposal:
     for slot, closed in sorted(quantums.items()):
         most, step = desk.rooms[slot], desk.paper.quotes[slot].market.step_base_quantums
         steps = int(-(-(closed / step - 1e-6) // 1))
-        cuts[slot] = max(min(steps * step, most // step * step), desk.paper.cuts.get(slot, 0))
+        cuts[slot] = max(min(steps * step, most // step * step), desk.paper.cut_of(slot))
     within = _within_budget(desk, cuts)
     proposed: list[tuple[int, str, int]] = [(*slot, cut) for slot, cut in within.items() if cut > 0]
     for number, amount in sorted(_deposits(model, found).items()):
@@ -275,7 +274,7 @@ def _within_budget(desk: Desk, cuts: Mapping[Slot, int]) -> Mapping[Slot, int]:
     over = sum(desks.worth(desk, slot, kept[slot]) for slot in bound) - left
     for slot in bound:
         step = desk.paper.quotes[slot].market.step_base_quantums
-        if over > 0 and kept[slot] - step >= desk.paper.cuts.get(slot, 0):
+        if over > 0 and kept[slot] - step >= desk.paper.cut_of(slot):
             kept[slot] -= step
             over -= desks.worth(desk, slot, step)
     return kept

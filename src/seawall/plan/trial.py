@@ -106,6 +106,14 @@ class Trial:
     cuts: Mapping[Slot, int] = field(default_factory=dict)
     cash: Mapping[int, int] = field(default_factory=dict)
 
+    def cut_of(self, slot: Slot) -> int:
+        """Base quantums that are cut of a position."""
+        return self.cuts.get(slot, 0)
+
+    def cash_of(self, number: int) -> int:
+        """Quote quantums that land in a subaccount."""
+        return self.cash.get(number, 0)
+
     def with_cut(self, slot: Slot, quantums: int) -> Trial:
         """The same trial with one position's cut set."""
         return replace(self, cuts={**self.cuts, slot: quantums})

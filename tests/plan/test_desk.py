@@ -1,0 +1,220 @@
+"""What a plan is made from, and the words for a target that it does not reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seawall import plan
+from seawall.account import Market
+from seawall.action import RefusalCode
+from seawall.intervention import Keep
+from seawall.measures.spec import Instance
+from seawall.measures.view import View
+from seawall.plan import desk as desks
+from seawall.plan.demand import CutDemand, Demand, Means, UntilDemand
+from seawall.plan.desk import Desk, desk_of, fits, shortfall, used
+from seawall.plan.greedy import legs_of
+from seawall.policy import MeasureRef
+from seawall.units import BaseQuantums, Ppm, QuoteQuantums
+from tests.plan.stage import until
+from tests.see import BTC, Held, Number, book, quantums, quote, see, view
+
+HELD: Held = {"BTC-USD": ("0.4", 100_000)}
+SLOT = (0, "BTC-USD")
+
+
+def shown(*levels: tuple[Number, Number], held: Held = HELD, equity: int = 10_000) -> View:
+    """A view in which so much of the bitcoin's book is seen: distances from mid, and coins."""
+    books = {"BTC-USD": book(BTC, levels=levels)} if levels else {}
+    return view(see(equity=equity, positions=held, books=books))
+
+
+def down_to(coins: Number, *, ticker: str = "BTC-USD", market: Market = BTC) -> CutDemand:
+    return CutDemand(
+        name="loss#1",
+        key="loss",
+        measure=MeasureRef(name="drawdown"),
+        instance=Instance(),
+        keeps=(Keep(subaccount=0, ticker=ticker, quantums=quantums(market, coins)),),
+        max_slippage=Ppm(20_000),
+    )
+
+
+def desk_on(on: View, *demands: Demand, means: Means | None = None) -> Desk:
+    return desk_of(on, demands, means or Means(), scenarios=(), guards=())
+
+
+def said(on: View, demand: UntilDemand, means: Means | None = None) -> list[str]:
+    """Codes and words for what is short once the most has been done."""
+    made = plan.propose(on, [demand], means or Means())
+    return [f"{one.code}: {one.detail}" for one in made.dropped]
+
+
+def test_a_position_may_be_cut_as_far_as_depth_and_those_who_want_it_say() -> None:
+    on = shown(("0.001", "0.3"))
+    some = until(on, "leverage", "<= 1")
+
+    def room(*demands: Demand) -> int:
+        return desk_on(on, *demands).rooms[SLOT]
+
+    assert room(some) == quantums(BTC, "0.3")  # the depth
+    assert room(down_to("0.3")) == quantums(BTC, "0.1")  # what a fixed cut takes
+    assert room(down_to(0)) == quantums(BTC, "0.3")
+    assert room(down_to("0.3"), some) == quantums(BTC, "0.3")
+    assert room(down_to("0.5")) == 0  # less is held than may stay
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"),
+    [
+        ((("0.001", "0.3"),), "NO_DEPTH: 0/BTC-USD: depth is 0.3"),
+        ((("0.001", "0.3"), ("0.03", 9)), "BOUND: 0/BTC-USD: bound 98000 leaves 0.3"),
+        ((("0.001", "0.4"),), None),
+    ],
+)
+def test_a_target_that_is_short_names_depth_or_bound(
+    levels: tuple[tuple[str, str], ...], words: str | None
+) -> None:
+    on = shown(*levels)
+    wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
+
+    expected = [] if words is None else [f"{words}. The rest follows in the next window"]
+
+    assert said(on, wanted) == expected
+
+
+def test_a_short_s_depth_is_on_the_other_side_of_the_book() -> None:
+    on = shown(("0.001", "0.3"), ("0.03", 9), held={"BTC-USD": ("-0.4", 100_000)})
+    wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
+
+    (words,) = said(on, wanted)
+
+    assert words.startswith("BOUND: 0/BTC-USD: bound 102000 leaves 0.3")
+
+
+def test_a_market_that_may_not_be_traded_is_named() -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
+
+    (words,) = said(on, wanted, Means(closed=frozenset({SLOT})))
+
+    assert words.startswith("MARKET_CLOSED: 0/BTC-USD may not be traded now")
+
+
+@pytest.mark.parametrize(
+    ("cash", "means", "words"),
+    [
+        (500, Means(cash=quote(9_000)), "FLOAT_SHORT: cash: $500 is what level, float and"),
+        (5_000, Means(cash=quote(300)), "FLOAT_SHORT: cash: $300 is what level, float and"),
+        (5_000, Means(cash=quote(9)), "FLOAT_SHORT: cash: $9 is what level, float and"),
+        (
+            5_000,
+            Means(cash=quote(9_000), cash_blocked=frozenset({0})),
+            "TRANSFERS_BLOCKED: no deposit into 0 now",
+        ),
+    ],
+)
+def test_cash_that_does_not_suffice_or_may_not_move_is_named(
+    cash: int, means: Means, words: str
+) -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "equity", ">= 30000", cash=cash, slippage=None)
+
+    (found,) = said(on, wanted, means)
+
+    assert found.startswith(words)
+
+
+def reason(wanted: UntilDemand, on: View, cash: Number, means: Means) -> RefusalCode:
+    """The first reason for a target missed with so much cash on paper."""
+    desk = desk_on(on, wanted, means=means)
+    return shortfall(desk, desk.paper.with_cash(0, quote(cash)), wanted).code
+
+
+def test_what_is_said_of_cash_counts_whole_dollars_and_not_those_under_way() -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "equity", ">= 30000", cash=100, slippage=None, slots=[])
+    means = Means(cash=quote(9_000))
+    flying = replace(means, cash_in_flight=((0, quote(40)),))
+    unreachable, waits = RefusalCode.UNREACHABLE, RefusalCode.TOP_UP_IN_FLIGHT
+
+    assert reason(wanted, on, 0, means) is waits
+    assert reason(wanted, on, 1, means) is unreachable  # something other than cash binds
+    assert reason(wanted, on, 99, means) is unreachable
+    assert reason(wanted, on, 100, means) is RefusalCode.FLOAT_SHORT
+    assert reason(wanted, on, 40, flying) is waits
+    assert reason(wanted, on, 140, flying) is RefusalCode.FLOAT_SHORT
+    assert reason(wanted, on, 139, flying) is unreachable
+    ten = replace(wanted, cash_most=quote(10))
+    assert reason(ten, on, 0, means) is waits
+    assert reason(replace(ten, cash_most=quote(9)), on, 0, means) is RefusalCode.FLOAT_SHORT
+
+
+def test_of_several_reasons_the_budget_comes_first() -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "leverage", "<= 1", cash=100)
+
+    (words,) = said(on, wanted, Means(cash=quote(100), notional_left=quote(1_000)))
+
+    assert words.startswith("BUDGET_NOTIONAL: the hour's budget leaves $1,000.00; cash: $100 is")
+
+
+def test_budgets_bind_what_no_level_that_pages_asks_for() -> None:
+    on = shown(("0.001", 9))
+    mine = until(on, "leverage", "<= 1")
+    other = replace(mine, name="other#1", slots=())
+    over = Means(overdrawing=frozenset({mine.name}))
+
+    assert desk_on(on, mine).is_budgeted(SLOT)
+    assert not desk_on(on, mine, means=over).is_budgeted(SLOT)
+    assert not desk_on(on, mine, other, means=over).is_budgeted(SLOT)
+    elsewhere = Means(overdrawing=frozenset({other.name}))
+    assert desk_on(on, mine, other, means=elsewhere).is_budgeted(SLOT)
+
+
+def test_legs_fit_a_budget_to_its_last_quantum() -> None:
+    on = shown(("0.001", 9))
+    cut = down_to("0.3")
+    legs = legs_of(desk_on(on, cut).paper, [cut])
+    notional, cost = used(desk_on(on, cut), legs)
+    assert (notional, cost) == (quote(10_000), legs[0].cost_vs_oracle)
+
+    def has_room(notional_left: int | None, cost_left: int | None) -> bool:
+        left = [None if one is None else QuoteQuantums(one) for one in (notional_left, cost_left)]
+        means = Means(notional_left=left[0], cost_left=left[1])
+        return fits(desk_on(on, cut, means=means), legs)
+
+    assert has_room(None, None)
+    assert has_room(notional, cost)
+    assert has_room(notional, None)
+    assert has_room(None, cost)
+    assert not has_room(notional - 1, None)
+    assert not has_room(None, cost - 1)
+
+
+def test_a_step_is_worth_what_the_oracle_says_for_longs_and_shorts() -> None:
+    on = shown(("0.001", 9))
+    desk = desk_on(on, until(on, "leverage", "<= 1"))
+
+    assert desks.step_worth(desk, SLOT) == quote(10)
+    assert desks.worth(desk, SLOT, int(quantums(BTC, "0.1"))) == quote(10_000)
+
+
+def test_a_position_off_the_step_is_used_up_at_the_step_below() -> None:
+    on = shown(("0.001", 9))
+    coarse = replace(BTC, step_base_quantums=300_000_000)  # 0.03: of 0.4 only 0.39 can go
+    seen = replace(on.observation, markets={**on.observation.markets, "BTC-USD": coarse})
+    on = view(seen)
+    wanted = until(on, "gross_exposure", "<= 100", instance=Instance(market="BTC-USD"))
+    desk = desk_on(on, wanted)
+    most = desk.rooms[SLOT]
+
+    assert most == quantums(BTC, "0.39")
+    spent = shortfall(desk, desk.paper.with_cut(SLOT, most), wanted)
+    assert (spent.code, spent.detail) == (
+        RefusalCode.UNREACHABLE,
+        "everything in scope is used",
+    )
+    assert BaseQuantums(most) < quantums(BTC, "0.4")
