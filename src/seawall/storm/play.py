@@ -23,8 +23,8 @@ from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.messages import SubaccountId, UpdateLeverage
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.setup import chain_on, fund, fund_wallet, open_book
-from seawall.storm.ending import unfinished, unprotected, unresolved
 from seawall.storm.case import CALM, CHAOS_BLOCKS, CHILD, FLOAT, OWNER, Case, GuardCase
+from seawall.storm.ending import unfinished, unprotected, unresolved
 from seawall.storm.fuse import Crashed, Fuse, FusedJournal
 from seawall.storm.lookout import Lookout
 from seawall.storm.model import Model
