@@ -2,8 +2,8 @@
 
     python -m bench.soak [--minutes 60] [--seed 7] [--every 10] [--folder DIR]
 
-`seawall venue` plays calm prices in real time with faults drawn from the seed for every ten
-minutes, and a trader who adds to the largest position now and then; `seawall run --live` guards it
+`seawall venue` plays calm prices in real time with faults drawn from the seed for every 150
+blocks, and a trader who adds to the largest position now and then; `seawall run --live` guards it
 with every job of a daemon: parameters, reconcile, heartbeat, messages to a listener that fails half
 of the time, metrics. Prints a sample a line and the verdict as the last line, JSON both. Exits 1 on
 growth of memory or descriptors, a journal that does not verify or is too large, an order of the
@@ -48,7 +48,7 @@ Process = subprocess.Popen[bytes]
 
 ROOT = Path(__file__).parents[1]
 SEAWALL = (sys.executable, "-m", "seawall.cli")
-CHUNK = 600  # blocks for which faults are drawn at a time
+CHUNK = 150  # blocks for which faults are drawn at a time: some twenty an hour would find little
 HALT_MOST_S = 60  # a halt of hours would be all that the run sees
 # A drawn liquidation leaves nothing to guard for the rest of the run.
 KINDS = tuple(kind for kind in FaultKind if kind is not FaultKind.LIQUIDATION)
@@ -100,7 +100,7 @@ rules:
 
 
 def schedule(seed: int, blocks: int) -> list[Fault]:
-    """Faults for the whole run: drawn anew for each ten minutes, and a trader who never rests."""
+    """Faults for the whole run: drawn anew every 150 blocks, and a trader who never rests."""
     found = []
     for chunk in range(max(1, -(-blocks // CHUNK))):
         for fault in random_faults(seed * 1_000 + chunk, CHUNK, KINDS).faults:

@@ -13,7 +13,7 @@ from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
 from seawall.backstop import Move, NoStop, Stop
 from seawall.decide import carry as carrying
-from seawall.decide import commands, pausing, stalled, telling
+from seawall.decide import commands, pausing, stalled, telling, watch
 from seawall.decide.carry import Carried
 from seawall.decide.memory import Memory, Panic, Pause, Rearm
 from seawall.limits import Asked
@@ -68,7 +68,7 @@ def test_a_mad_planner_is_stopped_by_the_gate(monkeypatch: pytest.MonkeyPatch) -
 
     result = play(falling())
 
-    assert {one.what for one in result.broken} <= {"unfinished"}
+    assert {one.what for one in result.broken} - {"unfinished"} == {"fault"}
     assert result.sent == 0
 
 
@@ -200,6 +200,15 @@ def test_silence_is_not_excused_by_the_page_of_the_firing(monkeypatch: pytest.Mo
     one_order = RULES.replace("notify", "page").replace("orders: 200", "orders: 1")
 
     assert "unfinished" in kinds(falling(rules=one_order))
+
+
+def test_a_rule_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watch, "value_of", raises)
+
+    assert "fault" in kinds(falling())
 
 
 def told(*orders: Order) -> Case:

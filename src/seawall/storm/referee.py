@@ -29,6 +29,8 @@ from seawall.units import quote_up, usd
 Told = Callable[[str], None]
 Place = tuple[int, int, int]  # subaccount, clob pair, client id
 BROKEN_MOST = 50
+OUR_FAULTS = ("limits/", "planner/")  # keys of pages that tell of a fault of the guard's own
+RULE_FAILED = "/failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,9 @@ class Referee:
     def ticked(self, guard: str, decision: Decision, seen: Seen | None) -> None:
         """A tick of a guard is done."""
         assert seen is not None
+        for message in decision.messages:
+            if message.key.startswith(OUR_FAULTS) or message.key.endswith(RULE_FAILED):
+                self.complain("fault", f"{guard} {message.text}")
         if isinstance(seen, Blind):
             if decision.actions:
                 self.complain("blind", f"{guard} acts without state")
