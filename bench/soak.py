@@ -216,6 +216,7 @@ def sample(pid: int, journal: Path, began: float) -> Sample:
         ((count,), (size,)) = (
             database.execute(f"pragma {what}").fetchone() for what in ("page_count", "page_size")
         )
+        (stored,) = database.execute("select count(*) from rows where kind = 'tick'").fetchone()
     return Sample(
         at_s=round(time.monotonic() - began, 1),
         rss_bytes=pages * os.sysconf("SC_PAGE_SIZE"),
@@ -223,6 +224,7 @@ def sample(pid: int, journal: Path, began: float) -> Sample:
         cpu_s=(int(spent[11]) + int(spent[12])) / ticks,
         journal_bytes=count * size,
         ticks=read_pulse(pulse_path(journal)).tick,
+        stored=stored,
     )
 
 
@@ -326,7 +328,7 @@ def soak(minutes: float, seed: int, every: float, folder: Path) -> dict[str, obj
         "cpu_share": None if last is None else round(last.cpu_s / last.at_s, 3),
         "ticks": None if last is None else last.ticks,
         "journal_bytes": None if last is None else last.journal_bytes,
-        "journal_budget": None if last is None else journal_budget(last.at_s),
+        "journal_budget": None if last is None else journal_budget(last),
         "sent": sent,
         "fills_of_ours": sum(fill.client_id in ours for fill in fills),
         "told": Listener.calls,

@@ -97,6 +97,7 @@ def test_the_points_of_a_panic_are_before_and_after_each_write_and_call(tmp_path
         "writing panic, message, sending, family",
         "writing reply",
         "writing panic, outcome",
+        "writing panic, outcome, message",
         "observing",
         "sending cancel",
         "sending reduce",
