@@ -2,8 +2,8 @@
 
     python -m bench.soak [--minutes 60] [--seed 7] [--every 10] [--folder DIR]
 
-`seawall venue` plays calm prices in real time with faults drawn from the seed for every ten
-minutes, and a trader who adds to the largest position now and then; `seawall run --live` guards it
+`seawall venue` plays calm prices in real time with faults drawn from the seed for every 150
+blocks, and a trader who adds to the largest position now and then; `seawall run --live` guards it
 with every job of a daemon: parameters, reconcile, heartbeat, messages to a listener that fails half
 of the time, metrics. Prints a sample a line and the verdict as the last line, JSON both. Exits 1 on
 growth of memory or descriptors, a journal that does not verify or is too large, an order of the
@@ -48,7 +48,7 @@ Process = subprocess.Popen[bytes]
 
 ROOT = Path(__file__).parents[1]
 SEAWALL = (sys.executable, "-m", "seawall.cli")
-CHUNK = 600  # blocks for which faults are drawn at a time
+CHUNK = 150  # blocks for which faults are drawn at a time: some twenty an hour would find little
 HALT_MOST_S = 60  # a halt of hours would be all that the run sees
 # A drawn liquidation leaves nothing to guard for the rest of the run.
 KINDS = tuple(kind for kind in FaultKind if kind is not FaultKind.LIQUIDATION)
@@ -100,7 +100,7 @@ rules:
 
 
 def schedule(seed: int, blocks: int) -> list[Fault]:
-    """Faults for the whole run: drawn anew for each ten minutes, and a trader who never rests."""
+    """Faults for the whole run: drawn anew every 150 blocks, and a trader who never rests."""
     found = []
     for chunk in range(max(1, -(-blocks // CHUNK))):
         for fault in random_faults(seed * 1_000 + chunk, CHUNK, KINDS).faults:
@@ -216,6 +216,7 @@ def sample(pid: int, journal: Path, began: float) -> Sample:
         ((count,), (size,)) = (
             database.execute(f"pragma {what}").fetchone() for what in ("page_count", "page_size")
         )
+        (stored,) = database.execute("select count(*) from rows where kind = 'tick'").fetchone()
     return Sample(
         at_s=round(time.monotonic() - began, 1),
         rss_bytes=pages * os.sysconf("SC_PAGE_SIZE"),
@@ -223,6 +224,7 @@ def sample(pid: int, journal: Path, began: float) -> Sample:
         cpu_s=(int(spent[11]) + int(spent[12])) / ticks,
         journal_bytes=count * size,
         ticks=read_pulse(pulse_path(journal)).tick,
+        stored=stored,
     )
 
 
@@ -326,7 +328,7 @@ def soak(minutes: float, seed: int, every: float, folder: Path) -> dict[str, obj
         "cpu_share": None if last is None else round(last.cpu_s / last.at_s, 3),
         "ticks": None if last is None else last.ticks,
         "journal_bytes": None if last is None else last.journal_bytes,
-        "journal_budget": None if last is None else journal_budget(last.at_s),
+        "journal_budget": None if last is None else journal_budget(last),
         "sent": sent,
         "fills_of_ours": sum(fill.client_id in ours for fill in fills),
         "told": Listener.calls,

@@ -14,7 +14,8 @@ GROWTH_MOST = 0.05
 WARM_UP = 0.25  # of the run, in which caches fill and connections open
 WINDOW = 0.25  # of what is left: its first part is held against its last
 JOURNAL_BYTES_A_DAY = 50_000_000  # DESIGN.md section 5
-JOURNAL_BYTES_AT_LEAST = 2_000_000  # of a run so short that its rows of start and stop are most
+JOURNAL_BYTES_AN_EVENT = 40_000  # a tick in which something happened is stored whole
+JOURNAL_BYTES_AT_LEAST = 1_000_000  # of a run so short that its start is most of it
 FEWEST = 8  # samples that a verdict needs
 
 
@@ -28,6 +29,7 @@ class Sample:
     cpu_s: float
     journal_bytes: int
     ticks: int
+    stored: int  # ticks that are rows of the journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +84,14 @@ def growths(samples: Sequence[Sample]) -> tuple[Growth, ...]:
     )
 
 
-def journal_budget(seconds: float) -> int:
-    """Bytes that a journal may have after so long."""
-    return max(JOURNAL_BYTES_AT_LEAST, int(JOURNAL_BYTES_A_DAY * seconds / 86_400))
+def journal_budget(sample: Sample) -> int:
+    """Bytes that a journal may have by then: a quiet day's share, and what happened.
+
+    Quiet ticks are stored once a minute; every other stored one is an event.
+    """
+    events = max(0, sample.stored - int(sample.at_s / 60) - 1)
+    quiet = int(JOURNAL_BYTES_A_DAY * sample.at_s / 86_400)
+    return max(JOURNAL_BYTES_AT_LEAST, quiet + events * JOURNAL_BYTES_AN_EVENT)
 
 
 def faults_of(
@@ -101,7 +108,7 @@ def faults_of(
                 f"{growth.last:,.0f}; {GROWTH_MOST:.0%} is the most"
             )
     last = samples[-1]
-    budget = journal_budget(last.at_s)
+    budget = journal_budget(last)
     if last.journal_bytes > budget:
         yield (
             f"the journal has {last.journal_bytes:,} bytes after {last.at_s:.0f} s; "

@@ -193,7 +193,8 @@ class Fill:
     fee: QuoteQuantums
     height: int
     kind: str = "LIMIT"  # LIQUIDATED and DELEVERAGED are alarms
-    client_id: int | None = None
+    client_id: int | None = None  # where its order is known
+    is_foreign: bool = False  # of an order that no guard's windows could have named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ def test_the_points_are_before_and_after_each_write_and_call(tmp_path: Path) -> 
         "writing start",
         "writing tick, message, sending, family",
         "writing reply",
-        "writing tick, outcome",
+        "writing tick, outcome, message",
         "writing tick, outcome, message, sending",
         "writing tick, outcome, sending",
         "observing",

@@ -29,6 +29,7 @@ def steady(minutes: int = 60) -> list[Sample]:
             cpu_s=1.0 * n,
             journal_bytes=30_000 * n,
             ticks=60 * n,
+            stored=n,
         )
         for n in range(1, minutes + 1)
     ]
@@ -68,14 +69,16 @@ def test_one_reconnect_at_the_end_is_no_leak() -> None:
     assert wrong(samples) == []
 
 
-def test_a_journal_beyond_its_share_of_a_day_is_wrong() -> None:
+@pytest.mark.parametrize("events", [0, 3])
+def test_a_journal_beyond_a_quiet_day_s_share_and_its_events_is_wrong(events: int) -> None:
     samples = steady()
-    most = journal_budget(3_600)
-    assert most == 50_000_000 // 24
-    samples[-1] = replace(samples[-1], journal_bytes=most)
+    last = replace(samples[-1], stored=61 + events)
+    most = 50_000_000 // 24 + events * 40_000
+    assert journal_budget(last) == most
+    samples[-1] = replace(last, journal_bytes=most)
     assert wrong(samples) == []
 
-    samples[-1] = replace(samples[-1], journal_bytes=most + 1)
+    samples[-1] = replace(last, journal_bytes=most + 1)
 
     assert [words.split()[1] for words in wrong(samples)] == ["journal"]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from pathlib import Path
 
 from seawall.action import Ending, Reduce
-from tests.cli.played import ROOT, SEAWALL, guard, read, venue, wait_until
+from tests.cli.played import ROOT, SEAWALL, Venue, guard, read, venue, wait_until
 
 FALLING = """\
 name: falling
@@ -58,3 +59,32 @@ def read_outcomes(journal: Path) -> bool:
     """Whether every action of shell and guard has its end."""
     record = read(journal)
     return {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
+
+
+def test_a_rehearsal_is_told_to_programs_and_to_people(tmp_path: Path) -> None:
+    options = ("--leverage", "2x", "--equity", "30_000", "--speed", "20")
+
+    def told(place: Venue, *more: str) -> str:
+        command = [*SEAWALL, "panic", "--dry-run", "--journal", str(tmp_path / "none.db"), *more]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=place.environment(),
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    with venue(tmp_path, FALLING, *options) as place:
+        said, words = json.loads(told(place, "--json")), told(place)
+        held = place.guarded["positions"]
+
+    assert said["dry_run"] is True
+    assert said["ok"] is True
+    assert {one["kind"] for one in said["actions"]} == {"reduce"}
+    assert said["positions"] == [f"0/{ticker}" for ticker in sorted(held)]
+    assert (said["orders"], said["unverified"]) == ([], None)
+    assert words.splitlines() == [f"would {one['what']}" for one in said["actions"]]
+    assert not (tmp_path / "none.db").exists()

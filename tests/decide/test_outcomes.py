@@ -20,6 +20,7 @@ from tests.decide.guarded import (
     guarded,
     ladder,
 )
+from tests.see import MARKETS, Number, decimal, quantums
 
 HALVE = (
     '{name: act, trigger: "> $9_000", clear: "< $1_000", '
@@ -216,3 +217,68 @@ def test_what_another_guard_sold_in_the_same_window_before_is_not_ours() -> None
     world.ticks(6)
 
     assert [one.ending.value for one in outcomes(world)] == ["nothing"]
+
+
+def others(world: Guarded, coins: Number, **known: object) -> Fill:
+    """A sale by somebody else, one block after what the guard has just sent."""
+    (sent,) = world.memory.sent
+    world.trade("BTC-USD", -decimal(coins))
+    sold = Fill(
+        subaccount=0,
+        ticker="BTC-USD",
+        side=Side.SELL,
+        quantums=quantums(MARKETS["BTC-USD"], decimal(coins)),
+        subticks=sent.action.subticks,
+        fee=QuoteQuantums(0),
+        height=sent.height + 1,
+    )
+    return replace(sold, **known)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "is_ours"),
+    [
+        ({"client_id": 7}, False),
+        ({"is_foreign": True}, False),
+        ({"kind": "LIQUIDATED"}, False),
+        ({}, True),  # nobody can tell: what is charged too much is the lesser evil
+    ],
+)
+def test_what_somebody_else_sold_in_our_window_is_not_ours(
+    known: dict[str, object], *, is_ours: bool
+) -> None:
+    world = guarded(ladder(HALVE), fill=0)
+    world.tick()
+    world.fills = (others(world, "0.02", **known),)
+
+    world.ticks(6)
+
+    (outcome,) = [o for d in world.decisions for o in d.outcomes]
+    assert (outcome.filled > 0) is is_ours
+
+
+def test_our_fill_beside_the_owner_s_own_sale_counts_once_each() -> None:
+    world = guarded(ladder(HALVE))
+    world.tick()
+    theirs = others(world, "0.02", is_foreign=True)
+    world.tick()
+    world.fills = (*world.fills, theirs)
+
+    world.ticks(6)
+
+    (outcome,) = [o for d in world.decisions for o in d.outcomes][:1]
+    assert outcome.filled == quantums(MARKETS["BTC-USD"], decimal("0.05"))
+
+
+def test_what_the_owner_adds_does_not_hide_a_fill_that_no_record_tells() -> None:
+    world = guarded(ladder(HALVE))
+    world.tick()
+    added = replace(others(world, "-0.03", is_foreign=True), side=Side.BUY)
+    added = replace(added, quantums=quantums(MARKETS["BTC-USD"], decimal("0.03")))
+    world.tick()
+    world.fills = (added,)
+
+    world.ticks(6)
+
+    (outcome,) = [o for d in world.decisions for o in d.outcomes][:1]
+    assert outcome.filled == quantums(MARKETS["BTC-USD"], decimal("0.05"))

@@ -60,6 +60,22 @@ def stopped(percent: float = 8) -> Case:
     return with_backstop(falling(percent, head + RULES))
 
 
+def with_child() -> Case:
+    """The same fall for an account whose SOL is a child's, alone there, at 8x like its parent."""
+    day = falling()
+    lines = {
+        ticker: Line([Point(BEGIN, price), Point(Millis(BEGIN + 360 * SECOND), price * 0.92)])
+        for ticker, price in (("BTC-USD", 60_000.0), ("SOL-USD", 150.0))
+    }
+    half = Decimal(120_000)
+    return replace(
+        day,
+        path=Path(lines, start=BEGIN, end=day.path.end, name="falling"),
+        parts=(("BTC-USD", half), ("SOL-USD", half)),
+        has_child=True,
+    )
+
+
 def with_fault(
     case: Case, kind: FaultKind, first: int, last: int, *, seconds: int | None = None
 ) -> Case:

@@ -13,17 +13,19 @@ from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
 from seawall.backstop import Move, NoStop, Stop
 from seawall.decide import carry as carrying
-from seawall.decide import stalled
+from seawall.decide import commands, pausing, stalled, telling, watch
 from seawall.decide.carry import Carried
-from seawall.decide.memory import Memory
+from seawall.decide.memory import Memory, Panic, Pause, Rearm
 from seawall.limits import Asked
 from seawall.measures.view import View
 from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.faults.kinds import FaultKind
 from seawall.storm.case import Case
+from seawall.storm.fuse import FusedJournal
+from seawall.storm.operator import Order
 from seawall.storm.play import play
 from seawall.units import MINUTE, BaseQuantums, Millis
-from tests.storm.days import RULES, falling, stopped, with_fault
+from tests.storm.days import ALONE, RULES, falling, stopped, with_child, with_fault
 
 TIGHT = RULES.replace("notional: 2000%", "notional: 5%")
 
@@ -66,7 +68,7 @@ def test_a_mad_planner_is_stopped_by_the_gate(monkeypatch: pytest.MonkeyPatch) -
 
     result = play(falling())
 
-    assert {one.what for one in result.broken} <= {"unfinished"}
+    assert {one.what for one in result.broken} - {"unfinished"} == {"fault"}
     assert result.sent == 0
 
 
@@ -190,3 +192,84 @@ def test_a_stop_of_more_than_is_held_is_noticed_once_the_gate_is_gone(
 
     assert {one.what for one in behind_the_gate.broken} <= {"unprotected"}
     assert "grows" in kinds(stopped())
+
+
+def test_silence_is_not_excused_by_the_page_of_the_firing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stalled, "pages", lambda *_: ())
+    monkeypatch.setattr(telling, "out_of_budget", lambda *_: ())
+    one_order = RULES.replace("notify", "page").replace("orders: 200", "orders: 1")
+
+    assert "unfinished" in kinds(falling(rules=one_order))
+
+
+def test_a_rule_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watch, "value_of", raises)
+
+    assert "fault" in kinds(falling())
+
+
+def told(*orders: Order) -> Case:
+    return replace(falling(), orders=orders)
+
+
+def test_selling_while_the_operator_pauses_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused = told(Order(block=30, command=Pause(duration=Millis(2 * MINUTE))))
+    assert kinds(paused) == set()
+
+    monkeypatch.setattr(pausing, "why", lambda _: None)
+
+    assert "paused" in kinds(paused)
+
+
+def test_a_latch_that_does_not_hear_its_release_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = RULES.replace("cooldown: 0s", "latch: manual")
+    released = replace(
+        falling(rules=rules),
+        orders=(Order(block=300, command=Rearm(key="leverage")),),
+    )
+    assert kinds(released) == set()
+
+    monkeypatch.setattr(commands, "_rearm", lambda memory, _: memory)
+
+    assert "alarm" in kinds(released)
+
+
+def test_a_panic_closes_all_though_the_state_is_old() -> None:
+    behind = with_fault(told(Order(block=60, command=Panic())), FaultKind.NODE_BEHIND, 40, 300)
+
+    result = play(behind)
+
+    assert result.broken == ()
+    assert result.sent > 0
+
+
+def test_a_full_disk_beside_a_spill_file_stops_nothing() -> None:
+    plain = play(falling())
+    spilling = replace(falling(), guards=(replace(ALONE, spilling=range(10, 400)),))
+
+    assert play(spilling) == plain
+
+
+def test_rows_that_a_spill_file_loses_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    spilling = replace(falling(), guards=(replace(ALONE, spilling=range(10, 400)),))
+    monkeypatch.setattr(FusedJournal, "_waiting", lambda _: ())
+
+    assert "no trace" in kinds(spilling)
+
+
+def test_the_child_of_a_day_is_guarded_as_its_parent_is() -> None:
+    lines: list[str] = []
+
+    result = play(with_child(), told=lines.append)
+
+    assert result.broken == ()
+    sold = {
+        number
+        for number in (0, 128)
+        for x in lines
+        if f"sends Reduce(kind='reduce', subaccount={number}," in x
+    }
+    assert sold == {0, 128}

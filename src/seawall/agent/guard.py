@@ -13,7 +13,13 @@ from typing import Self
 
 from seawall import __version__
 from seawall.account import Blind, Observation, Seen
-from seawall.agent.recall import check_owner, family_of, restore, taken_over
+from seawall.agent.recall import (
+    check_owner,
+    family_of,
+    restore,
+    taken_over,
+    with_open_sends,
+)
 from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow
 from seawall.decide import decide
 from seawall.decide import outcome as outcomes
@@ -93,6 +99,7 @@ class Agent:
         """
         check_owner(journal, owner, chain_id=chain_id, parent=parent)
         memory, through = restore(journal)
+        memory = with_open_sends(memory, journal)
         start = StartRow(
             version=__version__,
             digest=digest,

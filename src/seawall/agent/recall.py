@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from seawall.action import Outcome
 from seawall.agent.rows import FamilyRow, Kind, StartRow, TickRow
 from seawall.decide.holds import Holds, with_holds
 from seawall.decide.memory import Memory, Message, Urgency
@@ -88,3 +89,20 @@ def taken_over(journal: Journal) -> list[Entry]:
         ),
     )
     return [*entries, (Kind.MESSAGE, to_json(page))]
+
+
+def with_open_sends(memory: Memory, journal: Reader) -> Memory:
+    """Memory with what a panic sent before it died, whose end nobody has written down."""
+    row = journal.last(Kind.PANIC)
+    if row is None or row.body is None:
+        return memory
+    after = from_json(TickRow, row.body).after
+    known = {one.action_id for one in memory.sent} | {one.action_id for one in memory.cancels}
+    for later in journal.rows(Kind.OUTCOME, after=row.seq):
+        assert later.body is not None
+        known.add(from_json(Outcome, later.body).action_id)
+    return replace(
+        memory,
+        sent=(*memory.sent, *(one for one in after.sent if one.action_id not in known)),
+        cancels=(*memory.cancels, *(one for one in after.cancels if one.action_id not in known)),
+    )

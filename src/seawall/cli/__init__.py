@@ -94,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except ImportError as error:
+        # A compiled module that is interrupted while it loads wraps the interrupt.
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        raise
     sys.exit(0)
 
 

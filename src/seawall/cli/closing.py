@@ -2,7 +2,8 @@
 
 It is the guard's own tick with one rule (decide/panic.py): the same windows and order ids, rows
 before sends, outcomes from the chain. So the chain carries out each cut once, whoever else sends
-it. The command row tells a guard that runs, or starts later, to do and to remember the same.
+it. The command row tells a guard that runs, or starts later, to do and to remember the same; what
+a panic that died has sent is followed to its end by the next one, or by that guard.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from seawall.account import Missing, Observation, Seen
-from seawall.agent import Agent, Kind
+from seawall.agent import Agent, Kind, with_open_sends
 from seawall.decide import decide
 from seawall.decide.memory import Decision, Memory, Panic
 from seawall.journal.codec import to_json
@@ -83,7 +84,7 @@ async def close_everything(
         Policy(hands_off=hands_off),
         digest=Kind.PANIC,
         mode=Mode.LIVE,
-        memory=Memory(tick=seq * TICKS_MOST),
+        memory=with_open_sends(Memory(tick=seq * TICKS_MOST), journal),
         commands_through=seq - 1,
         ticks_as=Kind.PANIC,
     )

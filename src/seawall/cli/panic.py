@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,8 @@ import typer
 from seawall.cli.place import JournalOption
 
 if TYPE_CHECKING:
-    from seawall.decide.memory import Decision
+    from seawall.cli.closing import Left
+    from seawall.decide.memory import Decision, Numbered
     from seawall.journal.queries import Reader
     from seawall.journal.store import Journal
     from seawall.policy import HandsOff
@@ -36,6 +38,7 @@ def panic(
         bool, typer.Option("--dry-run", help="Show what would be done; no key is needed.")
     ] = False,
     give_up_after: Annotated[str, typer.Option(help="How long to try: 90s, 5m.")] = "5m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Cancel every order, close every position, check both on the chain, and stay latched.
 
@@ -57,20 +60,62 @@ def panic(
     except LiteralError as error:
         raise OperatorError(f"--give-up-after {error}") from None
     chosen = load_settings(settings)
-    is_done = asyncio.run(_rehearse(chosen) if dry_run else _carry_out(chosen, patience))
+    work = _rehearse(chosen) if dry_run else _carry_out(chosen, patience, is_quiet=as_json)
+    actions, left = asyncio.run(work)
+    is_done = not left.unverified if dry_run else left.is_done
+    if as_json:
+        print(json.dumps(_as_object(actions, left, is_done=is_done, is_rehearsal=dry_run)))
+    else:
+        _print(actions if dry_run else (), left, is_rehearsal=dry_run)
     if not is_done:
         raise typer.Exit(1)
 
 
-async def _carry_out(settings: Settings, patience: Millis) -> bool:
-    from seawall.cli.closing import close_everything, words_of
+def _as_object(
+    actions: Sequence[Numbered], left: Left, *, is_done: bool, is_rehearsal: bool
+) -> dict[str, object]:
+    """What was or would be sent, and what stands now."""
+    return {
+        "dry_run": is_rehearsal,
+        "ok": is_done,
+        "actions": [{"kind": one.action.kind, "what": one.what} for one in actions],
+        "positions": list(left.positions),
+        "orders": list(left.orders),
+        "unverified": left.unverified or None,
+    }
+
+
+def _print(would: Sequence[Numbered], left: Left, *, is_rehearsal: bool) -> None:
+    from seawall.cli.closing import words_of
+
+    for one in would:
+        print(f"would {one.what}")
+    if not is_rehearsal or left.unverified:
+        for line in words_of(left):
+            print(line)
+    if is_rehearsal:
+        if left.is_done:
+            print("nothing to do: no position and no order")
+    elif left.is_done:
+        print("flat: the chain shows no position and no order; release with: seawall rearm panic")
+    else:
+        print("not done: run seawall panic again, or close by hand; a running guard goes on")
+
+
+async def _carry_out(
+    settings: Settings, patience: Millis, *, is_quiet: bool
+) -> tuple[Sequence[Numbered], Left]:
+    from seawall.cli.closing import close_everything
     from seawall.cli.words import lines_of
     from seawall.errors import SettingsError
     from seawall.venue.dydx.connection import Keys
     from seawall.venue.dydx.keys import load_key
 
+    actions: list[Numbered] = []
+
     def heard(decision: Decision) -> None:
-        for line in lines_of(decision):
+        actions.extend(decision.actions)
+        for line in () if is_quiet else lines_of(decision):
             print(line, flush=True)
 
     if settings.keys.trading is None:
@@ -88,17 +133,11 @@ async def _carry_out(settings: Settings, patience: Millis) -> bool:
             )
     finally:
         await venue.close()
-    for line in words_of(left):
-        print(line)
-    if left.is_done:
-        print("flat: the chain shows no position and no order; release with: seawall rearm panic")
-    else:
-        print("not done: run seawall panic again, or close by hand; a running guard goes on")
-    return left.is_done
+    return actions, left
 
 
-async def _rehearse(settings: Settings) -> bool:
-    from seawall.cli.closing import left_of, rehearse, words_of
+async def _rehearse(settings: Settings) -> tuple[Sequence[Numbered], Left]:
+    from seawall.cli.closing import left_of, rehearse
     from seawall.errors import OperatorError
     from seawall.journal.queries import Reader
     from seawall.policy import HandsOff
@@ -115,15 +154,7 @@ async def _rehearse(settings: Settings) -> bool:
         seen, decision = await rehearse(venue, hands_off)
     finally:
         await venue.close()
-    for one in decision.on_paper:
-        print(f"would {one.what}")
-    left = left_of(seen, hands_off)
-    if left.unverified:
-        print(*words_of(left), sep="\n")
-        return False
-    if left.is_done:
-        print("nothing to do: no position and no order")
-    return True
+    return decision.on_paper, left_of(seen, hands_off)
 
 
 def _venue(settings: Settings, keys: Keys) -> DydxVenue:

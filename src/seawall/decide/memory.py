@@ -162,6 +162,17 @@ class Unexplained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What was done for one intervention so far; a cost > 0 is a loss against the oracle."""
+
+    orders: int = 0  # with a fill
+    quote: QuoteQuantums = QuoteQuantums(0)  # exchanged
+    cost: QuoteQuantums = QuoteQuantums(0)
+    deposited: QuoteQuantums = QuoteQuantums(0)
+    end: End | None = None  # None while it runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """The chain resumed after a gap: markets that have not yet shown a price of their own."""
 
@@ -200,6 +211,7 @@ class Memory:
     running: tuple[Intervention, ...] = ()
     interventions: int = 0  # started so far
     touched: Mapping[str, tuple[Touch, ...]] = field(default_factory=dict)  # by ticker, lately
+    tallies: Mapping[str, Tally] = field(default_factory=dict)  # by name, until they are told
     locks: Mapping[str, tuple[Keep, ...]] = field(default_factory=dict)  # RULE[/INSTANCE]/LEVEL
     sent: tuple[Sent, ...] = ()
     cancels: tuple[CancelSent, ...] = ()

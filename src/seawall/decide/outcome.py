@@ -7,14 +7,15 @@ that no node took is in no mempool, its bytes are never sent again, and so it ha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from seawall import margin, units
 from seawall.account import Fill, Missing, Observation, Side
 from seawall.action import WINDOW_BLOCKS, Ending, Outcome
 from seawall.budget import Spent
-from seawall.decide import depth
+from seawall.decide import depth, settled
+from seawall.decide.attribution import BY_VENUE
 from seawall.decide.memory import CancelSent, Memory, Sent, TopUpSent
 from seawall.intervention import Intervention
 from seawall.units import BaseQuantums, Millis, QuoteQuantums
@@ -37,6 +38,7 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
         spent = _spend(spent, sent, outcome)
         if outcome.filled > 0:
             memory = _got_further(memory, sent.interventions, seen.at)
+            memory = settled.note_fill(memory, sent.interventions, outcome)
         found = depth.doubt(sent.levels, sent.action, outcome.filled, seen)
         if found is not None:
             doubts[sent.action.subaccount, sent.action.ticker] = found
@@ -66,7 +68,7 @@ def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
     if seen.height < action.good_til_block:
         return None
     fills = _fills_of(sent, seen)
-    # After a restart fills may be told in part, or without our order's id: a shrink counts as ours.
+    # Fills are told later than the state: a shrink that no record of another explains is ours.
     filled = max(sum(fill.quantums for fill in fills), _shrunk(sent, seen))
     quote = sum(_quote(fill, sent) for fill in fills)
     fee = sum(fill.fee for fill in fills)
@@ -107,12 +109,30 @@ def _quote(fill: Fill, sent: Sent) -> int:
 
 
 def _shrunk(sent: Sent, seen: Observation) -> int:
-    """How much the position shrank since the order was decided, at most the order."""
+    """How much the position shrank since the order was decided, at most the order.
+
+    What fills of other orders explain is not counted: the owner trades in our windows too.
+    """
     action = sent.action
     position = seen.subaccount(action.subaccount).position(action.ticker)
     held = 0 if position is None else position.quantums
     direction = 1 if action.side is Side.SELL else -1
-    return max(0, min(action.quantums, direction * (sent.held - held)))
+    by_others = sum(-fill.side.sign * fill.quantums for fill in _of_others(sent, seen))
+    return max(0, min(action.quantums, direction * (sent.held - held - by_others)))
+
+
+def _of_others(sent: Sent, seen: Observation) -> Iterator[Fill]:
+    """Fills of the position since the order was decided that were surely not the order's."""
+    if isinstance(seen.advice.fills, Missing):
+        return
+    action = sent.action
+    for fill in seen.advice.fills:
+        if (fill.subaccount, fill.ticker) != (action.subaccount, action.ticker):
+            continue
+        is_known = fill.is_foreign or fill.kind in BY_VENUE or fill.client_id is not None
+        is_later = sent.height < fill.height <= seen.height
+        if is_later and is_known and fill.client_id != action.client_id:
+            yield fill
 
 
 def _spend(spent: Spent, sent: Sent, outcome: Outcome) -> Spent:
@@ -177,6 +197,7 @@ def _has_landed(sent: TopUpSent, seen: Observation) -> bool:
 def _after_top_up(memory: Memory, sent: TopUpSent, ending: Ending, seen: Observation) -> Memory:
     if ending is Ending.LANDED:
         memory = _got_further(memory, sent.interventions, seen.at)
+        memory = settled.note_deposit(memory, sent.interventions, sent.amount)
         running = tuple(_credit(one, sent) for one in memory.running)
         return replace(memory, top_up=None, running=running)
     spent = replace(

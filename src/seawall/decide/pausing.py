@@ -11,7 +11,7 @@ from seawall import units, words
 from seawall.action import RefusalCode
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Memory, Message, Paused, Urgency
-from seawall.units import MINUTE, Millis
+from seawall.units import MINUTE, SECOND, Millis
 
 LONGEST = units.DAY
 TELL_EVERY = units.HOUR
@@ -58,9 +58,9 @@ def why(memory: Memory) -> tuple[RefusalCode, str] | None:
 
 
 def _span(left: Millis) -> str:
-    """A span to the minute, never rounded to nothing."""
+    """A span to the minute, below one to the second, never rounded to nothing."""
     if left < MINUTE:
-        return words.duration(left)
+        return words.duration(Millis(-(-left // SECOND) * SECOND))
     return words.duration(Millis(left - left % MINUTE))
 
 

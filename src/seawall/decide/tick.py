@@ -23,6 +23,7 @@ from seawall.decide import (
     outcome,
     panic,
     pausing,
+    settled,
     stalled,
     standing,
     telling,
@@ -107,9 +108,9 @@ def decide(
     )
     draft.messages.extend(standing.conditions(policy, memory, seen, mode))
     live, paper = _with_backstops(policy, live, paper, view, draft, mode=mode)
-    return _close(
-        paper.memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands
-    )
+    memory, told = settled.tell(paper.memory, draft.ended, watched)
+    draft.messages.extend(told)
+    return _close(memory, seen, draft, policy=policy, live=live, paper=paper, commands=commands)
 
 
 def _credits(memory: Memory, seen: Seen) -> Credits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seawall import limits, plan
+from seawall import limits, plan, words
 from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
@@ -38,7 +38,7 @@ from seawall.policy import (
     ReduceUntil,
     TopUpUntil,
 )
-from seawall.units import BaseQuantums, Ppm, QuoteQuantums, quote_down
+from seawall.units import PPM_ONE, BaseQuantums, Ppm, QuoteQuantums, quote_down
 
 UNREACHABLE = "unreachable"  # last part of the key of its page
 
@@ -236,7 +236,10 @@ def without_unreachable(
             continue
         fallback = _or_else(level)
         if isinstance(fallback, ReduceAmount | Flatten):
-            kept.append(fall_back(running, one.rule, fallback, seen))
+            instead = fall_back(running, one.rule, fallback, seen)
+            kept.append(instead)
+            if instead.left:
+                draft.messages.append(_falls_back(running, level, fallback))
             continue
         draft.refusals.append(
             Refusal(
@@ -271,6 +274,19 @@ def _cash_at_best(
 
 def _or_else(level: Level) -> Page | ReduceAmount | Flatten | None:
     return next((do.or_else for do in level.do if isinstance(do, ReduceUntil)), None)
+
+
+def _falls_back(running: Intervention, level: Level, fallback: ReduceAmount | Flatten) -> Message:
+    share = Ppm(PPM_ONE) if isinstance(fallback, Flatten) else fallback.share
+    return Message(
+        urgency=Urgency.PAGE if level.pages else Urgency.NOTIFY,
+        key=f"{running.key}/{running.level}/or-else",
+        text=(
+            f"{running.name}: the target cannot be reached, not even by closing everything in "
+            f"scope with all admissible cash. Instead, as `or_else` says: {words.percent(share)} "
+            f"of each position in scope is closed within {words.bps(fallback.max_slippage)}."
+        ),
+    )
 
 
 def _unreachable(running: Intervention) -> Message:

@@ -6,15 +6,17 @@ import random
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from seawall.account import PARENTS, MarketType
 from seawall.policy import Policy
 from seawall.rulefile.load import parse
 from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.faults.schedule import Fault, Faults, random_faults
-from seawall.simulator.markets import TICKERS
+from seawall.simulator.markets import MARKETS, TICKERS, MarketSpec
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.wallets import Gate
+from seawall.storm.operator import Order, orders_for
 from seawall.storm.rulebook import rules_for
-from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, QuoteQuantums
+from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, Ppm, QuoteQuantums
 
 CHAOS_BLOCKS = 420  # prices move, faults begin, guards die and the trader trades within these
 CALM = Millis(180 * SECOND)  # then everything rests, and the guard has this long to finish
@@ -25,6 +27,9 @@ PRICES = {"BTC-USD": 60_000.0, "ETH-USD": 3_000.0, "SOL-USD": 150.0}
 FLOAT = "dydx199tqg4wdlnu4qjlxchpd7seg454937hjrknju4"
 OWNER = "guarded"
 BACKSTOP = "backstop: {scenario: gap, at: 60%, slippage: 500bps}\n"
+ISOLATED = "SOL-USD"  # the market that a child holds alone
+CHILD = PARENTS
+CUSTOM_PPM = (50_000, 100_000, 200_000, 500_000)  # initial fractions that an owner chooses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class GuardCase:
     every: int  # blocks between its looks
     restarts: tuple[Restart, ...]
     disk_full: range  # blocks in which its journal takes no row
+    spilling: range = range(0)  # blocks in which its rows go to the spill file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,29 @@ class Case:
     guards: tuple[GuardCase, ...]
     trades: float  # chance that the trader does something in a block
     trader_seed: int
+    has_child: bool = False  # its isolated market is a child subaccount's, with a share of equity
+    leverage: tuple[tuple[str, Ppm], ...] = ()  # custom initial fractions, where they are taken
+    orders: tuple[Order, ...] = ()  # of the operator, in order of blocks, to each guard
+
+    @property
+    def child_equity(self) -> Decimal:
+        """Dollars of the child; none where there is none."""
+        return self.equity / len(self.parts) if self.has_child else Decimal(0)
+
+    def parts_of(self, number: int) -> dict[str, Decimal]:
+        """Signed dollars per market of a subaccount."""
+        child = {ISOLATED} if self.has_child else set()
+        return {t: part for t, part in self.parts if (number == CHILD) is (t in child)}
+
+    @property
+    def markets(self) -> tuple[MarketSpec, ...]:
+        """The venue's markets; the child's is isolated."""
+        if not self.has_child:
+            return MARKETS
+        return tuple(
+            replace(spec, market_type=MarketType.ISOLATED) if spec.ticker == ISOLATED else spec
+            for spec in MARKETS
+        )
 
     @property
     def words(self) -> str:
@@ -75,10 +104,13 @@ class Case:
         faults = "".join(f"  {_fault_words(one)}\n" for one in self.faults.faults)
         guards = "".join(f"  {one}\n" for one in self.guards)
         book = ", ".join(f"${dollars:,.0f} of {ticker}" for ticker, dollars in self.parts)
+        more = f"child {CHILD} holds {ISOLATED}\n" if self.has_child else ""
+        more += "".join(f"custom leverage {ppm} ppm in {t}\n" for t, ppm in self.leverage)
+        more += "".join(f"operator at {one.block}: {one.command}\n" for one in self.orders)
         return (
             f"seed {self.seed}: ${self.equity:,} holds {book}; ${self.float_dollars:,} in the float"
             f" wallet; reduce-only {self.reduce_only}, gate {self.gate}, trader {self.trades}\n"
-            f"faults:\n{faults}guards:\n{guards}{self.rules}"
+            f"{more}faults:\n{faults}guards:\n{guards}{self.rules}"
         )
 
 
@@ -105,7 +137,7 @@ def draw(chance: random.Random, seed: int) -> Case:
         chance, equity=equity, leverage=leverage, address=FLOAT, hands_off=hands_off
     )
     honoured = chance.random() < 0.85
-    case = Case(
+    plain = Case(
         seed=seed,
         path=_path(chance, tickers, side),
         equity=equity,
@@ -122,13 +154,41 @@ def draw(chance: random.Random, seed: int) -> Case:
         trader_seed=chance.getrandbits(32),
     )
     # Drawn last, so that a seed without backstops stays the day that it was before there were any.
-    return with_backstop(case) if chance.random() < 0.6 else case
+    if chance.random() < 0.6:
+        plain = with_backstop(plain)
+    return _broadened(chance, plain)
 
 
 def with_backstop(case: Case) -> Case:
     """The same day under the same rules, with stops on the chain."""
     text = case.rules.replace("\nbudgets:", f"\n{BACKSTOP}budgets:", 1)
     return replace(case, rules=text, policy=parse(text, file="drawn.yaml").policy)
+
+
+def _broadened(chance: random.Random, plain: Case) -> Case:
+    """The case with what only some days have: a child, custom leverage, an operator, a spill."""
+    tickers = [ticker for ticker, _ in plain.parts]
+    leverage: tuple[tuple[str, Ppm], ...] = ()
+    if chance.random() < 0.25:
+        leverage = tuple((t, Ppm(chance.choice(CUSTOM_PPM))) for t in tickers)
+    orders: tuple[Order, ...] = ()
+    if chance.random() < 0.3:
+        rules = [rule.id for rule in plain.policy.rules]
+        orders = orders_for(chance, rules, blocks=CHAOS_BLOCKS)
+    return replace(
+        plain,
+        has_child=ISOLATED in tickers and chance.random() < 0.3,
+        leverage=leverage,
+        orders=orders,
+        guards=tuple(replace(one, spilling=_spilling(chance)) for one in plain.guards),
+    )
+
+
+def _spilling(chance: random.Random) -> range:
+    if chance.random() >= 0.15:
+        return range(0)
+    first = chance.randint(1, CHAOS_BLOCKS)
+    return range(first, min(first + chance.randint(1, 120), CHAOS_BLOCKS))
 
 
 def _odd(chance: random.Random) -> int:

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from seawall.agent import Agent, Kind
 from seawall.decide.memory import Alarm, Memory, Numbered
+from seawall.decide.panic import with_rule
+from seawall.decide.standing import FLOAT_EMPTY, KEY_FAULT
+from seawall.decide.telling import budget_key
 from seawall.intervention import End, has_work, runs_once
 from seawall.journal.codec import from_json
 from seawall.journal.store import Journal
 from seawall.measures.spec import NoData, Value
-from seawall.policy import Level, Rule
+from seawall.policy import Level, Rule, TopUpUntil
 from seawall.simulator.chain import Chain
 from seawall.storm.case import OWNER, Case
 from seawall.storm.stops import ids_of
 
-Ends = dict[str, End]  # RULE[/INSTANCE]/LEVEL -> how its last intervention ended
-Values = dict[str, Value]  # RULE[/INSTANCE] -> its last reading
+CAUSES = ("stalled", "unreachable", "interlock", "not-flat")  # of pages about a level
+GENERAL = ("state/blind", "state/stale", "ledger/account", KEY_FAULT)
+
+Ends = Mapping[str, End]  # RULE[/INSTANCE]/LEVEL -> how its last intervention ended
+Values = Mapping[str, Value]  # RULE[/INSTANCE] -> its last reading
 
 
 def unfinished(
-    agent: Agent | None, chain: Chain, case: Case, ends: Ends, values: Values
+    agent: Agent | None,
+    chain: Chain,
+    case: Case,
+    *,
+    ends: Ends,
+    values: Values,
+    fell_back: Collection[str],
 ) -> Iterator[str]:
-    """Levels that still act for nothing, with nobody told."""
+    """Levels that still act for nothing, with nobody told.
+
+    `fell_back` are levels whose target was out of reach, so that `or_else` was their goal.
+    """
     if agent is None:
         yield "it never came back"
         return
     if not any(account.held for account in chain.committed.subaccounts_of(OWNER)):
         return
     memory = agent.memory
-    rules = {rule.id: rule for rule in case.policy.rules}
+    rules = {rule.id: rule for rule in with_rule(case.policy, memory).rules}
     for key, held in memory.alarms.items():
         found = _acting(rules[held.rule], held)
         if found is None:
             continue
         level, phase = found
         name = f"{key}/{level.name}"
-        if _is_done(level, name, ends, values.get(key)) or _is_told(memory, key, name):
+        is_last_goal = runs_once(level) or name in fell_back
+        if _is_done(level, ends.get(name), values.get(key), is_last_goal=is_last_goal):
+            continue
+        if _is_told(memory, level, name):
             continue
         running = [each.name for each in memory.running if each.key == key]
         yield f"{name} is {phase} at {values.get(key)}, runs {running}, pages {list(memory.pages)}"
@@ -78,19 +96,23 @@ def _acting(rule: Rule, held: Alarm) -> tuple[Level, str] | None:
     return None
 
 
-def _is_done(level: Level, name: str, ends: Ends, value: Value | None) -> bool:
+def _is_done(level: Level, end: End | None, value: Value | None, *, is_last_goal: bool) -> bool:
     """Whether its last intervention reached its goal, and the trigger asks for no other."""
-    if ends.get(name) is not End.REACHED:
+    if end is not End.REACHED:
         return False
-    if runs_once(level):
-        return True
-    return not isinstance(value, NoData | None) and not level.trigger.holds(value)
+    return is_last_goal or not (isinstance(value, NoData | None) or level.trigger.holds(value))
 
 
-def _is_told(memory: Memory, key: str, name: str) -> bool:
-    """Whether a page stands: about the level, about a flatten, or about what blinds the guard."""
-    about = (name, f"{key}/", "state/", "limits/", "ledger/", "interlock/")
-    return any(page.startswith(about) or page.endswith("/not-flat") for page in memory.pages)
+def _is_told(memory: Memory, level: Level, name: str) -> bool:
+    """Whether a page stands that says why the level does not get there.
+
+    The page of its firing is none: it says what is wanted, not why that does not happen.
+    """
+    about = {f"{name}/{cause}" for cause in CAUSES} | set(GENERAL)
+    if any(isinstance(do, TopUpUntil) for do in level.do):
+        about.add(FLOAT_EMPTY)
+    budgets = {budget_key(each.name) for each in memory.running if each.name.startswith(f"{name}#")}
+    return not (about | budgets).isdisjoint(memory.pages)
 
 
 def unresolved(journal: Journal, memory: Memory) -> Iterator[str]:

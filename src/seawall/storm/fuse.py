@@ -6,10 +6,14 @@ after; a killed process is a `Crashed` that nothing catches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
 
 from seawall.errors import JournalUnwritable
-from seawall.journal.store import Journal
+from seawall.journal.files import in_memory
+from seawall.journal.store import Entry, Journal
 from seawall.units import Millis
 
 
@@ -49,10 +53,19 @@ class Fuse:
 
 
 class FusedJournal(Journal):
-    """A journal whose writer may die before and after each row, or find the disk full."""
+    """A journal whose writer may die before and after each row, or find the disk full.
+
+    `is_full`: neither database nor spill file takes a row. `is_spilling`: only the spill file does.
+    """
 
     fuse: Fuse
     is_full = False
+    is_spilling = False
+
+    @classmethod
+    def beside(cls, spill: Path, clock: Callable[[], Millis]) -> Self:
+        """A journal in memory with a spill file on the disk."""
+        return cls(in_memory(), None, spill=spill, clock=clock)
 
     def append_all(
         self,
@@ -64,8 +77,13 @@ class FusedJournal(Journal):
         """Add rows as a journal does; raises JournalUnwritable while the disk is full."""
         kinds = ", ".join(kind for kind, _ in entries)
         self.fuse.burn(f"before {kinds}")
-        if self.is_full:
-            raise JournalUnwritable("the disk is full, and so is the spill file's")
         sequence = super().append_all(entries, durable=durable, at=at)
         self.fuse.burn(f"after {kinds}")
         return sequence
+
+    def _append(self, entries: Sequence[Entry], at: Millis, *, durable: bool) -> int:
+        if self.is_full:
+            raise JournalUnwritable("the disk is full, and so is the spill file's")
+        if self.is_spilling:
+            raise sqlite3.OperationalError("database or disk is full")
+        return super()._append(entries, at, durable=durable)

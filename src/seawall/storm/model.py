@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from seawall.account import Blind, Observation, Seen
 from seawall.agent import TickRow
-from seawall.decide.memory import Decision, Memory
+from seawall.decide.memory import Decision, Memory, Rearm
 from seawall.measures.spec import NoData, Value
 from seawall.policy import Level, NoDataMode, Policy, Rule
 from seawall.units import DAY
 
 CREDIT_MOST = 5_000
 QUIET_MS = 60_000
+PANIC = "panic"  # the operator's own rule, in no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Model:
 
     def follow(self, decision: Decision, seen: Seen, after: Memory) -> Iterator[str]:
         """Step every level that the tick has a reading of; what disagrees, in words."""
-        known = self._known
+        known = self._rearmed(decision)
         at = known.at if isinstance(seen, Blind) else seen.at
         now = seen.seen_at if at is None else at
         by_block = 0
@@ -72,6 +73,8 @@ class Model:
         by_agent = _credit(known.seen_at, seen.seen_at)
         lives: dict[tuple[str, str], Life] = {}
         for reading in decision.readings:
+            if reading.key == PANIC:
+                continue
             rule = self._rules[reading.key.partition("/")[0]]
             by = by_agent if _is_by_agent(rule) else by_block
             for level in rule.levels:
@@ -95,6 +98,18 @@ class Model:
         self._known = Known(lives, at, seen.seen_at)
         self._after[decision.tick] = self._known
 
+    def _rearmed(self, decision: Decision) -> Known:
+        """What was known, with the latches open that the operator released in this tick."""
+        wanted = [one.key for one in decision.commands if isinstance(one, Rearm)]
+        known = self._known
+        lives = {
+            name: replace(life, phase="clear", held=0)
+            if life.phase == "latched" and any(is_about(name[0], one) for one in wanted)
+            else life
+            for name, life in known.lives.items()
+        }
+        return replace(known, lives=lives) if wanted else known
+
     def _compare(self, lives: Lives, after: Memory) -> Iterator[str]:
         for (key, level_name), life in lives.items():
             held = after.alarms.get(key)
@@ -104,6 +119,11 @@ class Model:
                 phase = held.levels[names.index(level_name)].phase.value
             if phase != life.phase:
                 yield f"{key}/{level_name} is {phase}, the model says {life.phase}"
+
+
+def is_about(key: str, wanted: str) -> bool:
+    """Whether RULE[/INSTANCE] is what a command names, or an instance of it."""
+    return wanted in ("", key) or key.startswith(f"{wanted}/")
 
 
 def _is_by_agent(rule: Rule) -> bool:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from seawall.agent import Agent, Kind, TickRow
@@ -15,23 +17,25 @@ from seawall.intervention import End
 from seawall.journal.codec import from_json
 from seawall.measures.spec import Value
 from seawall.policy import Mode
-from seawall.simulator.chain import ChainSettings
+from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.faults.local import FaultyVenue
 from seawall.simulator.faults.play import FaultyPlayer
-from seawall.simulator.messages import SubaccountId
+from seawall.simulator.messages import SubaccountId, UpdateLeverage
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.setup import chain_on, fund, fund_wallet, open_book
-from seawall.storm.case import CALM, CHAOS_BLOCKS, FLOAT, OWNER, Case, GuardCase
+from seawall.storm.case import CALM, CHAOS_BLOCKS, CHILD, FLOAT, OWNER, Case, GuardCase
 from seawall.storm.ending import unfinished, unprotected, unresolved
 from seawall.storm.fuse import Crashed, Fuse, FusedJournal
 from seawall.storm.lookout import Lookout
 from seawall.storm.model import Model
+from seawall.storm.operator import write
 from seawall.storm.referee import Broken, Referee
 from seawall.storm.trader import Trader
-from seawall.units import HOUR, Millis
+from seawall.units import HOUR, Millis, Ppm
 
 BLOCKS_MOST = 1_500  # faults that wait for a send may begin late, but not for ever
 VICTIM = SubaccountId(owner=OWNER, number=0)
+CHILD_OF_VICTIM = SubaccountId(owner=OWNER, number=CHILD)
 T = TypeVar("T")
 
 
@@ -79,11 +83,18 @@ class Guard:
         self._referee = referee
         self._make = make
         self.fuse = Fuse()
-        self.journal = FusedJournal.open(":memory:", clock=lambda: player.clock)
+        self._disk = TemporaryDirectory(prefix="seawall-storm-") if own.spilling else None
+        if self._disk is None:
+            self.journal = FusedJournal.open(":memory:", clock=lambda: player.clock)
+        else:
+            spill = Path(self._disk.name) / "spill"
+            self.journal = FusedJournal.beside(spill, lambda: player.clock)
         self.journal.fuse = self.fuse
+        self._orders = list(case.orders)
         self.model = Model(case.policy)
         self.deaths: list[str] = []
         self.ends: dict[str, End] = {}
+        self.fell_back: set[str] = set()
         self.values: dict[str, Value] = {}
         self.ticks = 0
         self._restarts = sorted(own.restarts, key=lambda one: one.block, reverse=True)
@@ -109,6 +120,11 @@ class Guard:
         `block` stands still while the chain halts, `step` does not.
         """
         self.journal.is_full = block in self.own.disk_full
+        self.journal.is_spilling = block in self.own.spilling
+        while (
+            self._orders and block >= self._orders[0].block and write(self.journal, self._orders[0])
+        ):
+            self._referee.say(f"{self.name} is told {self._orders.pop(0).command}")
         if self._restarts and block >= self._restarts[-1].block:
             restart = self._restarts.pop()
             self._away = restart.away
@@ -140,6 +156,10 @@ class Guard:
         if self.agent.memory.tick != decision.tick:
             return  # it could not be recorded, so it did not happen
         self._note_ends(decision)
+        self.fell_back |= {
+            f"{one.key}/{one.level}" for one in self.agent.memory.running if one.fallback
+        }
+        self._referee.obeyed(self.name, decision)
         for words in self.model.follow(decision, seen, self.agent.memory):
             self._referee.complain("alarm", f"{self.name}: {words}")
 
@@ -152,14 +172,25 @@ class Guard:
         """Judge what it left behind: its journal, and what it has not finished."""
         self.journal.verify()
         case, chain = self._case, self._player.chain
-        for words in unfinished(self.agent, chain, case, self.ends, self.values):
+        for words in unfinished(
+            self.agent,
+            chain,
+            case,
+            ends=self.ends,
+            values=self.values,
+            fell_back=self.fell_back,
+        ):
             self._referee.complain("unfinished", f"{self.name}: {words}")
         for words in unprotected(self.agent, chain, case):
             self._referee.complain("unprotected", f"{self.name}: {words}")
         if self.agent is not None:
             for words in unresolved(self.journal, self.agent.memory):
                 self._referee.complain("unresolved", f"{self.name}: {words}")
+        if self._orders:
+            self._referee.complain("unfinished", f"{self.name} never took {self._orders[0]}")
         self.journal.close()
+        if self._disk is not None:
+            self._disk.cleanup()
 
     def _start(self, block: int) -> bool:
         """Come back, where it is time and the journal takes a row."""
@@ -191,6 +222,7 @@ class Guard:
         row = None if last is None or last.body is None else from_json(TickRow, last.body)
         if row is not None:
             self._note_ends(row.decision)
+            self._referee.obeyed(self.name, row.decision)
         for words in self.model.restart(row):
             self._referee.complain("alarm", f"{self.name} restarted: {words}")
         return True
@@ -233,7 +265,8 @@ def _play(
     case: Case, player: FaultyPlayer, referee: Referee, guards: Sequence[Guard]
 ) -> Counter[str]:
     """Make blocks until all is calm for long enough; which faults began."""
-    trader = Trader(player.chain, VICTIM, case.trader_seed, case.trades)
+    accounts = (VICTIM, CHILD_OF_VICTIM) if case.has_child else (VICTIM,)
+    trader = Trader(player.chain, accounts, case.trader_seed, case.trades)
     trouble, end, idle = player.trouble, player.clock, AWAKE
     faults: Counter[str] = Counter()
     for step in count(1):
@@ -258,10 +291,24 @@ def _play(
 
 def stage(case: Case) -> FaultyPlayer:
     """The chain of a case before its first block: an account with a book, and a float wallet."""
-    chain = chain_on(
-        case.path, ChainSettings(reduce_only=case.reduce_only, gate=case.gate, first_height=1_000)
-    )
-    fund(chain, OWNER, 0, case.equity)
+    settings = ChainSettings(reduce_only=case.reduce_only, gate=case.gate, first_height=1_000)
+    chain = chain_on(case.path, settings, case.markets)
     fund_wallet(chain, FLOAT, case.float_dollars)
-    open_book(chain, OWNER, 0, dict(case.parts))
+    fund(chain, OWNER, 0, case.equity - case.child_equity)
+    if case.has_child:
+        fund(chain, OWNER, CHILD, case.child_equity)
+    for account in (VICTIM, CHILD_OF_VICTIM):
+        open_book(chain, OWNER, account.number, case.parts_of(account.number))
+    for account in (VICTIM, CHILD_OF_VICTIM):
+        parts = case.parts_of(account.number)
+        _choose_leverage(chain, account, [one for one in case.leverage if one[0] in parts])
     return FaultyPlayer(chain, case.path, case.faults, victim=VICTIM)
+
+
+def _choose_leverage(
+    chain: Chain, account: SubaccountId, wanted: Sequence[tuple[str, Ppm]]
+) -> None:
+    """The owner's own initial fractions; the chain refuses what the account cannot bear."""
+    for ticker, ppm in wanted:
+        pair = chain.committed.markets[ticker].spec.clob_pair_id
+        chain.check(UpdateLeverage(subaccount=account, entries=((pair, ppm),)))

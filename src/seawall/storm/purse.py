@@ -9,6 +9,7 @@ from seawall.account import Observation
 from seawall.action import Reduce, TopUp
 from seawall.policy import Policy
 from seawall.simulator.events import Block, FillEvent
+from seawall.storm.sends import is_panic
 from seawall.units import DAY, HOUR, PPM_ONE, Millis, quote_down, usd
 
 Place = tuple[int, int, int]
@@ -51,10 +52,8 @@ class Purse:
         self._is_new = True
 
     def saw(self, seen: Observation) -> None:
-        """It has looked: the first look of an hour or a day sets the base."""
+        """It has looked: an hour's base is the largest exposure in it, a day's its first equity."""
         hour, day = seen.at // HOUR, seen.at // DAY
-        if not self._is_new and hour in self._gross and day in self._equity:
-            return
         gross = equity = 0
         for subaccount in seen.subaccounts:
             equity += subaccount.usdc
@@ -62,8 +61,7 @@ class Purse:
                 worth = _worth(seen, position.ticker, position.quantums)
                 gross += abs(worth)
                 equity += worth
-        if self._is_new or hour not in self._gross:
-            self._gross[hour] = max(self._gross.get(hour, 0), gross)
+        self._gross[hour] = max(self._gross.get(hour, 0), gross)
         if self._is_new or day not in self._equity:
             self._equity[day] = max(self._equity.get(day, 0), equity)
         self._is_new = False
@@ -96,6 +94,8 @@ class Purse:
                 notional=notional,
             ),
         )
+        if is_panic(asked_by):
+            return
         if orders + 1 > budget.hourly_orders:
             yield f"sends after {orders} orders filled this hour, budget {budget.hourly_orders}"
         most = self._gross[hour] * budget.hourly_notional // PPM_ONE

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from seawall.account import Blind, Seen
 from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.agent import Kind
-from seawall.decide.memory import Decision, Numbered
+from seawall.decide.memory import Decision, Numbered, Panic, Pause
 from seawall.journal.codec import from_json
 from seawall.journal.store import Journal
 from seawall.simulator.chain import Chain
@@ -22,13 +22,15 @@ from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.messages import SubaccountId
 from seawall.storm.case import FLOAT, OWNER, Case
 from seawall.storm.purse import Purse
-from seawall.storm.sends import Verdicts
+from seawall.storm.sends import Verdicts, is_panic
 from seawall.storm.stops import StopWatch
 from seawall.units import quote_up, usd
 
 Told = Callable[[str], None]
 Place = tuple[int, int, int]  # subaccount, clob pair, client id
 BROKEN_MOST = 50
+OUR_FAULTS = ("limits/", "planner/")  # keys of pages that tell of a fault of the guard's own
+RULE_FAILED = "/failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Referee:
         self._stops: set[Place] = set()
         self._stop_watch = StopWatch(chain)
         self._deposits = 0
+        self._paused_until: dict[str, int] = {}
         self.broken: list[Broken] = []
         self.sent = 0
 
@@ -82,6 +85,9 @@ class Referee:
     def ticked(self, guard: str, decision: Decision, seen: Seen | None) -> None:
         """A tick of a guard is done."""
         assert seen is not None
+        for message in decision.messages:
+            if message.key.startswith(OUR_FAULTS) or message.key.endswith(RULE_FAILED):
+                self.complain("fault", f"{guard} {message.text}")
         if isinstance(seen, Blind):
             if decision.actions:
                 self.complain("blind", f"{guard} acts without state")
@@ -92,6 +98,17 @@ class Referee:
             for words in narrated(decision):
                 self.say(f"{guard} {words}")
 
+    def obeyed(self, guard: str, decision: Decision) -> None:
+        """A tick with the operator's commands is recorded."""
+        for command in decision.commands:
+            match command:
+                case Pause(duration=duration):
+                    self._paused_until[guard] = decision.seen_at + duration
+                case Panic():
+                    self._paused_until[guard] = 0
+                case _:
+                    pass
+
     def sends(self, guard: str, journal: Journal, action: Action, seen: Seen) -> None:
         """A guard is about to send an action."""
         self.sent += 1
@@ -99,13 +116,16 @@ class Referee:
         row = self._row_of(guard, journal, action)
         if row is None:
             self.complain("no trace", f"{guard} sends {action} without a row")
-        for what, words in self._verdicts.of(guard, action, seen):
+        asked_by = () if row is None else row.asked_by
+        # The tick that obeys a panic sends before it is known to have ended the pause.
+        if seen.seen_at < self._paused_until.get(guard, 0) and not is_panic(asked_by):
+            self.complain("paused", f"{guard} sends {action} though it is paused")
+        for what, words in self._verdicts.of(guard, action, seen, asked_by):
             self.complain(what, f"{guard} {words}")
         if isinstance(seen, Blind):
             return
         purse = self._purse(guard)
         purse.saw(seen)
-        asked_by = () if row is None else row.asked_by
         match action:
             case Reduce():
                 place = (action.subaccount, action.clob_pair_id, action.client_id)

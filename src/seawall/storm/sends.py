@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from seawall.account import Blind, Missing, Observation, Seen
@@ -23,7 +23,7 @@ BOOK_AGE_MS = 3_000
 MILLION = 1_000_000
 LEAST_TOP_UP = 10 * MILLION
 TIMEOUT_BLOCKS = 20
-SHORT_TERM = 0
+PANIC_SLACK_PPM = 70_000  # 200 bps, doubled once, and the price band
 
 
 class Verdicts:
@@ -46,15 +46,17 @@ class Verdicts:
             self._halts[guard] = seen
         self._last[guard] = seen
 
-    def of(self, guard: str, action: Action, seen: Seen) -> Iterator[Complaint]:
-        """Everything that is wrong with an action."""
+    def of(
+        self, guard: str, action: Action, seen: Seen, asked_by: Sequence[str]
+    ) -> Iterator[Complaint]:
+        """Everything that is wrong with an action of whoever asked for it."""
         if isinstance(seen, Blind):
             yield "blind", f"sends {action} without state"
             return
         self.saw(guard, seen)
         match action:
             case Reduce():
-                yield from self._reduce(guard, action, seen)
+                yield from self._reduce(guard, action, seen, by_panic=is_panic(asked_by))
             case TopUp():
                 yield from self._top_up(guard, action, seen)
             case Backstop():
@@ -64,7 +66,9 @@ class Verdicts:
             case Cancel():
                 yield from self._cancel(action, seen)
 
-    def _reduce(self, guard: str, action: Reduce, seen: Observation) -> Iterator[Complaint]:
+    def _reduce(
+        self, guard: str, action: Reduce, seen: Observation, *, by_panic: bool
+    ) -> Iterator[Complaint]:
         what = f"{action.side} {action.quantums} {action.subaccount}/{action.ticker}"
         market = seen.markets[action.ticker]
         position = seen.subaccount(action.subaccount).position(action.ticker)
@@ -79,16 +83,15 @@ class Verdicts:
             yield "grows", f"{what} from a position of {held}, {totals[slot]} in this tick"
         if action.quantums <= 0 or action.quantums % market.step_base_quantums:
             yield "step", f"{what} is off the step {market.step_base_quantums}"
-        if seen.seen_at - seen.at > FRESH_MS:
+        if seen.seen_at - seen.at > FRESH_MS and not by_panic:
             yield "stale", f"{what} on state of {seen.seen_at - seen.at} ms ago"
-        if self._is_resuming(guard, action.ticker, seen):
+        if self._is_resuming(guard, action.ticker, seen) and not by_panic:
             yield "halt", f"{what} before the oracle moved after a halt"
         if action.ticker in self._policy.hands_off.markets:
             yield "hands off", what
         oracle, price = market.oracle_dollars, market.dollars(action.subticks)
-        if abs(price / oracle - 1) * MILLION > self._slack_ppm and (
-            (price - oracle) * action.side.sign > 0
-        ):
+        slack = max(self._slack_ppm, PANIC_SLACK_PPM) if by_panic else self._slack_ppm
+        if abs(price / oracle - 1) * MILLION > slack and ((price - oracle) * action.side.sign > 0):
             yield "price", f"{what} at {price}, oracle {oracle}"
         yield from self._window(guard, action, seen)
 
@@ -167,6 +170,11 @@ class Verdicts:
         is_left = may_go(action, seen, self._policy)
         if target.reduce_only and held * target.side.sign < 0 and not is_left:
             yield "cancel", f"cancels the reduce-only {action.client_id} of a position of {held}"
+
+
+def is_panic(asked_by: Sequence[str]) -> bool:
+    """Whether it is the operator's panic that asks."""
+    return any(name.startswith("panic/") for name in asked_by)
 
 
 def _slippage_most(policy: Policy) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from seawall.account import Side
 from seawall.simulator.chain import Chain
@@ -27,9 +28,12 @@ LIVES_S = 3_600
 class Trader:
     """Someone who holds the owner's key and does as chance tells him."""
 
-    def __init__(self, chain: Chain, account: SubaccountId, seed: int, trades: float) -> None:
+    def __init__(
+        self, chain: Chain, accounts: Sequence[SubaccountId], seed: int, trades: float
+    ) -> None:
         self._chain = chain
-        self._account = account
+        self._accounts = accounts
+        self._account = accounts[0]
         self._chance = random.Random(f"trader|{seed}")
         self._trades = trades
         self._orders = 0
@@ -38,6 +42,8 @@ class Trader:
         """Perhaps do one thing; the chain judges it like anybody's."""
         if self._chance.random() >= self._trades:
             return
+        if len(self._accounts) > 1:
+            self._account = self._chance.choice(self._accounts)
         market = self._chance.choice(tuple(self._chain.committed.markets.values()))
         held = self._chain.committed.subaccount(self._account.owner, self._account.number).quantums(
             market.spec.perpetual_id

@@ -7,9 +7,11 @@ from decimal import Decimal
 import pytest
 
 from seawall.account import Missing, RestingOrder, Side
+from seawall.action import client_id
 from seawall.units import BaseQuantums, Millis, Subticks
 from seawall.venue.dydx.mirror import Change, Channel, Mirror
 from seawall.venue.dydx.orders import CLIENT_METADATA
+from seawall.venue.dydx.records import order_uuid
 from tests.venue.dydx.fake_node import OWNER
 from tests.venue.dydx.mirrors import NAME, ORDER, Clock, account, block, book, lively
 from tests.venue.dydx.test_grid import BTC
@@ -208,3 +210,44 @@ def test_the_picture_of_a_height_lacks_what_is_still_to_come() -> None:
     assert mirror.lacks(100, ["NOT-LISTED"]) is None
     book(mirror, [], [])
     assert mirror.lacks(100, ["BTC-USD"]) is None
+
+
+def rest_fill(order: str, height: int = 98) -> dict[str, object]:
+    """A fill as REST has it: its order is named by the indexer's hash alone."""
+    return {
+        "id": "f",
+        "market": "BTC-USD",
+        "side": "SELL",
+        "size": "0.1",
+        "price": "100000",
+        "fee": "1",
+        "type": "LIMIT",
+        "createdAtHeight": str(height),
+        "orderId": order,
+    }
+
+
+@pytest.mark.parametrize(("window", "is_ours"), [(15, False), (16, True), (17, False)])
+def test_after_a_restart_a_fill_of_our_window_is_known_by_its_hash(
+    window: int, *, is_ours: bool
+) -> None:
+    mirror = lively()
+    mirror.chain_id = "dydx-mainnet-1"
+    named = client_id("dydx-mainnet-1", OWNER, 0, 0, window)
+
+    mirror.backfill(0, [rest_fill(order_uuid(OWNER, 0, named, 0, 0))], [])
+
+    fills = mirror.fills()
+    assert not isinstance(fills, Missing)
+    (fill,) = fills
+    assert (fill.client_id, fill.is_foreign) == ((named, False) if is_ours else (None, True))
+
+
+def test_without_a_chain_nobody_is_called_a_stranger() -> None:
+    mirror = lively()
+
+    mirror.backfill(0, [rest_fill("some-order")], [])
+
+    fills = mirror.fills()
+    assert not isinstance(fills, Missing)
+    assert [(fill.client_id, fill.is_foreign) for fill in fills] == [(None, False)]

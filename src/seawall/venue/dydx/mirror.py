@@ -7,18 +7,20 @@ A part whose snapshot has not come, or whose feed went silent, is Missing, never
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import assert_never
 
 from seawall.account import Book, Fill, IndexerSizes, Missing, RestingOrder, Transfer
+from seawall.action import client_id, window_of
 from seawall.errors import MalformedAnswer
 from seawall.units import BaseQuantums, Millis
 from seawall.venue.dydx import fields, records
 from seawall.venue.dydx.book import KeptBook
 from seawall.venue.dydx.fields import Fields
 from seawall.venue.dydx.grid import Grid
+from seawall.venue.dydx.orders import SHORT_TERM
 
 SILENCE_MOST = Millis(10_000)  # without a block, what the feed shows is no longer told
 FILL_BLOCKS = 600
@@ -61,8 +63,10 @@ class _Account:
 class Mirror:
     """The feed's picture of one owner's subaccounts and the markets that matter to them."""
 
-    def __init__(self, owner: str, clock: Callable[[], Millis]) -> None:
+    def __init__(self, owner: str, clock: Callable[[], Millis], *, chain_id: str = "") -> None:
+        """`chain_id` tells our own orders' fills by their ids; without it by their orders alone."""
         self.owner = owner
+        self.chain_id = chain_id
         self.height = 0
         self.block_at = Millis(0)
         self.watched: frozenset[str] = frozenset()
@@ -334,14 +338,31 @@ class Mirror:
             grid = self._grid_of(entry)
             if grid is None:
                 continue
-            order = entry.get("orderId")
-            client_id = self._client_ids.get(str(order), self._stops.get(str(order)))
-            fill = records.fill(number, grid, entry, client_id)
+            fill = self._named(number, grid, entry)
             if self._is_told(fill):
                 account.fills[fields.text(entry, "id")] = fill
         for name, fill in list(account.fills.items()):
             if not self._is_told(fill):
                 del account.fills[name]
+
+    def _named(self, number: int, grid: Grid, entry: Fields) -> Fill:
+        """A fill with its order's client id: heard of, or one that our window would have given.
+
+        After a restart fills come from REST, whose records name their order only by its hash.
+        """
+        order = entry.get("orderId")
+        if order is None:
+            return records.fill(number, grid, entry, None)
+        known = self._client_ids.get(str(order), self._stops.get(str(order)))
+        fill = records.fill(number, grid, entry, known)
+        if known is not None or not self.chain_id:
+            return fill
+        window = window_of(fill.height - 1)  # it was decided before the block that it fills in
+        pair = grid.clob_pair_id
+        ours = client_id(self.chain_id, self.owner, number, pair, window)
+        if records.order_uuid(self.owner, number, ours, pair, SHORT_TERM) == str(order):
+            return replace(fill, client_id=ours)
+        return replace(fill, is_foreign=True)
 
     def _add_transfers(self, number: int, account: _Account, transfers: Iterable[Fields]) -> None:
         for entry in transfers:

@@ -76,7 +76,7 @@ class DydxVenue:
         self._indexer = Indexer(connection.indexers)
         self._broadcaster = Broadcaster([node.wire for node in self.nodes.all])
         self._steps = Steps(connection.step_url, connection.guard)
-        self._mirror = Mirror(connection.owner, self._now)
+        self._mirror = Mirror(connection.owner, self._now, chain_id=connection.chain_id)
         self._mirror.guard(self._numbers)
         self._feed = Feed(
             connection.feeds,

@@ -1,0 +1,77 @@
+"""Fixes of found-by-simulation.md taken back one at a time: a replay must need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall.decide import stalled, telling, watch
+from seawall.decide.draft import Draft
+from seawall.decide.memory import Memory
+from seawall.decide.watch import Credits, Watched
+from seawall.journal import codec
+from seawall.journal.store import Entry
+from seawall.policy import Mode
+from seawall.storm.fuse import FusedJournal
+from seawall.units import Millis
+
+
+def infinity_is_not_read(patch: pytest.MonkeyPatch) -> None:
+    """A usage without equity is written, and refused when it is read back."""
+
+    def finite(value: Decimal) -> Decimal:
+        if not value.is_finite():
+            raise ValueError("finite number expected")
+        return value
+
+    patch.setattr(codec, "_a_number", finite)
+    patch.setattr(codec, "_codecs", {})
+
+
+def rows_are_written_one_by_one(patch: pytest.MonkeyPatch) -> None:
+    """A guard may die between a tick's row and the rows that belong to it."""
+    whole = FusedJournal.append_all
+
+    def one_by_one(
+        journal: FusedJournal,
+        entries: Sequence[Entry],
+        *,
+        durable: bool = False,
+        at: Millis | None = None,
+    ) -> int:
+        return [whole(journal, (one,), durable=durable, at=at) for one in entries][-1]
+
+    patch.setattr(FusedJournal, "append_all", one_by_one)
+
+
+def a_clear_level_is_forgotten_while_its_intervention_runs(patch: pytest.MonkeyPatch) -> None:
+    """The cooldown of an intervention that ends in that tick has nowhere to be noted."""
+    kept = watch.step_alarms
+
+    def forgetting(
+        memory: Memory,
+        watched: tuple[Watched, ...],
+        draft: Draft,
+        *,
+        passed: Credits,
+        at: Millis,
+        mode: Mode,
+    ) -> Memory:
+        stepped = kept(memory, watched, draft, passed=passed, at=at, mode=mode)
+        alarms = {
+            key: held
+            for key, held in stepped.alarms.items()
+            if held.highest is not None or any(one.cooled_at > at for one in held.levels)
+        }
+        return replace(stepped, alarms=alarms)
+
+    patch.setattr(watch, "step_alarms", forgetting)
+
+
+def what_gets_no_further_is_not_told(patch: pytest.MonkeyPatch) -> None:
+    """A goal is wanted for ever, and nobody hears why it is not reached."""
+    patch.setattr(stalled, "pages", lambda *_: ())
+    patch.setattr(telling, "out_of_budget", lambda *_: ())
