@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from seawall.account import Blind, Observation, Seen
 from seawall.agent import TickRow
+from seawall.decide.holds import Holds
 from seawall.decide.memory import Decision, Memory, Rearm
 from seawall.measures.spec import NoData, Value
 from seawall.policy import Level, NoDataMode, Policy, Rule
@@ -54,13 +55,25 @@ class Model:
         self._known = NOTHING
         self._after: dict[int, Known] = {}
 
-    def restart(self, row: TickRow | None) -> Iterator[str]:
-        """The guard came back to its last recorded tick; what disagrees there."""
+    def restart(self, row: TickRow | None, holds: Holds | None) -> Iterator[str]:
+        """The guard came back to its last recorded tick; what disagrees there.
+
+        `holds` are the credits that it wrote later: until then no level changed its phase.
+        """
         if row is None:
             self._known = NOTHING
             return
+        later = None if holds is None else self._at(holds)
         self._known = self._after.get(row.decision.tick - 1, NOTHING)
         yield from self.follow(row.decision, row.seen, row.after)
+        if later is not None:
+            self._known = later
+
+    def _at(self, holds: Holds) -> Known | None:
+        """What was known after the tick of that moment."""
+        moments = ((one.at, one.seen_at) for one in self._after.values())
+        found = dict(zip(moments, self._after.values(), strict=True))
+        return found.get((holds.at, holds.seen_at))
 
     def follow(self, decision: Decision, seen: Seen, after: Memory) -> Iterator[str]:
         """Step every level that the tick has a reading of; what disagrees, in words."""

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from seawall.agent import Agent, Kind, TickRow
+from seawall.decide.holds import Holds
 from seawall.decide.memory import Decision
 from seawall.errors import JournalUnwritable
 from seawall.intervention import End
@@ -223,7 +224,10 @@ class Guard:
         if row is not None:
             self._note_ends(row.decision)
             self._referee.obeyed(self.name, row.decision)
-        for words in self.model.restart(row):
+        later = self.journal.last(Kind.HOLDS)
+        is_later = last is not None and later is not None and later.seq > last.seq
+        holds = from_json(Holds, later.body or "") if is_later and later is not None else None
+        for words in self.model.restart(row, holds):
             self._referee.complain("alarm", f"{self.name} restarted: {words}")
         return True
 
