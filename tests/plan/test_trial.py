@@ -13,8 +13,8 @@ from seawall.measures.view import View
 from seawall.plan import trial
 from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Quote, Trial
-from seawall.units import PPM_ONE
-from tests.see import BTC, Held, Number, book, quantums, quote, see, subticks, view
+from seawall.units import PPM_ONE, BaseQuantums
+from tests.see import BTC, ETH, Held, Number, book, quantums, quote, see, subticks, view
 
 SLOT = (0, "BTC-USD")
 
@@ -91,6 +91,49 @@ def test_cuts_and_cash_are_booked_where_they_belong() -> None:
     assert paper.with_cut(SLOT, 0).after().observation == on.observation
 
 
+def test_what_is_not_cut_and_not_fed_is_nothing() -> None:
+    paper = Trial(before=seen(), quotes={})
+
+    assert (paper.cut_of(SLOT), paper.cash_of(0)) == (0, 0)
+    assert (paper.with_cut(SLOT, 5).cut_of(SLOT), paper.with_cash(0, 7).cash_of(0)) == (5, 7)
+
+
+def test_cuts_of_several_subaccounts_are_booked_each_in_its_own() -> None:
+    on, child = seen(), (128, "ETH-USD")
+    ether = trial.quote_for(on, child, 20_000)
+    assert ether is not None
+    paper = Trial(before=on, quotes={SLOT: offer(on), child: ether})
+    whole = int(quantums(BTC, "0.4"))
+
+    for cuts in ({SLOT: whole, child: ether.depth}, {child: ether.depth, SLOT: whole}):
+        left = replace(paper, cuts=cuts).after().observation
+        assert [one.positions for one in left.subaccounts] == [(), ()]
+    fed = replace(paper, cuts={SLOT: whole}, cash={128: 7}).after().observation
+    assert fed.subaccount(128).positions == on.observation.subaccount(128).positions
+
+
+def test_a_position_of_a_quantum_is_sold_like_any_other() -> None:
+    on = seen().observation
+    (held,) = on.subaccount(0).positions
+    dust = replace(on.subaccount(0), positions=(replace(held, quantums=BaseQuantums(1)),))
+
+    assert offer(view(replace(on, subaccounts=(dust, on.subaccount(128))))).side is Side.SELL
+
+
+@pytest.mark.parametrize("quiet", ["BTC-USD", "ETH-USD"])
+def test_a_market_without_a_mid_keeps_no_other_from_catching_up(quiet: str) -> None:
+    held: Held = {"BTC-USD": ("0.4", 100_000), "ETH-USD": (1, 4_000)}
+    books = {"BTC-USD": book(BTC, 101_000), "ETH-USD": book(ETH, 4_040)}
+    del books[quiet]
+
+    moved = trial.caught_up(view(see(equity=10_000, positions=held, books=books)))
+
+    assert moved is not None
+    (other,) = books
+    assert moved.observation.markets[other].oracle_dollars == held[other][1] * Decimal("1.01")  # type: ignore[operator]
+    assert moved.observation.markets[quiet].oracle_dollars == held[quiet][1]
+
+
 @pytest.mark.parametrize(
     ("mid", "oracle"),
     [(101_000, 101_000), (99_000, 99_000), (103_000, 103_000), (100_000, None), (103_001, None)],
@@ -124,7 +167,7 @@ def test_closing_at_the_oracle_costs_nothing_and_closes_what_is_named() -> None:
     for size in ("0.4", "-0.4"):
         on = seen(size).observation
 
-        closed = trial.closed_at_oracle(on, [SLOT, (0, "ETH-USD"), (7, "BTC-USD")])
+        closed = trial.closed_at_oracle(on, [(0, "ETH-USD"), (7, "BTC-USD"), SLOT])
 
         assert closed.subaccount(0).positions == ()
         assert usdc(closed) == 10_000
