@@ -18,8 +18,8 @@ from seawall.plan.trial import Trial
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.random_accounts import random_view, random_wants
-from tests.plan.stage import coins, until
-from tests.see import BTC, SOL, Held, book, see, view
+from tests.plan.stage import coins, guard, until
+from tests.see import BTC, SOL, Held, book, see, subticks, view
 
 NOTHING = Means()
 
@@ -180,3 +180,46 @@ def test_a_market_that_is_closed_or_not_held_keeps_no_other_from_being_cut() -> 
 
     assert set(coins(made, on)) == {"SOL-USD"}
     assert made.claims[0].reached
+
+
+def test_a_demand_for_cash_alone_keeps_no_other_from_its_size() -> None:
+    on = two(book(BTC), book(SOL))
+    cash = until(on, "equity", ">= 19000", cash=100, slippage=None)
+
+    made = greedy.propose(on, [cash, until(on, "maintenance_usage", "<= 0.04")], NOTHING)
+
+    assert made.legs
+    assert [claim.reached for claim in made.claims] == [True, True]
+
+
+def test_every_trigger_that_is_newly_met_is_named_and_none_that_was() -> None:
+    before = view(see(equity=10_000, positions={"BTC-USD": ("0.3", 100_000)}))
+    after = view(see(equity=10_000, positions={"BTC-USD": ("0.2", 100_000)}))
+    met, newly, never = (
+        replace(guard("leverage", f"< {limit}"), key=name)
+        for name, limit in (("met", 4), ("newly", 3), ("never", 2))
+    )
+
+    found = greedy.crossed(before, after, [met, never, newly])
+
+    assert [one.key for one in found] == ["newly"]
+
+
+def test_the_smallest_step_and_a_slippage_of_nothing_are_planned() -> None:
+    on = two(book(BTC, half_spread=0), book(SOL))
+    wanted = until(on, "leverage", "<= 2.99999", slippage=0, slots=[(0, "BTC-USD")])
+
+    (leg,) = greedy.propose(on, [wanted], NOTHING).legs
+
+    assert leg.worst_subticks == subticks(BTC, 100_000)
+
+
+def test_a_position_of_one_step_without_depth_is_named() -> None:
+    dust = replace(book(BTC).bids[0], quantums=BaseQuantums(BTC.step_base_quantums - 1))
+    shown = replace(book(BTC), bids=(dust,))
+    held: Held = {"BTC-USD": ("0.0001", 100_000)}
+    on = view(see(equity=20_000, positions=held, books={"BTC-USD": shown}))
+
+    made = greedy.propose(on, [close(on, "BTC-USD")], NOTHING)
+
+    assert [one.code for one in made.dropped] == [RefusalCode.NO_DEPTH]

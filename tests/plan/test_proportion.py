@@ -85,3 +85,23 @@ def test_where_depth_is_there_a_hedge_goes_whole() -> None:
     on = thin(HEDGED, eth=50)
 
     assert coins(flatten(on), on) == {"BTC-USD": Decimal("0.3"), "ETH-USD": Decimal("7.5")}
+
+
+def test_a_leg_that_has_nothing_to_close_holds_no_other_back() -> None:
+    on = thin(HEDGED, eth="1.5")
+    keeps = (("BTC-USD", 0), ("ETH-USD", 7_500_000_000))
+    demand = CutDemand(
+        name="panic#1",
+        key="panic",
+        measure=MeasureRef(name="drawdown"),
+        instance=Instance(),
+        keeps=tuple(
+            Keep(subaccount=0, ticker=ticker, quantums=BaseQuantums(left)) for ticker, left in keeps
+        ),
+        max_slippage=Ppm(20_000),
+        in_proportion=True,
+    )
+
+    made = plan.propose(on, [demand], Means(), scenarios=("twin-gap",))
+
+    assert coins(made, on) == {"BTC-USD": Decimal("0.3")}
