@@ -79,6 +79,17 @@ def test_positions_stand_in_dollars_with_sign_and_fractions() -> None:
         assert margins[0].imr == pytest.approx(800)
 
 
+def test_a_long_of_one_quantum_is_a_long() -> None:
+    on = held().observation
+    (parent,) = on.subaccounts
+    (position,) = parent.positions
+    dust = replace(parent, positions=(replace(position, quantums=type(position.quantums)(1)),))
+
+    (stand,) = stands_of(view(replace(on, subaccounts=(dust,))))[0].values()
+
+    assert stand.sign == 1
+
+
 def test_custom_leverage_raises_the_initial_fraction_and_one_not_read_leaves_it_unknown() -> None:
     position: Held = {"BTC-USD": ("0.4", 100_000)}
     raised = view(see(positions=position, custom_imf={"BTC-USD": "0.1"}))
