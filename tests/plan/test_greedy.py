@@ -223,3 +223,27 @@ def test_a_position_of_one_step_without_depth_is_named() -> None:
     made = greedy.propose(on, [close(on, "BTC-USD")], NOTHING)
 
     assert [one.code for one in made.dropped] == [RefusalCode.NO_DEPTH]
+
+
+def test_a_target_is_reached_beyond_the_levels_that_a_fixed_cut_takes() -> None:
+    shown = book(BTC, levels=[("0.001", "0.1"), ("0.002", 9)])
+    on = view(see(equity=20_000, positions={"BTC-USD": ("0.4", 100_000)}, books={"BTC-USD": shown}))
+    its = Instance(market="BTC-USD")
+    size = until(on, "gross_exposure", "<= 20000", instance=its)
+    demands = [close(on, "BTC-USD", share=60), size]
+
+    made = greedy.propose(on, demands, NOTHING)
+
+    assert coins(made, on) == {"BTC-USD": Decimal("0.2")}
+    assert made.claims[0].reached
+
+
+def test_a_cut_of_nothing_is_no_leg_and_hides_no_other() -> None:
+    on = two(book(BTC), book(SOL))
+    both = [close(on, "BTC-USD", "SOL-USD", share=50)]
+    paper = Trial(before=on, quotes=greedy.quotes_for(on, both, NOTHING, []))
+    step = SOL.step_base_quantums
+
+    legs = greedy.legs_of(paper.with_cut((0, "BTC-USD"), 0).with_cut((0, "SOL-USD"), step), both)
+
+    assert [(leg.ticker, leg.quantums) for leg in legs] == [("SOL-USD", step)]

@@ -304,7 +304,7 @@ def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
     """The cuts of a paper account as legs, with what each is expected to do and who asked."""
     legs = []
     for slot, quantums in sorted(paper.cuts.items()):
-        if quantums <= 0:
+        if not quantums:
             continue
         quote = paper.quotes[slot]
         done = quote.walk(quantums)
