@@ -47,9 +47,7 @@ TESTS: Mapping[str, str] = {  # those that state what the part does
     "limits": "tests/limits",
     "orders": "tests/venue/dydx/test_orders.py tests/venue/dydx/test_stops.py",
     "agent": "tests/agent",
-    "plan": "tests/plan tests/decide/test_interventions.py tests/decide/test_depth.py "
-    "tests/decide/test_thin_books.py tests/decide/test_budgets.py tests/decide/test_stalled.py "
-    "tests/decide/test_unreachable.py tests/decide/test_at_once.py",
+    "plan": "tests/plan",
     "backstop": "tests/backstop",
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant

@@ -161,6 +161,18 @@ def test_of_several_reasons_the_budget_comes_first() -> None:
     assert words.startswith("BUDGET_NOTIONAL: the hour's budget leaves $1,000.00; cash: $100 is")
 
 
+def test_a_budget_is_not_named_where_depth_binds() -> None:
+    on = shown(("0.001", "0.1"), held={**HELD, "ETH-USD": (5, 4_000)})
+    wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
+    wanted = replace(wanted, slots=(SLOT,))
+    other = until(on, "leverage", "<= 5.9", slots=[(0, "ETH-USD")])
+    made = plan.propose(on, [wanted, other], Means(notional_left=quote(10_010)))
+
+    (mine,) = (one for one in made.dropped if one.what == "reach the target of gross_exposure")
+
+    assert mine.code is RefusalCode.NO_DEPTH
+
+
 def test_budgets_bind_what_no_level_that_pages_asks_for() -> None:
     on = shown(("0.001", 9))
     mine = until(on, "leverage", "<= 1")

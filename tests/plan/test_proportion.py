@@ -65,6 +65,12 @@ def test_a_hedge_is_closed_in_equal_shares_and_no_named_scenario_gets_worse() ->
         assert headroom(carried_out(on, made)) >= headroom(on)
 
 
+def test_a_common_share_is_rounded_down_to_whole_steps() -> None:
+    on = thin(HEDGED, eth="1.333")  # of 7.5: of 0.3 bitcoin 0.05332
+
+    assert coins(flatten(on), on) == {"BTC-USD": Decimal("0.0533"), "ETH-USD": Decimal("1.333")}
+
+
 def test_legs_that_hedge_nothing_go_as_far_as_each_may() -> None:
     on = thin(LONGS, eth="1.5")
 
@@ -85,3 +91,24 @@ def test_where_depth_is_there_a_hedge_goes_whole() -> None:
     on = thin(HEDGED, eth=50)
 
     assert coins(flatten(on), on) == {"BTC-USD": Decimal("0.3"), "ETH-USD": Decimal("7.5")}
+
+
+def test_a_leg_that_has_nothing_to_close_holds_no_other_back() -> None:
+    books = {"BTC-USD": book(BTC, levels=[("0.0002", "0.1")]), "ETH-USD": book(ETH)}
+    on = view(see(equity=20_000, positions=HEDGED, books=books), scenarios=[GAP])
+    keeps = (("BTC-USD", 0), ("ETH-USD", 7_500_000_000))
+    demand = CutDemand(
+        name="panic#1",
+        key="panic",
+        measure=MeasureRef(name="drawdown"),
+        instance=Instance(),
+        keeps=tuple(
+            Keep(subaccount=0, ticker=ticker, quantums=BaseQuantums(left)) for ticker, left in keeps
+        ),
+        max_slippage=Ppm(20_000),
+        in_proportion=True,
+    )
+
+    made = plan.propose(on, [demand], Means(), scenarios=("twin-gap",))
+
+    assert coins(made, on) == {"BTC-USD": Decimal("0.3")}

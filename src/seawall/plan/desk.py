@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seawall import units
-from seawall.account import Side
+from seawall.account import BookLevel, Side
 from seawall.action import Leg, Refusal, RefusalCode
 from seawall.measures.view import View
 from seawall.plan import claims, greedy, pricing, trial
@@ -148,8 +148,9 @@ def _has_more(view: View, quote: Quote) -> bool:
     """Whether the book goes on beyond the bound."""
     book = pricing.fresh_book(view.observation, quote.slot[1])
     if book is None:
-        return False
-    side = book.bids if quote.side is Side.SELL else book.asks
+        side: tuple[BookLevel, ...] = ()
+    else:
+        side = book.bids if quote.side is Side.SELL else book.asks
     return any(not pricing.is_within(quote.side, one.subticks, quote.worst) for one in side)
 
 
@@ -160,7 +161,7 @@ def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
     number = demand.cash_to
     if number in desk.means.cash_blocked:
         return [(RefusalCode.TRANSFERS_BLOCKED, f"no deposit into {number} now")]
-    flying = dict(desk.means.cash_in_flight).get(number, 0)
+    flying = sum(amount for to, amount in desk.means.cash_in_flight if to == number)
     used = (paper.cash_of(number) - flying) // PPM_ONE
     most = min(demand.cash_most, desk.means.cash) // PPM_ONE
     if 0 < used < most:
@@ -199,7 +200,7 @@ def step_worth(desk: Desk, slot: Slot) -> int:
 
 def worth(desk: Desk, slot: Slot, quantums: int) -> int:
     """Quote quantums of a size at the oracle."""
-    return abs(greedy.reference_quotes(desk.view, slot[1], quantums).oracle)
+    return greedy.reference_quotes(desk.view, slot[1], quantums).oracle
 
 
 def fits(desk: Desk, legs: Sequence[Leg]) -> bool:

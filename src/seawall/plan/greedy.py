@@ -108,8 +108,7 @@ def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
     is absent once everything is closed says nothing.
     """
     best = trial.closed_at_oracle(view.observation, demand.slots)
-    if cash > 0:
-        best = trial.apply(best, {}, {}, {demand.cash_to: cash})
+    best = trial.apply(best, {}, {}, {demand.cash_to: cash})
     value = value_of(trial.view_like(view, best), demand.measure, demand.instance)
     return not isinstance(value, NoData) and not demand.target.holds(value)
 
@@ -120,10 +119,11 @@ def quotes_for(
     """Offers for every position that some demand may cut; the loosest bound of them holds."""
     slippages: dict[Slot, int] = {}
     for demand in demands:
-        if demand.max_slippage is None:
+        allowed = demand.max_slippage
+        if allowed is None:
             continue
         for slot in slots_of(demand):
-            slippages[slot] = max(demand.max_slippage, slippages.get(slot, 0))
+            slippages[slot] = max(allowed, slippages.get(slot, allowed))
     quotes = {}
     for slot, slippage in sorted(slippages.items()):
         quote = None if slot in means.closed else trial.quote_for(view, slot, slippage)
@@ -304,7 +304,7 @@ def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
     """The cuts of a paper account as legs, with what each is expected to do and who asked."""
     legs = []
     for slot, quantums in sorted(paper.cuts.items()):
-        if quantums <= 0:
+        if not quantums:
             continue
         quote = paper.quotes[slot]
         done = quote.walk(quantums)

@@ -157,7 +157,7 @@ def caught_up(view: View) -> View | None:
         if mid is None:
             continue
         price = round(mid * market.oracle_price / pricing.oracle_subticks(market))
-        if price > 0 and price != market.oracle_price:
+        if price != market.oracle_price:
             moved[ticker] = replace(market, oracle_price=price)
     if not moved:
         return None
@@ -215,7 +215,7 @@ def apply(
         extra = cash.get(subaccount.number, 0)
         after = replace(after, usdc=QuoteQuantums(after.usdc + extra))
         for (number, ticker), quantums in cuts.items():
-            if number != subaccount.number or quantums <= 0:
+            if number != subaccount.number or not quantums:
                 continue
             quote = quotes[(number, ticker)]
             done = quote.walk(quantums)
