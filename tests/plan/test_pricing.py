@@ -119,9 +119,10 @@ def test_a_walk_takes_levels_in_order_until_it_has_what_was_asked(
 def test_a_walk_fills_whole_steps_alone() -> None:
     whole = BookLevel(Subticks(subticks(BTC, 99_000)), BaseQuantums(2_999_999))
 
-    done = pricing.walk(BTC, (whole, whole), 3_999_999, fee_ppm=500, step=1_000_000)
+    for asked, filled in ((9_000_000, 4_000_000), (3_999_999, 3_000_000), (999_999, 0)):
+        done = pricing.walk(BTC, (whole, whole), asked, fee_ppm=500, step=1_000_000)
 
-    assert done.quantums == 3_000_000  # two steps of the first level, one of the second
+        assert done.quantums == filled
 
 
 def test_a_size_is_worth_the_oracle_s_price_and_that_of_the_mid() -> None:

@@ -90,7 +90,7 @@ def walk(
     left, quote, fee = quantums, 0, 0
     for level in levels:
         size = units.round_down(min(left, level.quantums), step)
-        if size <= 0:
+        if not size:
             continue
         part = units.fill_quote(level.subticks, size, market.quantum_conversion_exponent)
         quote += part
