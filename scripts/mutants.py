@@ -47,7 +47,7 @@ TESTS: Mapping[str, str] = {  # those that state what the part does
     "limits": "tests/limits",
     "orders": "tests/venue/dydx/test_orders.py tests/venue/dydx/test_stops.py",
     "agent": "tests/agent",
-    "plan": "tests/plan",
+    "plan": "tests/plan tests/decide/test_preview.py",
     "backstop": "tests/backstop",
 }
 SLOW = ("test_crash_points.py", "test_optimality.py")  # minutes of searching: not once per mutant

@@ -52,6 +52,12 @@ def said(on: View, demand: UntilDemand, means: Means | None = None) -> list[str]
     return [f"{one.code}: {one.detail}" for one in made.dropped]
 
 
+def test_what_is_not_said_of_means_and_cuts_is_nothing_and_no_bound() -> None:
+    assert (Means().cash, Means().cash_price) == (0, 0)
+    assert (Means().notional_left, Means().cost_left) == (None, None)
+    assert not down_to(0).in_proportion
+
+
 def test_a_position_may_be_cut_as_far_as_depth_and_those_who_want_it_say() -> None:
     on = shown(("0.001", "0.3"))
     some = until(on, "leverage", "<= 1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,7 @@ def test_the_nearest_point_is_the_cheapest_of_those() -> None:
 
 def test_hard_rows_that_cannot_hold_have_no_nearest_point() -> None:
     assert solver.nearest(programme([6, 4], [3, 9]), np.array([True, False])) is None
+
+
+def test_a_decision_names_the_solver_by_name_and_version() -> None:
+    assert re.fullmatch(r"highs \d+\.\d+\.\d+", solver.version())
