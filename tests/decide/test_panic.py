@@ -9,6 +9,7 @@ import pytest
 
 from seawall.account import Side
 from seawall.action import Ending
+from seawall.action import RefusalCode as Code
 from seawall.alarm import Phase
 from seawall.decide.memory import Acknowledge, Panic, Pause, Rearm
 from seawall.limits import STATE_AGE_MOST
@@ -186,6 +187,19 @@ def test_without_a_book_or_a_value_it_closes_from_the_oracle() -> None:
     world.books = {}
 
     assert cuts(world.tick(Panic())) == {"BTC-USD": Decimal("0.1")}
+
+
+def test_a_market_without_an_oracle_price_keeps_no_other_one_open() -> None:
+    world = guarded(CALM, sizes=TWO)
+    world.books, world.prices = {}, {"ETH-USD": Decimal(0)}
+
+    made = world.tick(Panic())
+
+    assert cuts(made) == {"BTC-USD": Decimal("0.1")}
+    assert made.plan is not None
+    assert [(one.code, one.what) for one in made.plan.dropped] == [
+        (Code.NO_DATA, "close 0/ETH-USD")
+    ]
 
 
 def test_blind_it_waits_and_is_not_forgotten() -> None:

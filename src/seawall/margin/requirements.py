@@ -42,11 +42,17 @@ class Risk:
         return self.mmr > 0 and self.mmr > self.nc
 
 
-def market_of(markets: Markets, ticker: str) -> Market:
-    """The market of a position; raises MissingParameter where it is absent or its price is zero."""
+def listed(markets: Markets, ticker: str) -> Market:
+    """The market of a position, priced or not; raises MissingParameter where it is absent."""
     market = markets.get(ticker)
     if market is None:
         raise MissingParameter(f"{ticker}: no parameters read for this market")
+    return market
+
+
+def market_of(markets: Markets, ticker: str) -> Market:
+    """The market of a position; raises MissingParameter where it is absent or its price is zero."""
+    market = listed(markets, ticker)
     if market.oracle_price <= 0:
         raise MissingParameter(f"{ticker}: oracle price is {market.oracle_price}, must be above 0")
     return market
@@ -88,7 +94,7 @@ def settlement_ppm(position: Position, market: Market) -> int:
 def settle(subaccount: Subaccount, markets: Markets) -> Subaccount:
     """The subaccount with funding settled: one floor over the sum of all positions."""
     positions = tuple(
-        replace(p, funding_index=market_of(markets, p.ticker).funding_index)
+        replace(p, funding_index=listed(markets, p.ticker).funding_index)
         for p in subaccount.positions
     )
     return replace(subaccount, usdc=settled_usdc(subaccount, markets), positions=positions)
@@ -96,7 +102,7 @@ def settle(subaccount: Subaccount, markets: Markets) -> Subaccount:
 
 def settled_usdc(subaccount: Subaccount, markets: Markets) -> QuoteQuantums:
     """USDC after settling funding, in quote quantums."""
-    total = sum(settlement_ppm(p, market_of(markets, p.ticker)) for p in subaccount.positions)
+    total = sum(settlement_ppm(p, listed(markets, p.ticker)) for p in subaccount.positions)
     return QuoteQuantums(subaccount.usdc + total // PPM_ONE)
 
 

@@ -128,11 +128,22 @@ def quotes_for(
     for slot, slippage in sorted(slippages.items()):
         quote = None if slot in means.closed else trial.quote_for(view, slot, slippage)
         if quote is None:
+            market = view.observation.markets.get(slot[1])
+            if market is not None and market.oracle_price <= 0:
+                dropped.append(_no_price(slot))
             continue
         quotes[slot] = quote
         if quote.depth < quote.market.step_base_quantums <= quote.held:
             dropped.append(_no_depth(quote))
     return quotes
+
+
+def _no_price(slot: Slot) -> Refusal:
+    return Refusal(
+        code=RefusalCode.NO_DATA,
+        what=f"close {slot[0]}/{slot[1]}",
+        detail="the chain has no oracle price for it, so no order can be bounded; close it by hand",
+    )
 
 
 def _no_depth(quote: Quote) -> Refusal:

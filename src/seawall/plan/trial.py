@@ -63,6 +63,8 @@ def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
     if position is None:
         return None
     market = seen.markets[ticker]
+    if market.oracle_price <= 0:  # there is nothing to bound a price by
+        return None
     side = Side.SELL if position.quantums > 0 else Side.BUY
     price = pricing.reference(seen, ticker, view.price_band)
     worst = pricing.bound(market, side, price, slippage)
@@ -87,9 +89,12 @@ def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
 
 
 def _accepted(view: View, slot: Slot) -> Subticks | None:
-    """The worst price that the chain takes; None where it asks nothing of the price."""
+    """The worst price that the chain takes; None where it asks nothing of the price.
+
+    None too where the subaccount cannot be valued: the order is sent, and the chain has its say.
+    """
     seen, now = view.observation, view.risks[slot[0]]
-    if not isinstance(now, NoData) and now.is_initially_collateralized:
+    if isinstance(now, NoData) or now.is_initially_collateralized:
         return None
     return margin.worst_close_subticks(
         seen.subaccount(slot[0]), slot[1], seen.markets, seen.taker_fee_ppm
