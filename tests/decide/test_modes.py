@@ -8,7 +8,7 @@ from itertools import pairwise
 from seawall.account import Side
 from seawall.policy import Mode
 from tests.decide.guarded import cancelled, codes, cuts, guarded, ladder, texts, would_cut
-from tests.see import BTC, resting
+from tests.see import BTC, ETH, book, resting
 
 HALVE = (
     '{name: act, trigger: "> $9_000", clear: "< $1_000", cooldown: 30s, '
@@ -81,6 +81,27 @@ def test_one_rule_stays_on_paper_while_others_are_live_and_never_enters_their_pl
     assert [one.asked_by for one in decision.actions] == [("live/act#2",)]
     world.ticks(20)
     assert world.sizes["BTC-USD"] == Decimal("0.05")
+
+
+def test_a_rule_on_paper_keeps_no_live_plan_from_its_trigger() -> None:
+    gross = ladder(
+        '{name: act, trigger: "> $70_000", target: "<= $60_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 80bps}}]}"
+    )
+    net = ladder(
+        '{name: act, trigger: "> $12_000", target: "<= $10_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 80bps}}]}",
+        measure="net_exposure",
+        mode="dry-run",
+    )
+    net = net.split("rules:\n")[1].replace("id: size", "id: net")
+    plans = []
+    for rules in (gross, gross + net):
+        world = guarded(rules, sizes={"BTC-USD": "0.4", "ETH-USD": "-10"}, equity=30_000)
+        world.books = {"BTC-USD": book(BTC, half_spread="0.002"), "ETH-USD": book(ETH)}
+        plans.append(cuts(world.tick()))
+
+    assert plans[0] == plans[1] != {}
 
 
 def test_what_fired_on_paper_fires_anew_when_the_run_is_live() -> None:

@@ -63,8 +63,9 @@ def carry(
     proposed, cut_short = None, tuple[Refusal, ...]()
     if demands and _can_do_anything(demands, means):
         thin = replace(view, observation=depth.believed(memory, seen))
+        heeded = wants.of_mode(policy, mode, run_mode)
         proposed, cut_short = _proposed(
-            policy, thin, demands, means, watched, standing=standing, draft=draft
+            heeded, thin, demands, means, watched, standing=standing, draft=draft
         )
     refusals.extend(cut_short)
     if proposed is not None:
@@ -101,7 +102,9 @@ def _proposed(
 
     The simpler planner's where the planner fails; none where both do, and a page.
     """
-    scenarios, guards = wants.scenarios_named(policy), _guards(watched)
+    ours = {rule.id for rule in policy.rules}
+    scenarios = wants.scenarios_named(policy)
+    guards = _guards([one for one in watched if one.rule.id in ours])
     by_hand = "Nothing is sold, cancels still go out: close by hand"
     for planner, key, then in (
         (plan.propose, "planner/first", "The simpler planner takes its place"),

@@ -301,6 +301,14 @@ def _unreachable(running: Intervention) -> Message:
     )
 
 
+def of_mode(policy: Policy, mode: Mode, run_mode: Mode) -> Policy:
+    """The policy whose rules a plan heeds: one on paper never shapes a live plan."""
+    if mode is Mode.DRY_RUN:
+        return policy
+    live = tuple(rule for rule in policy.rules if rule.mode_in(run_mode) is Mode.LIVE)
+    return replace(policy, rules=live)
+
+
 def scenarios_named(policy: Policy) -> tuple[str, ...]:
     """Scenarios that some rule watches."""
     names = {rule.measure.scenario for rule in policy.rules} - {None}
