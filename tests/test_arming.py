@@ -13,7 +13,7 @@ from seawall.account import Blind, Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
 from seawall.arming import Armoury, Reloaded, ReloadRow, RulesRow
-from seawall.decide.memory import Memory, Message, Urgency
+from seawall.decide.memory import Memory, Message
 from seawall.errors import NotArmed, RuleFileError, VenueUnreachable
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.store import Journal
@@ -22,7 +22,7 @@ from seawall.rulefile import load
 from seawall.rulefile.load import Loaded
 from seawall.units import Millis
 from seawall.venue import Reply
-from tests.decide.guarded import FLOAT, ladder
+from tests.decide.guarded import ladder
 from tests.rulefile.texts import SHIPPED
 from tests.see import AT, OWNER, see
 
@@ -174,35 +174,6 @@ def test_a_comment_is_no_other_set_and_a_number_is(journal: Journal, rules: Path
     admit(Shown(), journal, loaded_of(rules, f"# calm day\n{HASTY}"))
     with pytest.raises(NotArmed):
         admit(Shown(), journal, loaded_of(rules, HASTY.replace("9_500", "9_501")))
-
-
-def test_a_restart_over_a_hasty_file_goes_on_with_the_last_set_and_pages(
-    journal: Journal, rules: Path
-) -> None:
-    post = start(rules, CALM, journal)
-    hasty = loaded_of(rules, HASTY)
-
-    admitted = admit(Shown(), journal, hasty)
-
-    assert (admitted.policy, admitted.digest) == (post.agent.policy, post.agent.digest)
-    assert not arming.is_armed(journal, OWNER, hasty.digest)
-    (page,) = told(journal)
-    assert page.urgency is Urgency.PAGE
-    assert page.text.startswith(
-        f"The guard started with the set that was in force last, {post.agent.digest[:12]}. "
-        f"Kept out: rule set {hasty.digest[:12]} is not armed and would act now: sells $5,000"
-    )
-    assert page.text.endswith("If that is what you want: `seawall reload --arm`.")
-    assert admit(Shown(), journal, hasty, arms=True) is hasty
-
-
-def test_a_restart_with_another_float_wallet_does_not_fall_back(
-    journal: Journal, rules: Path
-) -> None:
-    start(rules, CALM, journal)
-
-    with pytest.raises(NotArmed):
-        admit(Shown(), journal, loaded_of(rules, f"{FLOAT}{HASTY}"))
 
 
 def test_a_first_start_waits_for_state_and_gives_up_without(journal: Journal, rules: Path) -> None:
@@ -383,3 +354,22 @@ def test_a_saved_file_that_is_broken_is_said_to_be(journal: Journal, rules: Path
 
     assert message is not None
     assert "`triger`: unknown key" in message.text
+
+
+def test_what_would_act_is_told_with_the_difference_that_asks_for_it(
+    journal: Journal, rules: Path
+) -> None:
+    other = ladder(
+        '{name: watch, trigger: "> 9x", clear: "< 8x", do: [notify]}', measure="leverage"
+    ).replace("id: size", "id: zest")
+    both = CALM + other.split("rules:\n")[1].replace("per: account", "per: subaccount")
+    post = start(rules, both, journal)
+    post.save(both.replace("$90_000", "$9_500").replace("> 9x", "> 8.5x"))
+
+    row = post.ask()
+
+    assert row.end is Reloaded.KEPT_OUT
+    assert [line for line in row.words if "would act now" in line] == [
+        "size/act trigger $90,000 -> $9,500, would act now: sells $5,000, cost about $3"
+    ]
+    assert len(row.words) == 2

@@ -170,9 +170,10 @@ async def admit(
     """
     if is_armed(journal, owner, loaded.digest):
         return loaded
-    would = at_once(loaded.policy, memory, await _first_look(venue))
+    last = last_in_force(journal, owner, Mode.LIVE)
+    before = None if last is None else last.policy
+    would = at_once(loaded.policy, memory, await _first_look(venue), before)
     if would.acts and not arms:
-        last = last_in_force(journal, owner, Mode.LIVE)
         if last is None or last.policy.float_source != loaded.policy.float_source:
             raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
         kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
@@ -206,6 +207,17 @@ def _stays_out(would: AtOnce, digest: str, remedy: str) -> str:
             f"Nothing was sent. If that is what you want: {remedy}.",
         ]
     )
+
+
+def _blamed(changed: tuple[str, ...], would: AtOnce) -> Iterator[str]:
+    """The differences, what would be done at once told with the first of them that asks for it."""
+    keys = [level.partition(":")[0].split("/") for level in would.levels]
+    names = [name for key in keys for name in (f"{key[0]}/{key[-1]} ", f"{key[0]} ")]
+    found = next((one for name in names for one in changed if f"{one} ".startswith(name)), None)
+    if found is None:
+        yield from (*changed, would.in_words())
+        return
+    yield from (f"{one}, {would.in_words()}" if one is found else one for one in changed)
 
 
 class Armoury:
@@ -287,12 +299,12 @@ class Armoury:
             return changed, ""
         seen, would = await self._agent.venue.observe(), AtOnce()
         if isinstance(seen, Observation):
-            would = at_once(loaded.policy, self._agent.memory, seen)
+            would = at_once(loaded.policy, self._agent.memory, seen, self._agent.policy)
         elif not arms:
             text = "There is no state to judge the new rule set on. The old one stays in force."
             return changed, text
-        if changed and would.acts:
-            changed = (*changed[:-1], f"{changed[-1]}, {would.in_words()}")
+        if would.acts:
+            changed = tuple(_blamed(changed, would))
         if would.acts and not arms:
             return changed, _stays_out(would, loaded.digest, "`seawall reload --arm`")
         by = "--arm" if arms else "it does nothing at once"

@@ -13,7 +13,16 @@ from enum import StrEnum
 from seawall import units
 from seawall.account import Observation, Position
 from seawall.measures.spec import Instance, NoData, Value
-from seawall.policy import Flatten, Level, Mode, ReduceAmount, ReduceUntil, Rule, TopUpUntil
+from seawall.policy import (
+    Flatten,
+    HandsOff,
+    Level,
+    Mode,
+    ReduceAmount,
+    ReduceUntil,
+    Rule,
+    TopUpUntil,
+)
 from seawall.units import PPM_ONE, BaseQuantums, Millis, QuoteQuantums
 
 WIDEN_AFTER = Millis(30_000)  # a flatten without progress widens its bound once
@@ -128,11 +137,15 @@ def flatten_of(level: Level, running: Intervention | None = None) -> Flatten | N
 
 
 def fall_back(
-    running: Intervention, rule: Rule, fallback: ReduceAmount | Flatten, seen: Observation
+    running: Intervention,
+    rule: Rule,
+    fallback: ReduceAmount | Flatten,
+    seen: Observation,
+    hands_off: HandsOff,
 ) -> Intervention:
     """The intervention with `or_else` as its goal, fixed at this observation."""
     share = PPM_ONE if isinstance(fallback, Flatten) else fallback.share
-    keeps = amount_keeps(rule, running.instance, seen, share)
+    keeps = amount_keeps(rule, running.instance, seen, share, hands_off)
     return replace(
         running,
         fallback=fallback,
@@ -143,10 +156,17 @@ def fall_back(
     )
 
 
-def amount_keeps(rule: Rule, instance: Instance, seen: Observation, share: int) -> tuple[Keep, ...]:
-    """Goals of `amount`: each position in scope less that share, kept up to the next step."""
+def amount_keeps(
+    rule: Rule, instance: Instance, seen: Observation, share: int, hands_off: HandsOff
+) -> tuple[Keep, ...]:
+    """Goals of `amount`: each position in scope less that share, kept up to the next step.
+
+    What is never traded is no goal: an intervention would wait for it for ever.
+    """
     keeps = []
     for number, position in positions_in_scope(rule, instance, seen):
+        if hands_off.covers(number, position.ticker):
+            continue
         step = seen.markets[position.ticker].step_base_quantums
         cut = units.round_down(abs(position.quantums) * share // PPM_ONE, step)
         keep = BaseQuantums(abs(position.quantums) - cut)
@@ -155,14 +175,21 @@ def amount_keeps(rule: Rule, instance: Instance, seen: Observation, share: int) 
 
 
 def start(
-    rule: Rule, instance: Instance, rank: int, seen: Observation, *, number: int, mode: Mode
+    rule: Rule,
+    instance: Instance,
+    rank: int,
+    seen: Observation,
+    *,
+    number: int,
+    mode: Mode,
+    hands_off: HandsOff,
 ) -> Intervention:
     """A new intervention of a rule's level with its goals fixed at this observation."""
     level = rule.levels[rank]
     share: int | None = next((do.share for do in level.do if isinstance(do, ReduceAmount)), None)
     if flatten_of(level) is not None:
         share = PPM_ONE
-    keeps = () if share is None else amount_keeps(rule, instance, seen, share)
+    keeps = () if share is None else amount_keeps(rule, instance, seen, share, hands_off)
     return Intervention(
         key=key_of(rule.id, instance),
         rule=rule.id,

@@ -256,6 +256,10 @@ class HandsOff:
     markets: tuple[str, ...] = ()
     subaccounts: tuple[int, ...] = ()
 
+    def covers(self, subaccount: int, ticker: str) -> bool:
+        """Whether a position there is never traded."""
+        return subaccount in self.subaccounts or ticker in self.markets
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackstopOrder:

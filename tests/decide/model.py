@@ -208,7 +208,9 @@ class Guard:
             return []
         if rung.keep is not None and self.spent[rank]:
             return []
-        self.spent[rank] = True
+        for lower in acting:
+            if lower == rank or self.rungs[lower].keep is not None:
+                self.spent[lower] = True
         self.count += 1
         self.campaign = Campaign(name=f"{self.key}/{rung.name}#{self.count}", rank=rank)
         if rung.keep is None:

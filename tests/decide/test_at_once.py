@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seawall.decide.at_once import AtOnce, at_once
 from seawall.decide.memory import Memory
 from seawall.policy import Mode
@@ -20,7 +22,7 @@ HALVE = (
 def asked(world: Guarded, text: str | None = None) -> AtOnce:
     """What another rule set (the same, where none is given) would do in this world now."""
     policy = world.policy if text is None else guarded(text).policy
-    return at_once(policy, world.memory, world.observation())
+    return at_once(policy, world.memory, world.observation(), world.policy)
 
 
 def test_a_set_whose_acting_trigger_is_met_would_act_whatever_its_hold() -> None:
@@ -103,3 +105,42 @@ def test_rules_for_thirty_thousand_would_act_on_twenty_five_hundred() -> None:
     assert would.acts
     assert any(level.startswith("collateral-floor/0/act: ") for level in would.levels)
     assert would.in_words().startswith("would act now: sells $1,200, cost about $")
+
+
+SPEAKS = '{name: large, trigger: "> $9_000", do: [notify]}'
+FLATTENS = '{name: large, trigger: "> $9_000", latch: manual, do: [page, flatten]}'
+TRIM = (
+    '{name: act, trigger: "> $9_000", target: "<= $8_000", cooldown: 8h, '
+    "do: [notify, {reduce: {until: target, max_slippage: 60bps}}]}"
+)
+HARDER = (
+    '{name: hard, trigger: "> $9_500", latch: manual, '
+    "do: [page, {reduce: {amount: 10%, max_slippage: 60bps}}]}"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (ladder(SPEAKS), ladder(FLATTENS)),
+        (ladder(TRIM), ladder(TRIM.replace("$8_000", "$800"))),
+        (ladder(TRIM, HARDER), ladder(TRIM)),
+        (ladder(FLATTENS, mode="dry-run"), ladder(FLATTENS)),
+        (
+            ladder(TRIM),
+            ladder(
+                TRIM, head="interlocks: {max_interventions: {count: 9, per: market, over: 1m}}\n"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("after", [1, 30])
+def test_a_rule_that_changed_is_judged_anew_whatever_it_is_doing(
+    old: str, new: str, after: int
+) -> None:
+    world = guarded(old)
+    world.ticks(after)
+    world.trade("BTC-USD", "0.2")  # the trigger is met again, or still
+
+    assert asked(world, new).acts
+    assert not asked(world).acts

@@ -321,3 +321,38 @@ def test_the_message_of_a_firing_says_number_limit_and_what_is_done() -> None:
     assert "Doing: cut 50% of each position within 60bps." in text
     assert "Sent at once: sell BTC-USD for about $5,498.90, cost about $3.85." in text
     assert "Clears at < $1,000." in text
+
+
+def test_a_position_that_is_never_traded_keeps_no_intervention_running_and_no_lock_waiting() -> (
+    None
+):
+    halve = (
+        '{name: act, trigger: "> $9_000", latch: manual, '
+        "do: [page, {reduce: {amount: 50%, max_slippage: 60bps}}, {lock: {max_slippage: 60bps}}]}"
+    )
+    head = "account: {hands_off: {markets: [ETH-USD]}}\n"
+    world = guarded(ladder(halve, head=head), sizes={"BTC-USD": "0.1", "ETH-USD": 1})
+    world.ticks(3)
+    assert world.running == []
+
+    world.trade("SOL-USD", "20")
+    world.ticks(8)
+
+    assert world.sizes["SOL-USD"] == 0
+    assert world.sizes["ETH-USD"] == 1
+
+
+def test_of_two_levels_that_fire_together_the_lower_cuts_nothing_once_the_higher_is_clear() -> None:
+    act = (
+        '{name: act, trigger: "> $9_000", clear: "< $1_000", '
+        "do: [notify, {reduce: {amount: 33%, max_slippage: 60bps}}]}"
+    )
+    hard = (
+        '{name: hard, trigger: "> $20_000", clear: "< $16_000", '
+        "do: [notify, {reduce: {amount: 50%, max_slippage: 60bps}}]}"
+    )
+    world = guarded(ladder(act, hard), sizes={"BTC-USD": "0.3"})
+
+    world.ticks(30)
+
+    assert world.sizes["BTC-USD"] == Decimal("0.15")

@@ -12,6 +12,7 @@ from seawall import action, words
 from seawall.account import Observation, Side
 from seawall.action import Backstop, Cancel, Reduce, TopUp
 from seawall.alarm import Phase
+from seawall.decide import panic
 from seawall.decide.memory import Decision, Memory, Transition
 from seawall.decide.telling import bound_words, wait_words
 from seawall.decide.tick import decide
@@ -19,7 +20,7 @@ from seawall.margin import notional
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData
 from seawall.policy import Mode, Policy, Rule
-from seawall.units import Millis, QuoteQuantums, usd
+from seawall.units import Millis, Ppm, QuoteQuantums, usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,17 @@ class AtOnce:
         return f"would act now: {', '.join(parts)}"
 
 
-def at_once(policy: Policy, memory: Memory, seen: Observation) -> AtOnce:
+def at_once(policy: Policy, memory: Memory, seen: Observation, old: Policy | None = None) -> AtOnce:
     """What the rule set would do on this observation, were it live and in force.
 
-    Levels that fire already are no news; rules on paper do nothing.
+    `old` is the set that the memory comes from. A rule that acts the same in it goes on as it is,
+    and what fires there already is no news; every other one is asked as if it had just begun,
+    whatever state its name is remembered in. Rules on paper do nothing.
     """
     rules_now = tuple(_without_holds(rule) for rule in policy.rules)
     hasty = replace(policy, rules=rules_now, backstop=None)  # a stop that rests sells nothing yet
-    _, decision = decide(hasty, memory, _in_an_open_window(seen), mode=Mode.LIVE)
+    known = _going_on(memory, _same_rules(policy, old))
+    _, decision = decide(hasty, known, _in_an_open_window(seen), mode=Mode.LIVE)
     rules = {rule.id: rule for rule in policy.rules}
     levels = tuple(
         line
@@ -77,6 +81,46 @@ def at_once(policy: Policy, memory: Memory, seen: Observation) -> AtOnce:
         if (line := _level_words(rules[one.key.partition("/")[0]], one))
     )
     return _summary(decision, seen, levels) if levels else AtOnce()
+
+
+def _same_rules(policy: Policy, old: Policy | None) -> frozenset[str]:
+    """Rules that ask for the same in both sets; none where what all rules share differs."""
+    if old is None or _shared(policy) != _shared(old):
+        return frozenset()
+    before = {rule.id: _acting(rule) for rule in old.rules}
+    return frozenset(rule.id for rule in policy.rules if _acting(rule) == before.get(rule.id))
+
+
+def _acting(rule: Rule) -> Rule:
+    """What of a rule says when it acts and how; not its words, nor what ends it."""
+    levels = tuple(
+        replace(level, clear=None, clear_hold=Millis(0), hold=Millis(0)) for level in rule.levels
+    )
+    return replace(rule, why="", levels=levels)
+
+
+def _shared(policy: Policy) -> Policy:
+    return replace(policy, rules=(), backstop=None, cash_price=Ppm(0))
+
+
+def _going_on(memory: Memory, same: frozenset[str]) -> Memory:
+    """Memory in which all other rules have not begun: no state, no intervention, no lock."""
+    return replace(
+        memory,
+        alarms={
+            key: held
+            for key, held in memory.alarms.items()
+            if held.rule in same or held.rule == panic.KEY
+        },
+        running=tuple(
+            each for each in memory.running if each.rule in same or each.rule == panic.KEY
+        ),
+        locks={
+            name: kept
+            for name, kept in memory.locks.items()
+            if name.partition("/")[0] in {*same, panic.KEY}
+        },
+    )
 
 
 def _without_holds(rule: Rule) -> Rule:

@@ -53,8 +53,7 @@ def carry(
     watched = panic.alone(memory, watched)
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
     means = _means(policy, memory, seen, closed, standing)
-    floor = None if policy.float_source is None else units.quote_up(policy.float_source.floor)
-    memory = wants.without_unreachable(memory, watched, view, draft, floor=floor, mode=mode)
+    memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     asked = [Asked(action=cancel) for cancel, _ in cancels]

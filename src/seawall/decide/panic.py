@@ -84,18 +84,23 @@ def begin(policy: Policy, memory: Memory, seen: Observation, draft: Draft, *, mo
         return memory
     rule = _rule(policy)
     whole = intervention.start(
-        rule, held.instance, 0, seen, number=memory.interventions + 1, mode=mode
+        rule,
+        held.instance,
+        0,
+        seen,
+        number=memory.interventions + 1,
+        mode=mode,
+        hands_off=policy.hands_off,
     )
-    keeps = tuple(k for k in whole.keeps if k.subaccount not in policy.hands_off.subaccounts)
     state = replace(held.levels[0], has_run=True)
-    draft.messages.append(_page(len(keeps), mode))
+    draft.messages.append(_page(len(whole.keeps), mode))
     memory = replace(memory, alarms={**memory.alarms, KEY: replace(held, levels=(state,))})
-    if not keeps:
+    if not whole.keeps:
         return memory
     draft.started.append(Started(name=whole.name, why=rule.why, mode=mode))
     return replace(
         memory,
-        running=(*memory.running, replace(whole, keeps=keeps)),
+        running=(*memory.running, whole),
         interventions=whole.number,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seawall import limits, plan, words
+from seawall import limits, plan, units, words
 from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
@@ -204,20 +204,21 @@ def _orders_in_scope(one: Watched, orders: Sequence[RestingOrder]) -> tuple[Rest
 
 
 def without_unreachable(
+    policy: Policy,
     memory: Memory,
     watched: Sequence[Watched],
     view: View,
     draft: Draft,
     *,
-    floor: int | None,
     mode: Mode,
 ) -> Memory:
     """An unreachable target is never chased: `or_else` takes its place, or a page does.
 
     What is only missing for now (fresh state, a value, a deposit under way, a gate or a budget)
-    makes nothing unreachable. `floor`: quote quantums that stay in the wallet; None without one.
+    makes nothing unreachable.
     """
-    seen = view.observation
+    seen, source = view.observation, policy.float_source
+    floor = None if source is None else units.quote_up(source.floor)
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
         return memory
     by_key = {one.key: one for one in watched}
@@ -236,7 +237,7 @@ def without_unreachable(
             continue
         fallback = _or_else(level)
         if isinstance(fallback, ReduceAmount | Flatten):
-            instead = fall_back(running, one.rule, fallback, seen)
+            instead = fall_back(running, one.rule, fallback, seen, policy.hands_off)
             kept.append(instead)
             if instead.left:
                 draft.messages.append(_falls_back(running, level, fallback))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from seawall import alarm, intervention
@@ -326,13 +326,42 @@ def start_interventions(
             seen,
             number=memory.interventions + 1,
             mode=one.rule.mode_in(mode),
+            hands_off=policy.hands_off,
         )
         memory = replace(
-            _with_state(memory, one.key, rank, replace(state, has_run=True)),
+            _with_run(memory, one, rank),
             running=(*memory.running, begun),
             interventions=begun.number,
         )
         draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
+        draft.refusals.extend(_left_alone(policy, one, level, seen))
+    return memory
+
+
+def _left_alone(policy: Policy, one: Watched, level: Level, seen: Observation) -> Iterator[Refusal]:
+    """The positions in scope that a level would cut once and that are never traded."""
+    if not intervention.runs_once(level):
+        return
+    for number, position in intervention.positions_in_scope(one.rule, one.instance, seen):
+        if policy.hands_off.covers(number, position.ticker):
+            yield Refusal(
+                code=RefusalCode.HANDS_OFF,
+                what=f"reduce {number}/{position.ticker}",
+                detail="hands_off in the rule file",
+            )
+
+
+def _with_run(memory: Memory, one: Watched, rank: int) -> Memory:
+    """Memory in which a level's intervention has begun, and with it what lower ones would do once.
+
+    A lower level that fires beside it would fix its goal later, at what is left then.
+    """
+    held = memory.alarms[one.key]
+    for at in range(rank + 1):
+        level, state = one.rule.levels[at], held.levels[at]
+        is_lower_once = state.phase.is_firing and intervention.runs_once(level)
+        if at == rank or is_lower_once:
+            memory = _with_state(memory, one.key, at, replace(state, has_run=True))
     return memory
 
 
