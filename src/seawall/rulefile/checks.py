@@ -23,6 +23,9 @@ from seawall.policy import (
 from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.fields import Found
 from seawall.rulefile.report import Report
+from seawall.units import DAY
+
+OF_THE_DAY = "day_loss"
 
 # Drawdown is below zero only during the minute in which a new peak forms.
 NEVER_BELOW_ZERO = frozenset(
@@ -190,6 +193,12 @@ def _check_reach(level: LevelDraft, measure: Measure, report: Report) -> None:
             f"`{shown}`: unreachable level, {measure.name} is never {_limit_of(trigger)}",
         )
         return
+    if measure.name == OF_THE_DAY and level.hold >= DAY:
+        report.refuse(
+            level.trigger.place,
+            f"`{shown}`: unreachable level, {measure.name} starts anew at 00:00Z and never holds "
+            f"for {words.duration(level.hold)}",
+        )
     if trigger.operator.is_upward != measure.worse_up:
         report.warn(
             level.trigger.place,
