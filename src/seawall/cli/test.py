@@ -105,7 +105,7 @@ def _suggested(loaded: Loaded, scored: Score) -> dict[str, str]:
     from seawall.ruletest.suggest import suggestions
 
     return {
-        one.mutant.name: f"  # {one.mutant.name}: no story told them apart: write one, or see whether the change matters"
+        one.mutant.name: f"  # {one.mutant.name}: no story told them apart; write one"
         if one.test is None
         else one.test.rstrip()
         for one in suggestions(loaded.policy, scored)
