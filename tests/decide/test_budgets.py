@@ -164,3 +164,38 @@ def test_an_intervention_that_its_budget_stops_is_paged_once() -> None:
     assert [page.key for page in said] == ["size/act#1/budget"]
     assert "the budget of this hour leaves 0.06" in said[0].text
     assert "raise `budgets`" in said[0].text
+
+
+def beside_a_paging_level(level: str, measure: str) -> Guarded:
+    """Both fire at once: 40% of $10,000 of notional is in budget, `size` wants $9,000 of it."""
+    wanted = (
+        '{name: act, trigger: "> $9_000", target: "<= $1_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 500bps}}]}"
+    )
+    head = FLOAT + "budgets: {per_hour: {notional: 40%}}\n"
+    other = ladder(level, measure=measure, scope="{subaccounts: [0]}").split("rules:\n")[1]
+    return guarded(ladder(wanted, head=head) + other.replace("id: size", "id: other"), float=5_000)
+
+
+def test_a_paging_level_overdraws_what_it_wants_itself_and_no_more() -> None:
+    world = beside_a_paging_level(
+        '{name: act, trigger: "> 0.1x", clear: "< 0.01x", '
+        "do: [page, {reduce: {amount: 30%, max_slippage: 80bps}}, lock]}",
+        "leverage",
+    )
+
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.07")}  # 0.03 that pages, 0.04 in budget
+    later = world.ticks(20)  # the lock stands, and wants nothing
+
+    assert not any(cuts(decision) for decision in later)
+    assert "BUDGET_NOTIONAL" in codes(later[-1])
+
+
+def test_a_paging_level_that_only_tops_up_frees_no_budget() -> None:
+    world = beside_a_paging_level(
+        '{name: act, trigger: "< $100_000", target: ">= $100_001", '
+        "do: [page, {top_up: {until: target, max: $500}}]}",
+        "free_collateral",
+    )
+
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.04")}

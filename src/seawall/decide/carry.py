@@ -68,7 +68,7 @@ def carry(
         )
     refusals.extend(cut_short)
     if proposed is not None:
-        for one, who in _asked_by_plan(proposed, demands, seen, means.overdrawing):
+        for one, who in _asked_by_plan(proposed, demands, seen, plan.unbound(view, demands, means)):
             asked.append(one)
             names.append(who)
     claims = () if proposed is None else proposed.claims
@@ -109,7 +109,8 @@ def _proposed(
     ):
         try:
             made = planner(view, demands, means, scenarios=scenarios, guards=guards)
-            cut = fit.to_budget(made, policy.budget, view.observation, standing, means.overdrawing)
+            free = plan.unbound(view, demands, means)
+            cut = fit.to_budget(made, policy.budget, view.observation, standing, free)
             return _restated(view, demands, means, guards, cut)
         except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
             text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
@@ -246,7 +247,7 @@ def _paging(policy: Policy, memory: Memory) -> frozenset[str]:
 
 
 def _asked_by_plan(
-    proposed: Plan, demands: Sequence[Demand], seen: Observation, paging: frozenset[str]
+    proposed: Plan, demands: Sequence[Demand], seen: Observation, unbound: Mapping[Slot, int]
 ) -> Iterable[tuple[Asked, tuple[str, ...]]]:
     """The plan's top-ups and reductions as actions of this window, with who asked."""
     wallet = seen.float_wallet
@@ -266,9 +267,14 @@ def _asked_by_plan(
         )
         yield Asked(action=top_up), who
     for leg in proposed.legs:
-        overdraws = any(name in paging for name in leg.asked_by)
-        reduce = _reduce(leg, seen)
-        yield Asked(action=reduce, overdraws=overdraws, cost=leg.cost_vs_oracle), leg.asked_by
+        free = min(leg.quantums, unbound.get((leg.subaccount, leg.ticker), 0))
+        one = Asked(
+            action=_reduce(leg, seen),
+            overdraws=free == leg.quantums,
+            free=BaseQuantums(free),
+            cost=leg.cost_vs_oracle,
+        )
+        yield one, leg.asked_by
 
 
 def _reduce(leg: Leg, seen: Observation) -> Reduce:
