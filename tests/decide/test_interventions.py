@@ -321,3 +321,22 @@ def test_the_message_of_a_firing_says_number_limit_and_what_is_done() -> None:
     assert "Doing: cut 50% of each position within 60bps." in text
     assert "Sent at once: sell BTC-USD for about $5,498.90, cost about $3.85." in text
     assert "Clears at < $1,000." in text
+
+
+def test_a_deposit_is_told_and_charged_to_the_levels_of_its_subaccount_alone() -> None:
+    do = "do: [notify, {top_up: {until: target, max: $1_200}}]}"
+    level = f'{{name: act, trigger: "< $1_000", target: ">= $2_000", clear: ">= $1_800", {do}'
+    head = FLOAT + "budgets: {per_day: {top_up: $6_000}}\n"
+    rules = ladder(level, measure="free_collateral", scope="{per: subaccount}", head=head)
+    world = guarded(rules, equity=1_100, float=9_000)
+    poorer, fed = ({128: (usdc, {"BTC-USD": ("0.1", 100_000)})} for usdc in (1_000, 2_200))
+    world.extra["children"] = poorer
+
+    (sent,) = world.tick().actions
+    assert sent.asked_by == ("size/128/act#2",)
+    world.extra["children"], world.equity = fed, world.equity - 1_200
+    (then,) = world.tick().actions
+
+    assert then.asked_by == ("size/0/act#1",)
+    assert world.intervention.topped_up == 0
+    assert deposits(world.last) == [Decimal(1_100)]

@@ -263,7 +263,9 @@ def _asked_by_plan(
         who = tuple(
             demand.name
             for demand in demands
-            if isinstance(demand, UntilDemand) and demand.cash_most is not None
+            if isinstance(demand, UntilDemand)
+            and demand.cash_most is not None
+            and demand.cash_to == number
         )
         yield Asked(action=top_up), who
     for leg in proposed.legs:
