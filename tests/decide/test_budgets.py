@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
 from tests.see import AT, BTC, book
@@ -99,6 +100,34 @@ def test_no_level_may_overdraw_the_number_of_orders() -> None:
 
     assert len([d for d in world.decisions if cuts(d)]) == 2
     assert "BUDGET_ORDERS" in codes(world.last)
+
+
+ONE_ORDER = ladder(
+    '{name: act, trigger: "> $70_000", target: "<= $20_000", '
+    "do: [notify, {reduce: {until: target, max_slippage: 80bps}}]}",
+    head="budgets: {per_hour: {notional: 100%, orders: 1}}\n",
+)
+HEDGED = {"BTC-USD": "0.4", "ETH-USD": "-10"}
+
+
+def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> None:
+    decision = guarded(ONE_ORDER, sizes=HEDGED).tick()
+
+    assert cuts(decision) == {"BTC-USD": Decimal("0.4")}  # the hedge would be a second order
+    assert codes(decision).count("BUDGET_ORDERS") == 1
+    assert decision.plan is not None
+    assert [leg.ticker for leg in decision.plan.legs] == ["BTC-USD"]
+    (claim,) = decision.plan.claims
+    assert [claim.before, claim.after] == [Decimal(80_000), Decimal(40_000)]
+    assert not claim.reached
+
+
+def test_a_preview_changes_what_the_gate_lets_through() -> None:
+    world = guarded(ONE_ORDER, sizes=HEDGED)
+
+    (change,) = preview(world.policy, world.observation(), {}).changes
+
+    assert [change.before, change.after] == [Decimal(80_000), Decimal(40_000)]
 
 
 def test_the_day_pays_so_much_and_no_more() -> None:

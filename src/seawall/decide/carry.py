@@ -8,7 +8,7 @@ from typing import assert_never
 
 from seawall import action, limits, plan, units
 from seawall.account import Observation
-from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.budget import top_up_left
 from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
@@ -37,6 +37,36 @@ class Carried:
     refusals: tuple[Refusal, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A plan, what the budgets cut from it, and what the last gate says of its actions."""
+
+    plan: Plan | None
+    cut_short: tuple[Refusal, ...]
+    names: Mapping[Action, tuple[str, ...]]  # who asked
+    passed: tuple[Action, ...]
+    refused: tuple[Refusal, ...]
+
+    @property
+    def refused_orders(self) -> tuple[Refusal, ...]:
+        """What the gate says of the plan's reductions that it lets not pass."""
+        return tuple(one for one in self.refused if isinstance(one.action, Reduce))
+
+    def stopped(self, seen: Observation) -> frozenset[Slot]:
+        """Positions to be left alone by a plan whose claims hold of what the gate lets pass.
+
+        Where orders are too many, all that has not passed: another order would be too many too.
+        """
+        slots = _slots(one.action for one in self.refused_orders)
+        if any(one.code is RefusalCode.BUDGET_ORDERS for one in self.refused_orders):
+            slots |= frozenset(sizes(seen)) - _slots(self.passed)
+        return slots
+
+
+def _slots(actions: Iterable[Action | None]) -> frozenset[Slot]:
+    return frozenset((one.subaccount, one.ticker) for one in actions if isinstance(one, Reduce))
+
+
 def carry(
     policy: Policy,
     memory: Memory,
@@ -57,34 +87,64 @@ def carry(
     memory = wants.without_unreachable(memory, watched, view, draft, floor=floor, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
-    asked = [Asked(action=cancel) for cancel, _ in cancels]
-    names: list[tuple[str, ...]] = [(level,) for _, level in cancels]
-    refusals = list(wants.frozen(memory, watched, mode))
-    proposed, cut_short = None, tuple[Refusal, ...]()
+    thin = replace(view, observation=depth.believed(memory, seen))
+
+    def judged(means: Means) -> _Judged:
+        made = _proposed(policy, thin, demands, means, watched, standing=standing, draft=draft)
+        return _judge(policy, view, demands, means, made=made, cancels=cancels, standing=standing)
+
     if demands and _can_do_anything(demands, means):
-        thin = replace(view, observation=depth.believed(memory, seen))
-        proposed, cut_short = _proposed(
-            policy, thin, demands, means, watched, standing=standing, draft=draft
+        done = judged(means)
+        stopped = done.stopped(seen)
+        if stopped:
+            again = judged(replace(means, closed=means.closed | stopped))
+            done = replace(again, refused=(*done.refused_orders, *again.refused))
+    else:
+        done = _judge(
+            policy, view, demands, means, made=(None, ()), cancels=cancels, standing=standing
         )
-    refusals.extend(cut_short)
-    if proposed is not None:
-        for one, who in _asked_by_plan(proposed, demands, seen, plan.unbound(view, demands, means)):
-            asked.append(one)
-            names.append(who)
+    proposed = done.plan
     claims = () if proposed is None else proposed.claims
     no_cash, blocked = waiting.why_no_cash(policy, memory, seen), means.cash_blocked
-    refusals.extend(
-        waiting.unmet(demands, claims, seen, closed, cash_blocked=blocked, no_cash=no_cash)
-    )
-    passed, refused = limits.judge(asked, seen, policy, standing)
-    numbered = _number(
-        memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
-    )
-    refusals.extend(refused)
+    refusals = [
+        *wants.frozen(memory, watched, mode),
+        *done.cut_short,
+        *waiting.unmet(demands, claims, seen, closed, cash_blocked=blocked, no_cash=no_cash),
+        *done.refused,
+    ]
+    numbered = _number(memory.tick, done.passed, done.names, seen)
     if live:
         draft.messages.extend(telling.out_of_budget(refusals, demands))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
+
+
+def _judge(
+    policy: Policy,
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    made: tuple[Plan | None, tuple[Refusal, ...]],
+    cancels: Sequence[tuple[Cancel, str]],
+    standing: Standing,
+) -> _Judged:
+    """Cancels, then a plan's deposits and reductions, before the last gate."""
+    seen, (proposed, cut_short) = view.observation, made
+    asked: list[tuple[Asked, tuple[str, ...]]] = [
+        (Asked(action=cancel), (level,)) for cancel, level in cancels
+    ]
+    if proposed is not None:
+        free = plan.unbound(view, demands, means)
+        asked.extend(_asked_by_plan(proposed, demands, seen, free))
+    passed, refused = limits.judge([one for one, _ in asked], seen, policy, standing)
+    return _Judged(
+        plan=proposed,
+        cut_short=cut_short,
+        names={one.action: who for one, who in asked},
+        passed=passed,
+        refused=refused,
+    )
 
 
 def _proposed(
