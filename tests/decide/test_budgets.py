@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
 from tests.see import AT, BTC, book
@@ -101,6 +102,34 @@ def test_no_level_may_overdraw_the_number_of_orders() -> None:
     assert "BUDGET_ORDERS" in codes(world.last)
 
 
+ONE_ORDER = ladder(
+    '{name: act, trigger: "> $70_000", target: "<= $20_000", '
+    "do: [notify, {reduce: {until: target, max_slippage: 80bps}}]}",
+    head="budgets: {per_hour: {notional: 100%, orders: 1}}\n",
+)
+HEDGED = {"BTC-USD": "0.4", "ETH-USD": "-10"}
+
+
+def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> None:
+    decision = guarded(ONE_ORDER, sizes=HEDGED).tick()
+
+    assert cuts(decision) == {"BTC-USD": Decimal("0.4")}  # the hedge would be a second order
+    assert codes(decision).count("BUDGET_ORDERS") == 1
+    assert decision.plan is not None
+    assert [leg.ticker for leg in decision.plan.legs] == ["BTC-USD"]
+    (claim,) = decision.plan.claims
+    assert [claim.before, claim.after] == [Decimal(80_000), Decimal(40_000)]
+    assert not claim.reached
+
+
+def test_a_preview_changes_what_the_gate_lets_through() -> None:
+    world = guarded(ONE_ORDER, sizes=HEDGED)
+
+    (change,) = preview(world.policy, world.observation(), {}).changes
+
+    assert [change.before, change.after] == [Decimal(80_000), Decimal(40_000)]
+
+
 def test_the_day_pays_so_much_and_no_more() -> None:
     world = guarded(ladder(cut("50%"), head="budgets: {per_day: {cost: 0.1%}}\n"))  # $30
     thin = book(BTC, 100_000, levels=[("0.01", 1)], seen_at=world.at)
@@ -164,3 +193,38 @@ def test_an_intervention_that_its_budget_stops_is_paged_once() -> None:
     assert [page.key for page in said] == ["size/act#1/budget"]
     assert "the budget of this hour leaves 0.06" in said[0].text
     assert "raise `budgets`" in said[0].text
+
+
+def beside_a_paging_level(level: str, measure: str) -> Guarded:
+    """Both fire at once: 40% of $10,000 of notional is in budget, `size` wants $9,000 of it."""
+    wanted = (
+        '{name: act, trigger: "> $9_000", target: "<= $1_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 500bps}}]}"
+    )
+    head = FLOAT + "budgets: {per_hour: {notional: 40%}}\n"
+    other = ladder(level, measure=measure, scope="{subaccounts: [0]}").split("rules:\n")[1]
+    return guarded(ladder(wanted, head=head) + other.replace("id: size", "id: other"), float=5_000)
+
+
+def test_a_paging_level_overdraws_what_it_wants_itself_and_no_more() -> None:
+    world = beside_a_paging_level(
+        '{name: act, trigger: "> 0.1x", clear: "< 0.01x", '
+        "do: [page, {reduce: {amount: 30%, max_slippage: 80bps}}, lock]}",
+        "leverage",
+    )
+
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.07")}  # 0.03 that pages, 0.04 in budget
+    later = world.ticks(20)  # the lock stands, and wants nothing
+
+    assert not any(cuts(decision) for decision in later)
+    assert "BUDGET_NOTIONAL" in codes(later[-1])
+
+
+def test_a_paging_level_that_only_tops_up_frees_no_budget() -> None:
+    world = beside_a_paging_level(
+        '{name: act, trigger: "< $100_000", target: ">= $100_001", '
+        "do: [page, {top_up: {until: target, max: $500}}]}",
+        "free_collateral",
+    )
+
+    assert cuts(world.tick()) == {"BTC-USD": Decimal("0.04")}

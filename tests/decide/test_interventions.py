@@ -356,3 +356,22 @@ def test_of_two_levels_that_fire_together_the_lower_cuts_nothing_once_the_higher
     world.ticks(30)
 
     assert world.sizes["BTC-USD"] == Decimal("0.15")
+
+
+def test_a_deposit_is_told_and_charged_to_the_levels_of_its_subaccount_alone() -> None:
+    do = "do: [notify, {top_up: {until: target, max: $1_200}}]}"
+    level = f'{{name: act, trigger: "< $1_000", target: ">= $2_000", clear: ">= $1_800", {do}'
+    head = FLOAT + "budgets: {per_day: {top_up: $6_000}}\n"
+    rules = ladder(level, measure="free_collateral", scope="{per: subaccount}", head=head)
+    world = guarded(rules, equity=1_100, float=9_000)
+    poorer, fed = ({128: (usdc, {"BTC-USD": ("0.1", 100_000)})} for usdc in (1_000, 2_200))
+    world.extra["children"] = poorer
+
+    (sent,) = world.tick().actions
+    assert sent.asked_by == ("size/128/act#2",)
+    world.extra["children"], world.equity = fed, world.equity - 1_200
+    (then,) = world.tick().actions
+
+    assert then.asked_by == ("size/0/act#1",)
+    assert world.intervention.topped_up == 0
+    assert deposits(world.last) == [Decimal(1_100)]

@@ -11,7 +11,7 @@ from seawall.account import KeyReach, Market, MarketStatus, Observation, Side
 from seawall.action import Reduce, TopUp
 from seawall.action import RefusalCode as Code
 from seawall.limits import Asked, Standing, judge
-from seawall.policy import Budget, HandsOff
+from seawall.policy import Budget, HandsOff, Policy
 from seawall.units import BaseQuantums, Millis, Ppm
 from tests.limits.asks import (
     BUYS,
@@ -218,6 +218,22 @@ def test_budgets_hold_over_the_running_total_and_paging_overdraws_all_but_orders
     assert verdicts(on, *both, policy=cost, cost=quote(6))[1] == (Code.BUDGET_COST,)
     assert verdicts(on, *both, policy=cost, cost=quote(6), overdraws=True)[1] == ()
     assert verdicts(on, *both, policy=orders, overdraws=True)[1] == (Code.BUDGET_ORDERS,)
+
+
+def test_what_paging_levels_want_of_an_order_is_beside_the_budgets_and_the_rest_is_not() -> None:
+    on = seen()
+    one = Asked(action=reduce(on, "0.2"), cost=quote(20))  # $20,000
+    notional = replace(FRESH, spent=replace(RICH, hour_gross=quote(20_000)))  # 60% is $12,000
+    cost = replace(POLICY, budget=Budget(daily_cost=Ppm(1)))  # of $10m: $10
+
+    def refused(free: str, policy: Policy, standing: Standing) -> list[Code]:
+        asked = replace(one, free=quantums(BTC, free))
+        return [refusal.code for refusal in judge([asked], on, policy, standing)[1]]
+
+    assert refused("0.07", POLICY, notional) == [Code.BUDGET_NOTIONAL]
+    assert refused("0.08", POLICY, notional) == []
+    assert refused("0.09", cost, FRESH) == [Code.BUDGET_COST]
+    assert refused("0.1", cost, FRESH) == []
 
 
 def test_what_was_sent_and_is_not_known_to_have_filled_counts_as_spent() -> None:

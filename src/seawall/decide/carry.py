@@ -8,7 +8,7 @@ from typing import assert_never
 
 from seawall import action, limits, plan, units
 from seawall.account import Observation
-from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.budget import top_up_left
 from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
@@ -37,6 +37,36 @@ class Carried:
     refusals: tuple[Refusal, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A plan, what the budgets cut from it, and what the last gate says of its actions."""
+
+    plan: Plan | None
+    cut_short: tuple[Refusal, ...]
+    names: Mapping[Action, tuple[str, ...]]  # who asked
+    passed: tuple[Action, ...]
+    refused: tuple[Refusal, ...]
+
+    @property
+    def refused_orders(self) -> tuple[Refusal, ...]:
+        """What the gate says of the plan's reductions that it lets not pass."""
+        return tuple(one for one in self.refused if isinstance(one.action, Reduce))
+
+    def stopped(self, seen: Observation) -> frozenset[Slot]:
+        """Positions to be left alone by a plan whose claims hold of what the gate lets pass.
+
+        Where orders are too many, all that has not passed: another order would be too many too.
+        """
+        slots = _slots(one.action for one in self.refused_orders)
+        if any(one.code is RefusalCode.BUDGET_ORDERS for one in self.refused_orders):
+            slots |= frozenset(sizes(seen)) - _slots(self.passed)
+        return slots
+
+
+def _slots(actions: Iterable[Action | None]) -> frozenset[Slot]:
+    return frozenset((one.subaccount, one.ticker) for one in actions if isinstance(one, Reduce))
+
+
 def carry(
     policy: Policy,
     memory: Memory,
@@ -56,35 +86,65 @@ def carry(
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
-    asked = [Asked(action=cancel) for cancel, _ in cancels]
-    names: list[tuple[str, ...]] = [(level,) for _, level in cancels]
-    refusals = list(wants.frozen(memory, watched, mode))
-    proposed, cut_short = None, tuple[Refusal, ...]()
+    thin = replace(view, observation=depth.believed(memory, seen))
+    heeded = wants.of_mode(policy, mode, run_mode)
+
+    def judged(means: Means) -> _Judged:
+        made = _proposed(heeded, thin, demands, means, watched, standing=standing, draft=draft)
+        return _judge(policy, view, demands, means, made=made, cancels=cancels, standing=standing)
+
     if demands and _can_do_anything(demands, means):
-        thin = replace(view, observation=depth.believed(memory, seen))
-        heeded = wants.of_mode(policy, mode, run_mode)
-        proposed, cut_short = _proposed(
-            heeded, thin, demands, means, watched, standing=standing, draft=draft
+        done = judged(means)
+        stopped = done.stopped(seen)
+        if stopped:
+            again = judged(replace(means, closed=means.closed | stopped))
+            done = replace(again, refused=(*done.refused_orders, *again.refused))
+    else:
+        done = _judge(
+            policy, view, demands, means, made=(None, ()), cancels=cancels, standing=standing
         )
-    refusals.extend(cut_short)
-    if proposed is not None:
-        for one, who in _asked_by_plan(proposed, demands, seen, means.overdrawing):
-            asked.append(one)
-            names.append(who)
+    proposed = done.plan
     claims = () if proposed is None else proposed.claims
     no_cash, blocked = waiting.why_no_cash(policy, memory, seen), means.cash_blocked
-    refusals.extend(
-        waiting.unmet(demands, claims, seen, closed, cash_blocked=blocked, no_cash=no_cash)
-    )
-    passed, refused = limits.judge(asked, seen, policy, standing)
-    numbered = _number(
-        memory.tick, passed, dict(zip((a.action for a in asked), names, strict=True)), seen
-    )
-    refusals.extend(refused)
+    refusals = [
+        *wants.frozen(memory, watched, mode),
+        *done.cut_short,
+        *waiting.unmet(demands, claims, seen, closed, cash_blocked=blocked, no_cash=no_cash),
+        *done.refused,
+    ]
+    numbered = _number(memory.tick, done.passed, done.names, seen)
     if live:
         draft.messages.extend(telling.out_of_budget(refusals, demands))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
+
+
+def _judge(
+    policy: Policy,
+    view: View,
+    demands: Sequence[Demand],
+    means: Means,
+    *,
+    made: tuple[Plan | None, tuple[Refusal, ...]],
+    cancels: Sequence[tuple[Cancel, str]],
+    standing: Standing,
+) -> _Judged:
+    """Cancels, then a plan's deposits and reductions, before the last gate."""
+    seen, (proposed, cut_short) = view.observation, made
+    asked: list[tuple[Asked, tuple[str, ...]]] = [
+        (Asked(action=cancel), (level,)) for cancel, level in cancels
+    ]
+    if proposed is not None:
+        free = plan.unbound(view, demands, means)
+        asked.extend(_asked_by_plan(proposed, demands, seen, free))
+    passed, refused = limits.judge([one for one, _ in asked], seen, policy, standing)
+    return _Judged(
+        plan=proposed,
+        cut_short=cut_short,
+        names={one.action: who for one, who in asked},
+        passed=passed,
+        refused=refused,
+    )
 
 
 def _proposed(
@@ -111,7 +171,8 @@ def _proposed(
     ):
         try:
             made = planner(view, demands, means, scenarios=scenarios, guards=guards)
-            cut = fit.to_budget(made, policy.budget, view.observation, standing, means.overdrawing)
+            free = plan.unbound(view, demands, means)
+            cut = fit.to_budget(made, policy.budget, view.observation, standing, free)
             return _restated(view, demands, means, guards, cut)
         except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
             text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
@@ -248,7 +309,7 @@ def _paging(policy: Policy, memory: Memory) -> frozenset[str]:
 
 
 def _asked_by_plan(
-    proposed: Plan, demands: Sequence[Demand], seen: Observation, paging: frozenset[str]
+    proposed: Plan, demands: Sequence[Demand], seen: Observation, unbound: Mapping[Slot, int]
 ) -> Iterable[tuple[Asked, tuple[str, ...]]]:
     """The plan's top-ups and reductions as actions of this window, with who asked."""
     wallet = seen.float_wallet
@@ -264,13 +325,20 @@ def _asked_by_plan(
         who = tuple(
             demand.name
             for demand in demands
-            if isinstance(demand, UntilDemand) and demand.cash_most is not None
+            if isinstance(demand, UntilDemand)
+            and demand.cash_most is not None
+            and demand.cash_to == number
         )
         yield Asked(action=top_up), who
     for leg in proposed.legs:
-        overdraws = any(name in paging for name in leg.asked_by)
-        reduce = _reduce(leg, seen)
-        yield Asked(action=reduce, overdraws=overdraws, cost=leg.cost_vs_oracle), leg.asked_by
+        free = min(leg.quantums, unbound.get((leg.subaccount, leg.ticker), 0))
+        one = Asked(
+            action=_reduce(leg, seen),
+            overdraws=free == leg.quantums,
+            free=BaseQuantums(free),
+            cost=leg.cost_vs_oracle,
+        )
+        yield one, leg.asked_by
 
 
 def _reduce(leg: Leg, seen: Observation) -> Reduce:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from seawall import margin, units, words
@@ -16,9 +17,13 @@ from seawall.units import BaseQuantums, QuoteQuantums
 
 
 def to_budget(
-    plan: Plan, budget: Budget, seen: Observation, standing: Standing, paging: frozenset[str]
+    plan: Plan,
+    budget: Budget,
+    seen: Observation,
+    standing: Standing,
+    unbound: Mapping[tuple[int, str], int],
 ) -> tuple[Plan, tuple[Refusal, ...]]:
-    """The plan with the legs of levels that do not page cut to budget, and what was cut and why.
+    """The plan with what no level that pages wants itself cut to budget, and what and why.
 
     A leg that cannot have even one step stays whole: the gate refuses it with the numbers. The
     claims of a plan that was cut no longer hold: it has to be restated.
@@ -31,15 +36,16 @@ def to_budget(
     for leg in plan.legs:
         market = seen.markets[leg.ticker]
         kept = leg
-        if not any(name in paging for name in leg.asked_by):
-            worth = margin.notional(market, leg.quantums)
-            share = leg.quantums
+        free = min(leg.quantums, unbound.get((leg.subaccount, leg.ticker), 0))
+        bound = leg.quantums - free
+        if bound > 0:
+            worth, share = margin.notional(market, bound), int(bound)
+            bound_cost = leg.cost_vs_oracle * bound // leg.quantums
             if worth > notional:
-                share = BaseQuantums(leg.quantums * max(0, notional) // worth)
-            if leg.cost_vs_oracle > max(0, cost):
-                most = leg.quantums * max(0, cost) // leg.cost_vs_oracle
-                share = BaseQuantums(min(share, most))
-            share = BaseQuantums(units.round_down(share, market.step_base_quantums))
+                share = bound * max(0, notional) // worth
+            if bound_cost > max(0, cost):
+                share = min(share, bound * max(0, cost) // bound_cost)
+            share = BaseQuantums(units.round_down(free + share, market.step_base_quantums))
             if 0 < share < leg.quantums:
                 kept = _part(leg, share)
                 code = RefusalCode.BUDGET_NOTIONAL if worth > notional else RefusalCode.BUDGET_COST

@@ -41,7 +41,7 @@ from seawall.limits.refusing import (
 )
 from seawall.limits.stopping import HUNDRED, STOPS_PER_BLOCK, STOPS_PER_HUNDRED, judge_backstop
 from seawall.policy import Budget, Flatten, Lock, Policy, ReduceAmount, ReduceUntil
-from seawall.units import PPM_ONE, QuoteQuantums
+from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
 
 __all__ = [
     "HUNDRED",
@@ -61,10 +61,15 @@ WIDENING = 2  # a flatten may widen its bound once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An action that the plan asks for; `overdraws` where a level that pages asked for it."""
+    """An action that the plan asks for.
+
+    `overdraws` where levels that page want all of it themselves; `free` are the base quantums of a
+    reduction that they want.
+    """
 
     action: Action
     overdraws: bool = False
+    free: BaseQuantums = BaseQuantums(0)
     cost: QuoteQuantums = QuoteQuantums(0)  # expected, against the oracle
 
 
@@ -259,7 +264,8 @@ def _judge_budget(
         )
     if one.overdraws:
         return None
-    worth = spent.hour_notional + totals.notional + notional(market, action.quantums)
+    bound = max(0, action.quantums - one.free)
+    worth = spent.hour_notional + totals.notional + notional(market, bound)
     most = units.ppm_down(spent.hour_gross, budget.hourly_notional)
     if worth > most:
         return refuse(
@@ -268,7 +274,7 @@ def _judge_budget(
             f"${units.usd(worth):,.2f} this hour, at most ${units.usd(most):,.2f}",
         )
     cost, most = (
-        spent.day_cost + totals.cost + one.cost,
+        spent.day_cost + totals.cost + one.cost * bound // max(1, action.quantums),
         units.ppm_down(max(0, spent.day_equity), budget.daily_cost),
     )
     if cost > most:

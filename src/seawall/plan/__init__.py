@@ -4,6 +4,7 @@ from seawall.plan.claims import is_met, value_of
 from seawall.plan.greedy import Guard, ReferenceQuotes, is_unreachable, reference_quotes
 from seawall.plan.programme import propose, propose_simply, recompute
 from seawall.plan.proof import restated
+from seawall.plan.unbound import unbound
 
 __all__ = [
     "Guard",
@@ -15,5 +16,6 @@ __all__ = [
     "recompute",
     "reference_quotes",
     "restated",
+    "unbound",
     "value_of",
 ]

@@ -13,6 +13,7 @@ from seawall.plan import claims, greedy, pricing, trial
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import Quote, Trial
+from seawall.plan.unbound import unbound
 from seawall.units import PPM_ONE
 
 TOP_UP_LEAST = greedy.TOP_UP_LEAST
@@ -30,6 +31,7 @@ class Desk:
     paper: Trial  # cuts of fixed size, and cash in flight
     refused: tuple[Refusal, ...]
     rooms: Mapping[Slot, int]  # the most base quantums that may be cut
+    unbound: Mapping[Slot, int]  # of which levels that page want so many themselves
 
     unmet: tuple[UntilDemand, ...]  # by cuts of fixed size and cash in flight alone
 
@@ -48,10 +50,11 @@ class Desk:
 
     def is_budgeted(self, slot: Slot) -> bool:
         """Whether the budgets of the hour and day bind what is cut of a position."""
-        return not any(
-            demand.name in self.means.overdrawing and slot in greedy.slots_of(demand)
-            for demand in self.demands
-        )
+        return self.unbound.get(slot, 0) < max(1, self.rooms.get(slot, 0))
+
+    def bound_of(self, slot: Slot, quantums: int) -> int:
+        """Base quantums of a cut that the budgets of the hour and day bind."""
+        return max(0, quantums - self.unbound.get(slot, 0))
 
     def most_cash(self, number: int) -> int:
         """Dollars that some failing demand may deposit into a subaccount, whole."""
@@ -98,6 +101,7 @@ def desk_of(
         paper=paper,
         unmet=tuple(one for one in until if not claims.holds(views, one)),
         refused=tuple(refused),
+        unbound=unbound(view, demands, means),
         rooms={
             slot: quote.depth if slot in free else min(quote.depth, paper.cut_of(slot))
             for slot, quote in quotes.items()
@@ -216,7 +220,7 @@ def used(desk: Desk, legs: Sequence[Leg]) -> tuple[int, int]:
     notional = cost = 0
     for leg in legs:
         slot = (leg.subaccount, leg.ticker)
-        if desk.is_budgeted(slot):
-            notional += worth(desk, slot, leg.quantums)
-            cost += leg.cost_vs_oracle
+        bound = desk.bound_of(slot, leg.quantums)
+        notional += worth(desk, slot, bound)
+        cost += leg.cost_vs_oracle * bound // leg.quantums
     return notional, cost

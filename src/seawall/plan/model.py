@@ -98,8 +98,8 @@ class Model:
             if left is not None and bound.any():
                 line = self._zeros()
                 line[:count] = -weights * bound
-                spared = left / PPM_ONE - spare
-                already = self._already(weights * bound)
+                spared = left / PPM_ONE - spare + self._taken(weights * bound, self._desk.unbound)
+                already = self._taken(weights * bound, self._desk.paper.cuts)
                 lines.append(
                     _Line(coefficients=line, least=-max(spared, already, 0.0), kind="budget")
                 )
@@ -114,10 +114,14 @@ class Model:
             weight * step_worth(self._desk, slot) / PPM_ONE for slot, weight in worst.items()
         )
 
-    def _already(self, weights: Floats) -> float:
-        """What cuts of fixed size use of a budget: they are asked for, the gate judges them."""
+    def _taken(self, weights: Floats, cuts: Mapping[Slot, int]) -> float:
+        """What cuts use of a budget, best levels first.
+
+        Those of fixed size are asked for whatever is left: the gate judges them. Those that levels
+        which page want are used beside it.
+        """
         total = 0.0
-        for slot, quantums in self._desk.paper.cuts.items():
+        for slot, quantums in cuts.items():
             left = float(quantums)
             for column, weight in zip(self.columns, weights, strict=True):
                 if column.slot == slot and left > 0:

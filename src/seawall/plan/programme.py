@@ -271,7 +271,7 @@ def _within_budget(desk: Desk, cuts: Mapping[Slot, int]) -> Mapping[Slot, int]:
     if left is None:
         return kept
     bound = [slot for slot in kept if desk.is_budgeted(slot)]
-    over = sum(desks.worth(desk, slot, kept[slot]) for slot in bound) - left
+    over = sum(desks.worth(desk, s, desk.bound_of(s, kept[s])) for s in bound) - left
     for slot in bound:
         step = desk.paper.quotes[slot].market.step_base_quantums
         if over > 0 and kept[slot] - step >= desk.paper.cut_of(slot):
