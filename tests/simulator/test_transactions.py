@@ -8,6 +8,8 @@ import pytest
 from dydx_v4_client.key_pair import KeyPair
 from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend
 from v4_proto.dydxprotocol.accountplus.tx_pb2 import MsgAddAuthenticator, MsgRemoveAuthenticator
+from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgWithdrawFromSubaccount
+from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
 from seawall.simulator.keys import demo_key
 from seawall.simulator.messages import CheckResult
@@ -274,3 +276,61 @@ def test_a_permitted_key_signs_orders_with_the_owners_account_until_it_is_revoke
     assert (added, after) == (("", 0), ("", 0))
     assert other == ("dydxaccountplus", 100)
     assert revoked == ("dydxaccountplus", 1)
+
+
+def test_a_fee_that_the_block_finds_unpaid_runs_nothing_and_is_not_minted(stand: Stand) -> None:
+    before, balance = stand.chain.total_money(), stand.balance()
+
+    first = stand.send(Envelope(key=ALICE).sign(deposit(ALICE, balance - 6_000)))
+    raw = Envelope(key=ALICE, sequence=1).sign(deposit(ALICE, 1))
+    second = stand.admission.broadcast(raw)
+    stand.block()
+
+    included = stand.admission.find(second.hash)
+    assert (first, second.result.code) == (("", 0), 0)
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("sdk", 5)
+    assert (stand.balance(), stand.sequence()) == (1_000, 1)
+    assert stand.chain.total_money() == before
+
+
+def test_a_transaction_after_one_that_used_no_sequence_has_the_wrong_one(stand: Stand) -> None:
+    balance = stand.balance()
+    for sequence, amount in enumerate((balance - 6_000, 1)):
+        stand.send(Envelope(key=ALICE, sequence=sequence).sign(deposit(ALICE, amount)))
+    placed = order(ALICE, 1, START // 1_000 + 600, flags=64)
+    sent = stand.admission.broadcast(Envelope(key=ALICE, sequence=2, fee=0).sign(placed))
+    stand.block()
+
+    included = stand.admission.find(sent.hash)
+    assert sent.result.code == 0
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("sdk", 32)
+    assert not stand.chain.committed.orders
+    assert stand.sequence() == 1
+
+
+def test_a_key_revoked_earlier_in_the_block_withdraws_nothing(stand: Stand) -> None:
+    hot = demo_key(1, "stranger")
+    public = KeyPair.from_mnemonic(hot.mnemonic).public_key_bytes
+    add = MsgAddAuthenticator(
+        sender=ALICE.address, authenticator_type="SignatureVerification", data=public
+    )
+    stand.send(Envelope(key=ALICE).sign(add))
+    stand.block()
+    balance = stand.balance()
+
+    remove = MsgRemoveAuthenticator(sender=ALICE.address, id=0)
+    stand.send(Envelope(key=ALICE, sequence=1).sign(remove))
+    out = MsgWithdrawFromSubaccount(
+        sender=SubaccountId(owner=ALICE.address), recipient=BOB.address, quantums=777
+    )
+    sent = stand.admission.broadcast(Envelope(key=hot, sequence=2, authenticators=[0]).sign(out))
+    stand.block()
+
+    included = stand.admission.find(sent.hash)
+    assert sent.result.code == 0
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("dydxaccountplus", 1)
+    assert not stand.chain.latest.transfers
+    assert (stand.balance(), stand.sequence()) == (balance - 5_000, 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
+from seawall.simulator.ante import Ante
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
 from seawall.simulator.delivery import out_of_gas
@@ -178,19 +179,17 @@ class Admission:
         if refused is not None:
             return refused
         gas = None if tx.is_clob else tx.gas_limit
-        if not tx.is_clob:
-            # The fee comes first: what the messages then move is what is left.
-            paid = self._chain.pay_fee(tx.signer, fee)
-            assert paid.is_accepted, paid.log
+        ante = None if tx.is_short_term else _ante(tx, fee)
         messages = _under(tx)
         if len(messages) == 1:
-            result = self._chain.check(messages[0], tx.hash, gas)
+            result = self._chain.check(messages[0], tx.hash, gas, ante)
         else:
-            result = self._chain.check_all(messages, tx.hash, gas)
+            result = self._chain.check_all(messages, tx.hash, gas, ante)
         assert tx.is_clob or result.is_accepted, result.log
         if result.is_accepted and not tx.is_short_term:
             self._raw[tx.hash] = raw
-            self._count(tx)
+            if tx.sequence >= NONCE_FROM:
+                self._nonces[tx.signer].remember(tx.sequence)
         return result
 
     def _refused_by_shape(self, tx: Transaction) -> CheckResult | None:
@@ -255,12 +254,6 @@ class Admission:
             return _wrong_sequence(wallet.sequence, tx.sequence)
         return None
 
-    def _count(self, tx: Transaction) -> None:
-        if tx.sequence >= NONCE_FROM:
-            self._nonces[tx.signer].remember(tx.sequence)
-        else:
-            self._chain.increment_sequence(tx.signer)
-
 
 class _Nonces:
     """Timestamp nonces of one account: the largest twenty, and the largest one let go."""
@@ -284,6 +277,17 @@ class _Nonces:
             smallest = min(self._kept)
             self._kept.remove(smallest)
             self._ejected = max(self._ejected, smallest)
+
+
+def _ante(tx: Transaction, fee: QuoteQuantums) -> Ante:
+    """What the block judges again; what places or cancels orders is free of fee."""
+    return Ante(
+        payer=tx.signer,
+        fee=QuoteQuantums(0) if tx.is_clob else fee,
+        sequence=tx.sequence if tx.sequence < NONCE_FROM else None,
+        public_key=tx.public_key,
+        authenticators=tx.authenticators,
+    )
 
 
 def _under(tx: Transaction) -> list[Message]:
