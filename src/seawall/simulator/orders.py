@@ -213,7 +213,7 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return clob(12, f"subticks {order.subticks} not a multiple of {spec.subticks_per_tick}")
     if order.quantums % spec.step_base_quantums:
         return clob(12, f"quantums {order.quantums} not a multiple of {spec.step_base_quantums}")
-    if refused := _closed(order, market):
+    if refused := refuse_status(order, market):
         return refused
     if order.order_id.order_flags == SHORT_TERM:
         return _outside_window(order.good_til_block, now)
@@ -226,7 +226,7 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
     return None
 
 
-def _closed(order: PlaceOrder, market: MarketState) -> CheckResult | None:
+def refuse_status(order: PlaceOrder, market: MarketState) -> CheckResult | None:
     """What the market's status says (ORDERS.md 10.4).
 
     One that is being initialized takes short-term post-only orders on their side of the oracle.
