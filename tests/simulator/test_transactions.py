@@ -6,11 +6,15 @@ from decimal import Decimal
 
 import pytest
 from dydx_v4_client.key_pair import KeyPair
-from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend
+from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend, MsgSend
+from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
+from v4_proto.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxBody, TxRaw
 from v4_proto.dydxprotocol.accountplus.tx_pb2 import MsgAddAuthenticator, MsgRemoveAuthenticator
+from v4_proto.dydxprotocol.clob.tx_pb2 import MsgPlaceOrder
 from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgWithdrawFromSubaccount
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
+from seawall.simulator.envelope import USDC_DENOM
 from seawall.simulator.keys import demo_key
 from seawall.simulator.messages import CheckResult
 from seawall.simulator.serve.launch import Cast, produce
@@ -59,6 +63,46 @@ def stand() -> Stand:
 def test_bytes_that_are_no_transaction_are_refused(stand: Stand) -> None:
     assert stand.send(b"\xff\xff") == ("sdk", 2)
     assert stand.send(b"") == ("sdk", 18)
+
+
+@pytest.mark.parametrize("amount", ["abc", "1_000", "1.5", "9" * 79, "9" * 5_000])
+def test_a_fee_that_is_no_amount_cannot_be_read(stand: Stand, amount: str) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(deposit(ALICE, 5)))
+    auth = AuthInfo.FromString(raw.auth_info_bytes)
+    auth.fee.amount[0].amount = amount
+    raw.auth_info_bytes = auth.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+    assert stand.admission.simulate(raw.SerializeToString()).code == 2
+
+
+def test_an_amount_to_send_that_is_no_amount_cannot_be_read(stand: Stand) -> None:
+    coin = Coin(denom=USDC_DENOM, amount="x")
+    sent = MsgSend(from_address=ALICE.address, to_address=BOB.address, amount=[coin])
+
+    assert stand.send(Envelope(key=ALICE).sign(sent)) == ("sdk", 2)
+
+
+def test_an_extension_that_is_no_message_cannot_be_read(stand: Stand) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(order(ALICE)))
+    body = TxBody.FromString(raw.body_bytes)
+    body.non_critical_extension_options.add(
+        type_url="/dydxprotocol.accountplus.TxExtension", value=b"\xff\xff"
+    )
+    raw.body_bytes = body.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+
+
+def test_an_order_router_that_is_no_text_cannot_be_read(stand: Stand) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(order(ALICE)))
+    body = TxBody.FromString(raw.body_bytes)
+    placed = MsgPlaceOrder.FromString(body.messages[0].value).order.SerializeToString()
+    placed += b"\x72\x02\xff\xfe"  # field 14, two bytes
+    body.messages[0].value = b"\x0a" + bytes([len(placed)]) + placed
+    raw.body_bytes = body.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
 
 
 def test_a_message_of_an_unknown_kind_is_refused(stand: Stand) -> None:
