@@ -16,6 +16,7 @@ from seawall.simulator.envelope import CannotDecode, Transaction, decode, hash_o
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.trouble import Trouble
 from seawall.simulator.messages import (
+    CONDITIONAL,
     BatchCancel,
     CancelOrder,
     CheckResult,
@@ -165,6 +166,8 @@ def moments(messages: tuple[Message, ...]) -> tuple[When, ...]:
         match message:
             case CancelOrder() | BatchCancel():
                 found.append(When.CANCEL)
+            case PlaceOrder() if message.order_id.order_flags == CONDITIONAL:
+                found.append(When.BACKSTOP)
             case PlaceOrder() if message.reduce_only:
                 found.append(When.REDUCE)
             case Deposit():
