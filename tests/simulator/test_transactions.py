@@ -6,11 +6,18 @@ from decimal import Decimal
 
 import pytest
 from dydx_v4_client.key_pair import KeyPair
+from google.protobuf.message import Message
 from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend, MsgSend
 from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
 from v4_proto.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxBody, TxRaw
 from v4_proto.dydxprotocol.accountplus.tx_pb2 import MsgAddAuthenticator, MsgRemoveAuthenticator
-from v4_proto.dydxprotocol.clob.tx_pb2 import MsgPlaceOrder
+from v4_proto.dydxprotocol.clob.order_pb2 import Order, OrderId
+from v4_proto.dydxprotocol.clob.tx_pb2 import (
+    MsgBatchCancel,
+    MsgCancelOrder,
+    MsgPlaceOrder,
+    OrderBatch,
+)
 from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgWithdrawFromSubaccount
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
@@ -103,6 +110,57 @@ def test_an_order_router_that_is_no_text_cannot_be_read(stand: Stand) -> None:
     raw.body_bytes = body.SerializeToString()
 
     assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+
+
+def fill_or_kill() -> Message:
+    placed = order(ALICE)
+    placed.order.time_in_force = Order.TimeInForce.TIME_IN_FORCE_FILL_OR_KILL  # type: ignore[attr-defined]
+    return placed
+
+
+def odd_cancel(number: int = 0, flags: int = 0, good_til_block: int = 20) -> Message:
+    name = OrderId(subaccount_id=subaccount(number), client_id=1, order_flags=flags)
+    sent: Message = MsgCancelOrder(order_id=name, good_til_block=good_til_block)
+    return sent
+
+
+def batch(*cancels: tuple[int, list[int]], number: int = 0) -> Message:
+    listed = [OrderBatch(clob_pair_id=pair, client_ids=ids) for pair, ids in cancels]
+    sent: Message = MsgBatchCancel(
+        subaccount_id=subaccount(number), short_term_cancels=listed, good_til_block=20
+    )
+    return sent
+
+
+def subaccount(number: int) -> SubaccountId:
+    return SubaccountId(owner=ALICE.address, number=number)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (fill_or_kill(), ("clob", 48)),
+        (odd_cancel(number=200_000), ("subaccounts", 200)),
+        (odd_cancel(flags=7), ("clob", 3000)),
+        (odd_cancel(good_til_block=0), ("clob", 5)),
+        (odd_cancel(flags=64), ("clob", 3001)),
+        (batch((0, [1]), number=200_000), ("subaccounts", 200)),
+        (batch((0, [1]), (1, [])), ("clob", 45)),
+        (batch((0, [1, 1])), ("clob", 45)),
+        (batch((0, [1]), (0, [2])), ("clob", 45)),
+        (batch((0, [1])), ("sdk", 4)),
+    ],
+)
+def test_the_form_of_a_message_is_judged_before_its_signature(
+    stand: Stand, message: Message, expected: tuple[str, int]
+) -> None:
+    assert stand.send(Envelope(key=ALICE, chain_id="another").sign(message)) == expected
+
+
+def test_the_form_of_every_message_is_judged_before_their_company(stand: Stand) -> None:
+    raw = Envelope(key=ALICE).sign(deposit(ALICE, DOLLAR), odd_cancel(flags=7))
+
+    assert stand.send(raw) == ("clob", 3000)
 
 
 def test_a_message_of_an_unknown_kind_is_refused(stand: Stand) -> None:

@@ -41,6 +41,7 @@ from seawall.simulator.orders import (
     clob,
     refuse_batch,
     refuse_cancel,
+    refuse_cancel_form,
     refuse_form,
     refuse_order,
 )
@@ -244,7 +245,11 @@ class Mempool:
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
         if cancel.order_id in self._stateful_cancels:
             return clob(32, "a cancel of this stateful order is pending")
-        refused = self._too_many(cancel) or refuse_cancel(self._fork, cancel, self._now)
+        refused = (
+            refuse_cancel_form(cancel)
+            or self._too_many(cancel)
+            or refuse_cancel(self._fork, cancel, self._now)
+        )
         if refused is not None:
             return refused
         execution.cancel(self._fork, cancel)

@@ -28,6 +28,8 @@ from seawall.simulator.envelope import (
 from seawall.simulator.events import Block, TxResult
 from seawall.simulator.messages import (
     FREE_OF_GAS,
+    BatchCancel,
+    CancelOrder,
     CheckResult,
     Deposit,
     Message,
@@ -40,6 +42,7 @@ from seawall.simulator.messages import (
     is_short_term,
     signer_of,
 )
+from seawall.simulator.orders import refuse_batch_form, refuse_cancel_form, refuse_form
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import refuse_transfer
 from seawall.units import Millis, QuoteQuantums
@@ -193,7 +196,7 @@ class Admission:
         return result
 
     def _refused_by_shape(self, tx: Transaction) -> CheckResult | None:
-        malformed = _refuse_bundle(tx) or next(filter(None, map(_refuse_money, tx.messages)), None)
+        malformed = next(filter(None, map(_refuse_form, tx.messages)), None) or _refuse_bundle(tx)
         if malformed is not None:
             return malformed
         message = tx.messages[0]
@@ -317,8 +320,15 @@ def _refuse_bundle(tx: Transaction) -> CheckResult | None:
     return None
 
 
-def _refuse_money(message: Message) -> CheckResult | None:
+def _refuse_form(message: Message) -> CheckResult | None:
+    """What a message's own form says, before any state is asked (cosmos-sdk ValidateBasic)."""
     match message:
+        case PlaceOrder():
+            return refuse_form(message)
+        case CancelOrder():
+            return refuse_cancel_form(message)
+        case BatchCancel():
+            return refuse_batch_form(message)
         case Deposit() | Withdraw() | Transfer() | Send():
             return refuse_transfer(message) or _refuse_recipient(message.recipient, message)
         case _:
