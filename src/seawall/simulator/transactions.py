@@ -27,6 +27,7 @@ from seawall.simulator.envelope import (
 )
 from seawall.simulator.events import Block, TxResult
 from seawall.simulator.messages import (
+    ACCEPTED,
     FREE_OF_GAS,
     BatchCancel,
     CancelOrder,
@@ -96,8 +97,11 @@ class Admission:
         self._nonces: dict[str, _Nonces] = {}
         self.tally = Tally()
 
-    def broadcast(self, raw: bytes) -> Receipt:
-        """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them."""
+    def broadcast(self, raw: bytes, *, is_lost: bool = False) -> Receipt:
+        """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them.
+
+        What is lost is judged up to its signature and known from now on, and no block gets it.
+        """
         name = hash_of(raw)
         height = self._chain.committed.height
         if len(raw) > TX_BYTES_MOST:
@@ -106,7 +110,7 @@ class Admission:
             result = refuse(19, "tx already in mempool")
         else:
             self._known[name] = height
-            result = self._admit(raw)
+            result = self._admit(raw, is_lost=is_lost)
         self.tally = Tally(
             received=self.tally.received + 1,
             accepted=self.tally.accepted + int(result.is_accepted),
@@ -166,7 +170,7 @@ class Admission:
         while self._known and (first := next(iter(self._known))) and self._known[first] < oldest:
             del self._known[first]
 
-    def _admit(self, raw: bytes) -> CheckResult:
+    def _admit(self, raw: bytes, *, is_lost: bool) -> CheckResult:
         try:
             tx = decode(raw)
         except CannotDecode as refusal:
@@ -179,8 +183,8 @@ class Admission:
             return _unknown_address(tx.signer)
         fee = _fee(tx)
         refused = self._refused_by_account(tx, wallet, fee)
-        if refused is not None:
-            return refused
+        if refused is not None or is_lost:
+            return refused or ACCEPTED
         gas = None if tx.is_clob else tx.gas_limit
         ante = None if tx.is_short_term else _ante(tx, fee)
         messages = _under(tx)

@@ -214,6 +214,21 @@ def test_a_sent_order_is_answered_and_filled_as_the_fault_says(
         assert (said, before - wire.size) == (reply, sold)
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ACCEPTED_LOST, FaultKind.NODE_FROZEN])
+def test_a_node_that_loses_transactions_judges_them_and_knows_them_again(kind: FaultKind) -> None:
+    with wired(schedule(kind, first=0, last=1)) as wire:
+        before = wire.size
+        lost = wire.reduce()
+        said = [wire.send(raw) for raw in (lost, lost, b"\xff\xff", wire.reduce(chain_id="other"))]
+        wire.next()
+        wire.next()
+        after = wire.send(lost)
+        wire.next()
+
+        assert said == ["0", "sdk 19", "sdk 2", "sdk 4"]
+        assert (after, before - wire.size) == ("sdk 19", 0)
+
+
 @pytest.mark.parametrize(
     ("when", "waited"),
     [

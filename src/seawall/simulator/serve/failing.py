@@ -113,7 +113,7 @@ class FailingNode:
         await self._lose(raw, context)
         in_force = self._trouble.in_force
         if FaultKind.ACCEPTED_LOST in in_force or FaultKind.NODE_FROZEN in in_force:
-            return _answered(Receipt(hash=hash_of(raw), result=CheckResult()))
+            return _answered(self._node.admission.broadcast(raw, is_lost=True))
         if FaultKind.DELIVERED_TWICE in in_force:
             self._node.admission.broadcast(raw)
         if FaultKind.ANSWER_LOST in in_force:
