@@ -192,7 +192,7 @@ class Fill:
     subticks: Subticks
     fee: QuoteQuantums
     height: int
-    kind: str = "LIMIT"  # LIQUIDATED and DELEVERAGED are alarms
+    kind: str = "LIMIT"  # LIQUIDATED, DELEVERAGED and OFFSETTING are alarms
     client_id: int | None = None  # where its order is known
     is_foreign: bool = False  # of an order that no guard's windows could have named
 

@@ -205,8 +205,7 @@ def offset_subaccount(given: Json, expected: Json) -> None:
     fills = [
         (f"{fill.subaccount.owner}/{fill.subaccount.number}", fill.quantums)
         for fill in exchange.log.fills
-        if fill.kind is FillKind.DELEVERAGED
-        and fill.subaccount != subaccount_id(text(given["liquidated"]))
+        if fill.kind is FillKind.OFFSETTING
     ]
     assert fills == [(one["offsetting"], one["fill_amount"]) for one in rows(expected["fills"])]
 

@@ -8,6 +8,7 @@ import pytest
 
 from seawall.account import Side
 from seawall.simulator import setup
+from seawall.simulator.ante import Ante
 from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.messages import (
     Deposit,
@@ -241,8 +242,8 @@ def test_the_gate_opens_after_fifty_blocks(blocks_later: int, code: int) -> None
 def test_sequences_and_fees_count_at_once_for_checks_and_with_the_block_for_reads() -> None:
     chain = with_wallet()
     money = chain.total_money()
-    assert chain.pay_fee(WALLET, QuoteQuantums(DOLLAR)).is_accepted
-    chain.increment_sequence(WALLET)
+    ante = Ante(payer=WALLET, fee=QuoteQuantums(DOLLAR), sequence=0)
+    assert chain.check(deposit(1_000), ante=ante).is_accepted
 
     pending = chain.pending_account(WALLET)
     committed = chain.committed.wallets[WALLET]
@@ -258,9 +259,11 @@ def test_sequences_and_fees_count_at_once_for_checks_and_with_the_block_for_read
 def test_a_fee_beyond_the_wallet_is_refused() -> None:
     chain = with_wallet()
 
-    answer = chain.pay_fee(WALLET, QuoteQuantums(1_001 * DOLLAR))
+    ante = Ante(payer=WALLET, fee=QuoteQuantums(1_001 * DOLLAR), sequence=0)
+    answer = chain.check(deposit(1), ante=ante)
 
     assert (answer.code, answer.codespace) == (5, "sdk")
+    assert next_block(chain).results == ()
     assert chain.pending_account("dydx1nobody") is None
 
 

@@ -9,9 +9,11 @@ import pytest
 from seawall.account import Side
 from seawall.simulator import setup
 from seawall.simulator.chain import Chain, ChainSettings
-from seawall.simulator.events import FillKind, Reason
+from seawall.simulator.events import FillKind, Liquidity, Reason
 from seawall.simulator.markets import Depth, LiquidationConfig
 from seawall.simulator.messages import Deposit
+from seawall.simulator.serve.records import Records
+from seawall.simulator.serve.score import Scoreboard
 from seawall.units import Ppm, QuoteQuantums
 from tests.simulator.stage import (
     ALICE,
@@ -203,6 +205,32 @@ def test_a_negative_account_that_no_maker_meets_is_offset_at_bankruptcy(side: in
     assert chain.total_money() == money
     kinds = [fill.kind for block in seen for fill in block.fills]
     assert kinds == [FillKind.DELEVERAGED]
+
+
+def test_the_other_side_of_an_offset_is_its_maker_and_no_liquidated_account() -> None:
+    chain = chain_of({ALICE: 2_000, BOB: 100_000})
+    give(chain, ALICE, COIN)
+    give(chain, BOB, -COIN)
+    records = Records(chain.committed)
+    board = Scoreboard(chain.committed, {})
+    far = Depth(per_ten_bps=QuoteQuantums(400_000 * DOLLAR), half_spread_ppm=Ppm(50_000))
+    chain.set_depth("BTC-USD", far)
+    next_block(chain, BTC=97_500)
+
+    seen = []
+    for _ in range(3):
+        before = chain.committed
+        block = next_block(chain)
+        board.note(block, before, chain.committed)
+        trades = records.note(block, chain.committed).trades
+        seen += [(fill, len(trades.get("BTC-USD", ()))) for fill in block.fills]
+
+    assert [(fill.subaccount, fill.kind, fill.liquidity, count) for fill, count in seen] == [
+        (BOB, FillKind.OFFSETTING, Liquidity.MAKER, 1),
+        (ALICE, FillKind.DELEVERAGED, Liquidity.TAKER, 1),
+    ]
+    liquidated = {one["address"]: one["liquidated"] for one in board.accounts(chain.committed)}
+    assert liquidated == {ALICE.owner: True, BOB.owner: False}
 
 
 def test_an_empty_fund_stops_the_fill_and_leads_to_the_offset() -> None:

@@ -8,7 +8,23 @@ import pytest
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator import messages
-from tests.simulator.stage import ALICE, START, STEP, cancel_of, chain_of, next_block, order
+from seawall.simulator.events import FillKind
+from seawall.units import QuoteQuantums
+from tests.simulator.stage import (
+    ALICE,
+    COIN,
+    DOLLAR,
+    START,
+    STEP,
+    blocks,
+    cancel_of,
+    chain_of,
+    give,
+    limit,
+    next_block,
+    order,
+    position,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +69,45 @@ def test_orders_of_a_market_that_begins_may_be_cancelled() -> None:
 def test_the_chain_has_no_transition_to_the_other_statuses(status: str) -> None:
     with pytest.raises(AssertionError, match="no transition"):
         chain_of().set_status("BTC-USD", MarketStatus(status))
+
+
+def test_a_market_under_final_settlement_fills_no_resting_order() -> None:
+    chain = chain_of()
+    chain.check(limit(Side.BUY, STEP, 99_000))
+    next_block(chain)
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+
+    seen = [next_block(chain, BTC=90_000) for _ in range(3)]
+
+    assert [block.fills for block in seen] == [()] * 3
+    assert position(chain, ALICE) == 0
+
+
+def test_an_order_that_runs_late_meets_the_status_of_its_market() -> None:
+    chain = chain_of()
+    chain.set_execution_delay(3)
+    assert chain.check(order(Side.BUY, STEP, 101_000)).is_accepted
+    next_block(chain)
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+
+    fills = [fill for block in blocks(chain, 4) for fill in block.fills]
+
+    assert fills == []
+
+
+def test_what_is_liquidatable_under_final_settlement_is_closed_at_the_oracle() -> None:
+    chain = chain_of()
+    give(chain, ALICE, 2 * COIN)
+    risk = chain.committed.risk(chain.committed.subaccount(ALICE.owner, 0))
+    chain.endow(ALICE, QuoteQuantums(int(risk.mmr * 9 / 10) - int(risk.nc)))
+    next_block(chain)
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+
+    seen = blocks(chain, 3)
+
+    fills = [fill for block in seen for fill in block.fills]
+    assert [(fill.kind, fill.quote) for fill in fills] == [
+        (FillKind.DELEVERAGED, 200_000 * DOLLAR),
+    ]
+    assert not any(block.liquidations for block in seen)
+    assert position(chain, ALICE) == 0

@@ -6,9 +6,22 @@ from decimal import Decimal
 
 import pytest
 from dydx_v4_client.key_pair import KeyPair
-from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend
+from google.protobuf.message import Message
+from v4_proto.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend, MsgSend
+from v4_proto.cosmos.base.v1beta1.coin_pb2 import Coin
+from v4_proto.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxBody, TxRaw
 from v4_proto.dydxprotocol.accountplus.tx_pb2 import MsgAddAuthenticator, MsgRemoveAuthenticator
+from v4_proto.dydxprotocol.clob.order_pb2 import Order, OrderId
+from v4_proto.dydxprotocol.clob.tx_pb2 import (
+    MsgBatchCancel,
+    MsgCancelOrder,
+    MsgPlaceOrder,
+    OrderBatch,
+)
+from v4_proto.dydxprotocol.sending.transfer_pb2 import MsgWithdrawFromSubaccount
+from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId
 
+from seawall.simulator.envelope import USDC_DENOM
 from seawall.simulator.keys import demo_key
 from seawall.simulator.messages import CheckResult
 from seawall.simulator.serve.launch import Cast, produce
@@ -57,6 +70,97 @@ def stand() -> Stand:
 def test_bytes_that_are_no_transaction_are_refused(stand: Stand) -> None:
     assert stand.send(b"\xff\xff") == ("sdk", 2)
     assert stand.send(b"") == ("sdk", 18)
+
+
+@pytest.mark.parametrize("amount", ["abc", "1_000", "1.5", "9" * 79, "9" * 5_000])
+def test_a_fee_that_is_no_amount_cannot_be_read(stand: Stand, amount: str) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(deposit(ALICE, 5)))
+    auth = AuthInfo.FromString(raw.auth_info_bytes)
+    auth.fee.amount[0].amount = amount
+    raw.auth_info_bytes = auth.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+    assert stand.admission.simulate(raw.SerializeToString()).code == 2
+
+
+def test_an_amount_to_send_that_is_no_amount_cannot_be_read(stand: Stand) -> None:
+    coin = Coin(denom=USDC_DENOM, amount="x")
+    sent = MsgSend(from_address=ALICE.address, to_address=BOB.address, amount=[coin])
+
+    assert stand.send(Envelope(key=ALICE).sign(sent)) == ("sdk", 2)
+
+
+def test_an_extension_that_is_no_message_cannot_be_read(stand: Stand) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(order(ALICE)))
+    body = TxBody.FromString(raw.body_bytes)
+    body.non_critical_extension_options.add(
+        type_url="/dydxprotocol.accountplus.TxExtension", value=b"\xff\xff"
+    )
+    raw.body_bytes = body.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+
+
+def test_an_order_router_that_is_no_text_cannot_be_read(stand: Stand) -> None:
+    raw = TxRaw.FromString(Envelope(key=ALICE).sign(order(ALICE)))
+    body = TxBody.FromString(raw.body_bytes)
+    placed = MsgPlaceOrder.FromString(body.messages[0].value).order.SerializeToString()
+    placed += b"\x72\x02\xff\xfe"  # field 14, two bytes
+    body.messages[0].value = b"\x0a" + bytes([len(placed)]) + placed
+    raw.body_bytes = body.SerializeToString()
+
+    assert stand.send(raw.SerializeToString()) == ("sdk", 2)
+
+
+def fill_or_kill() -> Message:
+    placed = order(ALICE)
+    placed.order.time_in_force = Order.TimeInForce.TIME_IN_FORCE_FILL_OR_KILL  # type: ignore[attr-defined]
+    return placed
+
+
+def odd_cancel(number: int = 0, flags: int = 0, good_til_block: int = 20) -> Message:
+    name = OrderId(subaccount_id=subaccount(number), client_id=1, order_flags=flags)
+    sent: Message = MsgCancelOrder(order_id=name, good_til_block=good_til_block)
+    return sent
+
+
+def batch(*cancels: tuple[int, list[int]], number: int = 0) -> Message:
+    listed = [OrderBatch(clob_pair_id=pair, client_ids=ids) for pair, ids in cancels]
+    sent: Message = MsgBatchCancel(
+        subaccount_id=subaccount(number), short_term_cancels=listed, good_til_block=20
+    )
+    return sent
+
+
+def subaccount(number: int) -> SubaccountId:
+    return SubaccountId(owner=ALICE.address, number=number)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (fill_or_kill(), ("clob", 48)),
+        (odd_cancel(number=200_000), ("subaccounts", 200)),
+        (odd_cancel(flags=7), ("clob", 3000)),
+        (odd_cancel(good_til_block=0), ("clob", 5)),
+        (odd_cancel(flags=64), ("clob", 3001)),
+        (batch((0, [1]), number=200_000), ("subaccounts", 200)),
+        (batch((0, [1]), (1, [])), ("clob", 45)),
+        (batch((0, [1, 1])), ("clob", 45)),
+        (batch((0, [1]), (0, [2])), ("clob", 45)),
+        (batch((0, [1])), ("sdk", 4)),
+    ],
+)
+def test_the_form_of_a_message_is_judged_before_its_signature(
+    stand: Stand, message: Message, expected: tuple[str, int]
+) -> None:
+    assert stand.send(Envelope(key=ALICE, chain_id="another").sign(message)) == expected
+
+
+def test_the_form_of_every_message_is_judged_before_their_company(stand: Stand) -> None:
+    raw = Envelope(key=ALICE).sign(deposit(ALICE, DOLLAR), odd_cancel(flags=7))
+
+    assert stand.send(raw) == ("clob", 3000)
 
 
 def test_a_message_of_an_unknown_kind_is_refused(stand: Stand) -> None:
@@ -274,3 +378,61 @@ def test_a_permitted_key_signs_orders_with_the_owners_account_until_it_is_revoke
     assert (added, after) == (("", 0), ("", 0))
     assert other == ("dydxaccountplus", 100)
     assert revoked == ("dydxaccountplus", 1)
+
+
+def test_a_fee_that_the_block_finds_unpaid_runs_nothing_and_is_not_minted(stand: Stand) -> None:
+    before, balance = stand.chain.total_money(), stand.balance()
+
+    first = stand.send(Envelope(key=ALICE).sign(deposit(ALICE, balance - 6_000)))
+    raw = Envelope(key=ALICE, sequence=1).sign(deposit(ALICE, 1))
+    second = stand.admission.broadcast(raw)
+    stand.block()
+
+    included = stand.admission.find(second.hash)
+    assert (first, second.result.code) == (("", 0), 0)
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("sdk", 5)
+    assert (stand.balance(), stand.sequence()) == (1_000, 1)
+    assert stand.chain.total_money() == before
+
+
+def test_a_transaction_after_one_that_used_no_sequence_has_the_wrong_one(stand: Stand) -> None:
+    balance = stand.balance()
+    for sequence, amount in enumerate((balance - 6_000, 1)):
+        stand.send(Envelope(key=ALICE, sequence=sequence).sign(deposit(ALICE, amount)))
+    placed = order(ALICE, 1, START // 1_000 + 600, flags=64)
+    sent = stand.admission.broadcast(Envelope(key=ALICE, sequence=2, fee=0).sign(placed))
+    stand.block()
+
+    included = stand.admission.find(sent.hash)
+    assert sent.result.code == 0
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("sdk", 32)
+    assert not stand.chain.committed.orders
+    assert stand.sequence() == 1
+
+
+def test_a_key_revoked_earlier_in_the_block_withdraws_nothing(stand: Stand) -> None:
+    hot = demo_key(1, "stranger")
+    public = KeyPair.from_mnemonic(hot.mnemonic).public_key_bytes
+    add = MsgAddAuthenticator(
+        sender=ALICE.address, authenticator_type="SignatureVerification", data=public
+    )
+    stand.send(Envelope(key=ALICE).sign(add))
+    stand.block()
+    balance = stand.balance()
+
+    remove = MsgRemoveAuthenticator(sender=ALICE.address, id=0)
+    stand.send(Envelope(key=ALICE, sequence=1).sign(remove))
+    out = MsgWithdrawFromSubaccount(
+        sender=SubaccountId(owner=ALICE.address), recipient=BOB.address, quantums=777
+    )
+    sent = stand.admission.broadcast(Envelope(key=hot, sequence=2, authenticators=[0]).sign(out))
+    stand.block()
+
+    included = stand.admission.find(sent.hash)
+    assert sent.result.code == 0
+    assert included is not None
+    assert (included.result.codespace, included.result.code) == ("dydxaccountplus", 1)
+    assert not stand.chain.latest.transfers
+    assert (stand.balance(), stand.sequence()) == (balance - 5_000, 2)

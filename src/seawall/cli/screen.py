@@ -98,9 +98,16 @@ class Frame:
     last_action: str
 
 
+FILL_WORDS = {
+    "LIQUIDATED": "liquidated: ",
+    "DELEVERAGED": "deleveraged: ",
+    "OFFSETTING": "deleveraged against: ",
+}
+
+
 def _fill_words(fill: Mapping[str, str]) -> str:
     quote = words.whole_dollars(Decimal(fill["quote"]))
-    kind = {"LIQUIDATED": "liquidated: ", "DELEVERAGED": "deleveraged: "}.get(fill["kind"], "")
+    kind = FILL_WORDS.get(fill["kind"], "")
     moment = fill["at"][11:19]
     return f"{moment}Z {kind}{fill['side'].lower()} {fill['market']}: {quote}"
 

@@ -205,6 +205,7 @@ def run_venue(
     asked = CALM if prices.faults is None else faults_of(prices.faults)
     schedule = Schedule(faults=scripted.faults + asked.faults)
     production = launch.produce(path, cast, schedule, chain)
+    notes += launch.notes_on(cast, schedule)
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:

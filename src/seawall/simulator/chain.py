@@ -18,6 +18,7 @@ from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
 from seawall.simulator import conditional, execution, house
+from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
 from seawall.simulator.events import Block, FillEvent, TransferEvent
@@ -156,20 +157,30 @@ class Chain:
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
 
-    def check(self, message: Message, tx: str = "", gas: int | None = None) -> CheckResult:
+    def check(
+        self,
+        message: Message,
+        tx: str = "",
+        gas: int | None = None,
+        ante: Ante | None = None,
+    ) -> CheckResult:
         """CheckTx on committed plus pending state; `tx` names the result in `Block.results`.
 
         Code 0 means that the message runs in the next block, where it may still do nothing, and
-        where a money message runs out of `gas` that is too little. Signatures, sequences, fees and
-        known bytes are not judged here.
+        where a money message runs out of `gas` that is too little. Signatures, sequences and known
+        bytes are not judged here; `ante`, of what goes through a block, is judged there once more.
         """
-        return self._mempool.check(message, tx, gas)
+        return self._mempool.check(message, tx, gas, ante)
 
     def check_all(
-        self, messages: Sequence[Message], tx: str = "", gas: int | None = None
+        self,
+        messages: Sequence[Message],
+        tx: str = "",
+        gas: int | None = None,
+        ante: Ante | None = None,
     ) -> CheckResult:
         """CheckTx of one transaction with several messages, which stand and fall together."""
-        return self._mempool.check_all(messages, tx, gas, self._gate)
+        return self._mempool.check_all(messages, tx, gas, self._gate, ante)
 
     def rehearse(self, messages: Sequence[Message]) -> CheckResult:
         """What the next block would make of a transaction's messages if they came alone."""
@@ -182,10 +193,6 @@ class Chain:
     def increment_sequence(self, address: str) -> None:
         """Count a sequence for CheckTx now and for the committed state with the next block."""
         self._mempool.increment_sequence(address)
-
-    def pay_fee(self, address: str, amount: QuoteQuantums) -> CheckResult:
-        """Charge gas now and with the next block; sdk 5 where the wallet is short."""
-        return self._mempool.pay_fee(address, amount)
 
     def advance(
         self, at: Millis, mids: Mapping[str, Price], oracle: Mapping[str, Price] | None = None

@@ -90,7 +90,7 @@ def _trade_prices(exchange: Exchange) -> Mapping[str, tuple[int, int]]:
     """Lowest and highest trade of the block by market, in subticks."""
     found: dict[str, tuple[int, int]] = {}
     for fill in exchange.log.fills:
-        if fill.kind is FillKind.DELEVERAGED:
+        if fill.kind in (FillKind.DELEVERAGED, FillKind.OFFSETTING):
             continue
         low, high = found.get(fill.ticker, (fill.subticks, fill.subticks))
         found[fill.ticker] = (min(low, fill.subticks), max(high, fill.subticks))

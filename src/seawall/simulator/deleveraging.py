@@ -38,11 +38,11 @@ class Price(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offset:
-    """One offset as the closed account sees it: its signed size and USDC change, and with whom."""
+    """One offset as one side sees it: its signed size and USDC change, and which side that is."""
 
     size: int
     quote: int
-    against: SubaccountId | None  # None is the house
+    kind: FillKind = FillKind.DELEVERAGED
 
 
 def final_positions(exchange: Exchange) -> list[Position]:
@@ -134,10 +134,10 @@ def offset(
         if not accepts(exchange, terms, other, taken):
             return False
         exchange.store(taken)
-        _log(exchange, market, other, Offset(size=-size, quote=-quote, against=subaccount))
+        _log(exchange, market, other, Offset(size=-size, quote=-quote, kind=FillKind.OFFSETTING))
     exchange.set_open_interest(market, terms)
     exchange.store(after)
-    _log(exchange, market, before, Offset(size=size, quote=quote, against=against))
+    _log(exchange, market, before, Offset(size=size, quote=quote))
     return True
 
 
@@ -156,8 +156,12 @@ def _candidates(
 
 
 def _log(exchange: Exchange, market: MarketState, before: Account, done: Offset) -> None:
-    """Tell one side of an offset: the account that is closed, or the one it is closed against."""
+    """Tell one side of an offset: the account that is closed, or the one it is closed against.
+
+    The closed one is the taker, so that the indexer shows one trade.
+    """
     spec = market.spec
+    is_closed = done.kind is FillKind.DELEVERAGED
     exchange.log.deleveragings.append(
         DeleveragingEvent(
             subaccount=before.id,
@@ -176,8 +180,8 @@ def _log(exchange: Exchange, market: MarketState, before: Account, done: Offset)
             subticks=Subticks(int(per_base / Fraction(10) ** spec.quantum_conversion_exponent)),
             quote=QuoteQuantums(abs(done.quote)),
             fee=QuoteQuantums(0),
-            liquidity=Liquidity.TAKER,
-            kind=FillKind.DELEVERAGED,
+            liquidity=Liquidity.TAKER if is_closed else Liquidity.MAKER,
+            kind=done.kind,
             order_id=None,
             client_metadata=0,
             position_before=before.quantums(spec.perpetual_id),

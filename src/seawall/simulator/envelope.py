@@ -8,6 +8,7 @@ and 5.4; cosmos-sdk x/auth/tx and x/auth/ante.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,6 +62,9 @@ ADDRESS_PREFIX = "dydx"
 USDC_DENOM = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
 SIGNATURE_BYTES = 64
 PUBLIC_KEY_BYTES = 33
+AMOUNT = re.compile(r"-?[0-9]{1,78}")
+AMOUNT_BITS = 256
+AMOUNT_SHOWN = 100
 SIDES: Mapping[int, Side] = {1: Side.BUY, 2: Side.SELL}
 
 
@@ -148,7 +152,9 @@ def decode(raw: bytes) -> Transaction:
         body = TxBody.FromString(wire.body_bytes)
         auth = AuthInfo.FromString(wire.auth_info_bytes)
         messages = tuple(_message(any_.type_url, any_.value) for any_ in body.messages)
-    except DecodeError as error:
+        authenticators = _authenticators(body)
+        fee = tuple(Coin(denom=c.denom, amount=_amount(c.amount)) for c in auth.fee.amount)
+    except (DecodeError, ValueError) as error:  # ValueError: text that is not UTF-8
         raise CannotDecode(refuse(2, f"tx parse error: {error}")) from error
     if not messages:
         raise CannotDecode(refuse(18, "must contain at least one message: invalid request"))
@@ -168,11 +174,11 @@ def decode(raw: bytes) -> Transaction:
         signature=wire.signatures[0],
         public_key=_public_key(signer_info.public_key.value),
         sequence=signer_info.sequence,
-        fee=tuple(Coin(denom=c.denom, amount=int(c.amount or "0")) for c in auth.fee.amount),
+        fee=fee,
         gas_limit=auth.fee.gas_limit,
         timeout_height=body.timeout_height,
         memo=body.memo,
-        authenticators=_authenticators(body),
+        authenticators=authenticators,
     )
 
 
@@ -213,6 +219,13 @@ def _public_key(wire: bytes) -> bytes:
         return bytes(PubKey.FromString(wire).key)
     except DecodeError:
         return b""
+
+
+def _amount(words: str) -> int:
+    """An amount as the chain's integers are written: decimal digits, at most 256 bits."""
+    if not AMOUNT.fullmatch(words or "0") or int(words or "0").bit_length() > AMOUNT_BITS:
+        raise DecodeError(f"{words[:AMOUNT_SHOWN]!r} is not an amount")
+    return int(words or "0")
 
 
 def _authenticators(body: TxBody) -> tuple[int, ...]:
@@ -307,7 +320,7 @@ def _send(value: bytes) -> Message:
     return Send(
         sender=wire.from_address,
         recipient=wire.to_address,
-        amount=int(wire.amount[0].amount or "0"),
+        amount=_amount(wire.amount[0].amount),
     )
 
 

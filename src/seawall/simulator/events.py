@@ -24,6 +24,7 @@ class FillKind(StrEnum):
     LIQUIDATED = "LIQUIDATED"  # the account's own position was liquidated
     LIQUIDATION = "LIQUIDATION"  # the account made the liquidation's other side
     DELEVERAGED = "DELEVERAGED"
+    OFFSETTING = "OFFSETTING"  # the account made the deleveraging's other side
 
 
 class OrderStatus(StrEnum):

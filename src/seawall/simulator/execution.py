@@ -20,7 +20,7 @@ from seawall.simulator.messages import (
     PlaceOrder,
     SubaccountId,
 )
-from seawall.simulator.orders import refuse_in_memory, short_term_ids
+from seawall.simulator.orders import refuse_in_memory, refuse_status, short_term_ids
 from seawall.simulator.state import OpenOrder
 from seawall.units import BaseQuantums
 
@@ -34,15 +34,21 @@ def execute(exchange: Exchange, message: ClobMessage) -> None:
         return
     match message:
         case PlaceOrder():
-            refused = refuse_in_memory(exchange, message)
-            if refused is None:
-                matching.place(exchange, message)
-            elif refused.code == WOULD_INCREASE:
-                matching.finish(exchange, message, OrderStatus.CANCELED, Reason.INVALID_REDUCE_ONLY)
+            _place(exchange, message)
         case CancelOrder():
             cancel(exchange, message)
         case BatchCancel():
             cancel_batch(exchange, message)
+
+
+def _place(exchange: Exchange, order: PlaceOrder) -> None:
+    market = exchange.market_of_clob(order.order_id.clob_pair_id)
+    assert market is not None
+    refused = refuse_status(order, market) or refuse_in_memory(exchange, order)
+    if refused is None:
+        matching.place(exchange, order)
+    elif refused.code == WOULD_INCREASE:
+        matching.finish(exchange, order, OrderStatus.CANCELED, Reason.INVALID_REDUCE_ONLY)
 
 
 def accept(exchange: Exchange, order: PlaceOrder) -> Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seawall.account import MarketStatus
 from seawall.simulator import ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import Reason
@@ -23,9 +24,13 @@ from seawall.simulator.state import MarketState, OpenOrder
 
 
 def cross_resting(exchange: Exchange) -> None:
-    """Let the house trade with users' orders that its moved quotes now cross, at their price."""
+    """Let the house trade with users' orders that its moved quotes now cross, at their price.
+
+    A market that is not ACTIVE has no trades.
+    """
     for ticker, book in exchange.books.items():
-        if not book.orders:
+        market = exchange.markets[ticker]
+        if not book.orders or market.spec.status is not MarketStatus.ACTIVE:
             continue
         for rested in sorted(book.orders.values(), key=lambda order: order.arrival):
             if is_orphaned(exchange, rested):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from seawall.account import Side
+from seawall.account import MarketStatus, Side
 from seawall.simulator import deleveraging, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.deleveraging import Position
@@ -110,7 +110,7 @@ def liquidate(
         attempts = _exhaust(exchange, first, seed, attempts, unfilled)
         if attempts == 0:
             break
-    unfilled += deleveraging.final_positions(exchange)
+    unfilled += [one for one in deleveraging.final_positions(exchange) if one not in unfilled]
     for subaccount, perpetual in unfilled[: limits.deleveraging_attempts_per_block_max]:
         deleveraging.try_offset(exchange, subaccount, perpetual, seed)
     left = (exchange.settled(one.subaccount) for one in firsts)
@@ -175,7 +175,12 @@ def _exhaust(
 
 
 def attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
-    """Match one liquidation order against the book; what filled, in base quantums."""
+    """Match one liquidation order against the book; what filled, in base quantums.
+
+    Nothing fills where the market is not ACTIVE; final settlement then closes it at the oracle.
+    """
+    if order.market.spec.status is not MarketStatus.ACTIVE:
+        return 0
     left = order.quantums
     quote_sum = to_insurance = 0
     for maker in exchange.books[order.market.spec.ticker].shape.makers(opposite(order.side)):

@@ -21,6 +21,7 @@ from seawall.account import (
 )
 from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.simulator import messages, pools
+from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.chain import Chain
 from seawall.simulator.messages import CheckResult, Message, OrderId, SubaccountId
@@ -227,12 +228,8 @@ class LocalVenue:
         refused = self._refuse_envelope(action)
         if refused is not None:
             return refused
-        if self._gas_fee:
-            paid = self._chain.pay_fee(self._float, self._gas_fee)
-            if not paid.is_accepted:
-                return _reply(paid)
-        self._chain.increment_sequence(self._float)
-        return _reply(self._chain.check(deposit))
+        ante = Ante(payer=self._float, fee=self._gas_fee, sequence=action.sequence)
+        return _reply(self._chain.check(deposit, ante=ante))
 
     def _refuse_envelope(self, action: TopUp) -> Reply | None:
         """What the chain would say to the signature, the sequence and the timeout."""

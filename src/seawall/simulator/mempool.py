@@ -7,10 +7,11 @@ order meets what the first one did. It is thrown away with each block.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from seawall.simulator import execution
+from seawall.simulator.ante import Ante
 from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
@@ -40,26 +41,28 @@ from seawall.simulator.orders import (
     clob,
     refuse_batch,
     refuse_cancel,
+    refuse_cancel_form,
     refuse_form,
     refuse_order,
 )
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
-from seawall.units import Millis, QuoteQuantums
+from seawall.units import Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
-    """A step of a transaction that goes through a block: its messages, a fee, or a sequence.
+    """A transaction that goes through a block, or a sequence that somebody else uses there.
 
-    `gas` is the limit that the sender set; None is free of gas.
+    `gas` is the limit that the sender set; None is free of gas. `ante` is None for what nobody
+    signed.
     """
 
     messages: tuple[Delivered, ...] = ()
     gas: int | None = None
     tx: str = ""
-    payer: str = ""
-    fee: int = 0
+    ante: Ante | None = None
+    user: str = ""  # who uses a sequence without a message
 
 
 class Mempool:
@@ -98,8 +101,29 @@ class Mempool:
         """Whether something was accepted since the last block."""
         return bool(self._clob or self._sequenced)
 
-    def check(self, message: Message, tx: str, gas: int | None = None) -> CheckResult:
+    def check(
+        self, message: Message, tx: str, gas: int | None = None, ante: Ante | None = None
+    ) -> CheckResult:
         """Judge a message and keep it for the next block if nothing speaks against it."""
+        return self._unpaid(ante) or self._signed(self._check(message, tx, gas), ante)
+
+    def _unpaid(self, ante: Ante | None) -> CheckResult | None:
+        """The refusal of a fee that the payer's wallet does not hold; nothing is taken yet."""
+        if ante is None:
+            return None
+        paid = Wallets(self._trial_wallets.known).debit(ante.payer, ante.fee)
+        return None if paid.is_accepted else paid
+
+    def _signed(self, result: CheckResult, ante: Ante | None) -> CheckResult:
+        """Take fee and sequence of a transaction that was accepted, and let its block do so."""
+        if result.is_accepted and ante is not None:
+            newest = self._sequenced[-1]
+            self._sequenced[-1] = replace(newest, ante=ante)
+            return ante.run(self._exchange.permissions, self._trial_wallets, newest.messages)
+        return result
+
+    def _check(self, message: Message, tx: str, gas: int | None) -> CheckResult:
+        """What `check` says of a message whose fee is there."""
         if self.is_starting and isinstance(message, FREE_OF_GAS):
             return clob(47, "clob keeper is not initialized: wait for the next block")
         match message:
@@ -136,14 +160,7 @@ class Mempool:
     def increment_sequence(self, address: str) -> None:
         """Count a sequence here now and in the committed state with the next block."""
         self._trial_wallets.increment_sequence(address)
-        self._sequenced.append(Sequenced(payer=address))
-
-    def pay_fee(self, address: str, amount: QuoteQuantums) -> CheckResult:
-        """Charge gas here now and with the next block; sdk 5 where the wallet is short."""
-        paid = self._trial_wallets.debit(address, amount)
-        if paid.is_accepted:
-            self._sequenced.append(Sequenced(payer=address, fee=amount))
-        return paid
+        self._sequenced.append(Sequenced(user=address))
 
     def run_clob(self) -> None:
         """Run short-term orders and cancels on the committed exchange, in order of arrival."""
@@ -161,9 +178,11 @@ class Mempool:
             self._clob.append(message)
 
     def run_sequenced(self, time_before: Millis, gate: GateState) -> None:
-        """Run fees, sequences and messages that go through the block, in order of arrival."""
+        """Run what goes through the block, in order of arrival."""
         for step in self._sequenced:
-            if step.messages:
+            if step.user:
+                self._wallets.increment_sequence(step.user)
+            else:
                 result = self._run(step, time_before, gate)
                 self._exchange.log.results.append(
                     TxResult(
@@ -173,11 +192,6 @@ class Mempool:
                         log=result.log,
                     )
                 )
-            elif step.fee:
-                self._exchange.fee_pool += step.fee
-                self._wallets.debit(step.payer, step.fee)
-            else:
-                self._wallets.increment_sequence(step.payer)
 
     @property
     def _fork(self) -> Exchange:
@@ -231,7 +245,11 @@ class Mempool:
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
         if cancel.order_id in self._stateful_cancels:
             return clob(32, "a cancel of this stateful order is pending")
-        refused = self._too_many(cancel) or refuse_cancel(self._fork, cancel, self._now)
+        refused = (
+            refuse_cancel_form(cancel)
+            or self._too_many(cancel)
+            or refuse_cancel(self._fork, cancel, self._now)
+        )
         if refused is not None:
             return refused
         execution.cancel(self._fork, cancel)
@@ -243,12 +261,20 @@ class Mempool:
         return ACCEPTED
 
     def check_all(
-        self, messages: Sequence[Message], tx: str, gas: int | None, gate: GateState
+        self,
+        messages: Sequence[Message],
+        tx: str,
+        gas: int | None,
+        gate: GateState,
+        ante: Ante | None = None,
     ) -> CheckResult:
         """Judge the messages of one transaction, which are kept or refused together.
 
         Beside stateful orders a transfer is carried out in CheckTx too, so that it may fund them.
         """
+        unpaid = self._unpaid(ante)
+        if unpaid is not None:
+            return unpaid
         before, cancels, steps = self._saved(), set(self._stateful_cancels), len(self._sequenced)
         is_clob = any(isinstance(one, FREE_OF_GAS) for one in messages)
         for message in messages:
@@ -256,7 +282,7 @@ class Mempool:
                 form = refuse_transfer(message)
                 result = form or carry_out(self._fork, self._trial_wallets, message, gate, tx)
             else:
-                result = self.check(message, tx, gas)
+                result = self._check(message, tx, gas)
             if not result.is_accepted:
                 self._forked, self._stateful_cancels = before, cancels
                 del self._sequenced[steps:]
@@ -264,7 +290,7 @@ class Mempool:
         del self._sequenced[steps:]
         kept = tuple(one for one in messages if not isinstance(one, BatchCancel))
         self._sequenced.append(Sequenced(messages=kept, tx=tx, gas=gas))
-        return ACCEPTED
+        return self._signed(ACCEPTED, ante)
 
     def _saved(self) -> Exchange:
         """The check state as it is now, to go back to."""
@@ -274,7 +300,12 @@ class Mempool:
         return saved
 
     def _run(self, step: Sequenced, time_before: Millis, gate: GateState) -> CheckResult:
-        """Carry out a step's messages in their block, as far as the gas goes."""
+        """Carry out a step's messages in their block, as far as signature, fee and gas go."""
+        if step.ante is not None:
+            admitted = step.ante.run(self._exchange.permissions, self._wallets, step.messages)
+            if not admitted.is_accepted:
+                return admitted
+            self._exchange.fee_pool += step.ante.fee
         needed = GAS_USED * len(step.messages)
         if step.gas is not None and step.gas < needed:
             return out_of_gas(step.gas, needed)

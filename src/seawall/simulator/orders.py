@@ -41,6 +41,7 @@ BUILDER_FEE_MOST_PPM = 10_000
 TWAP_INTERVAL = (30, 3_600)  # seconds
 TWAP_DURATION = (300, 86_400)
 MILLION = 1_000_000
+FLAGS = (SHORT_TERM, CONDITIONAL, LONG_TERM, TWAP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +88,34 @@ def refuse_cancel(exchange: Exchange, cancel: CancelOrder, now: Now) -> CheckRes
 
 def refuse_batch(batch: BatchCancel, now: Now) -> CheckResult | None:
     """Why a batch cancel is not taken; that nothing was cancelled is no reason (ORDERS.md 2.3)."""
+    return refuse_batch_form(batch) or _outside_window(batch.good_til_block, now)
+
+
+def refuse_cancel_form(cancel: CancelOrder) -> CheckResult | None:
+    """The stateless checks of a cancel (v4-chain, MsgCancelOrder.ValidateBasic)."""
+    if bad := bad_subaccount(cancel.order_id.subaccount):
+        return bad
+    if bad := _bad_flag(cancel.order_id):
+        return bad
+    if cancel.order_id.is_short_term:
+        return None if cancel.good_til_block else clob(5, "cancel without good-til-block")
+    if cancel.good_til_block_time:
+        return None
+    return clob(3001, "cancel of a stateful order without good-til-block-time")
+
+
+def refuse_batch_form(batch: BatchCancel) -> CheckResult | None:
+    """The stateless checks of a batch cancel (v4-chain, MsgBatchCancel.ValidateBasic)."""
+    if bad := bad_subaccount(batch.subaccount):
+        return bad
     pairs = [pair for pair, _ in batch.cancels]
-    ids = [client_id for _, client_ids in batch.cancels for client_id in client_ids]
-    if not ids or len(ids) > BATCH_CANCEL_MAX or len(set(pairs)) != len(pairs):
-        return clob(45, f"{len(ids)} ids over {len(pairs)} batches: 1 to 100, one batch a pair")
-    return _outside_window(batch.good_til_block, now)
+    ids = list(short_term_ids(batch))
+    is_empty = not all(client_ids for _, client_ids in batch.cancels)
+    if not ids or len(ids) > BATCH_CANCEL_MAX or is_empty:
+        return clob(45, f"{len(ids)} ids over {len(pairs)} batches: 1 to 100, no batch empty")
+    if len(set(pairs)) != len(pairs) or len(set(ids)) != len(ids):
+        return clob(45, f"{len(ids)} ids over {len(pairs)} batches: a pair or an id comes twice")
+    return None
 
 
 def refuse_in_memory(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
@@ -149,14 +173,20 @@ def _bad_flags(order: PlaceOrder) -> CheckResult | None:
         case 32 | 64 | 128:
             if order.good_til_block_time <= 0:
                 return clob(3001, "stateful order without good-til-block-time")
-        case other:
-            return clob(3000, f"order flag {other} is not one of 0, 32, 64, 128")
+        case _:
+            return _bad_flag(order.order_id)
     is_immediate = order.time_in_force == IMMEDIATE_OR_CANCEL
     if order.order_id.order_flags == LONG_TERM and is_immediate:
         return clob(3002, "long-term orders cannot require immediate execution")
     if order.reduce_only and not is_immediate:
         return clob(9003, "reduce-only is allowed with immediate-or-cancel only")
     return None
+
+
+def _bad_flag(order_id: OrderId) -> CheckResult | None:
+    if order_id.order_flags in FLAGS:
+        return None
+    return clob(3000, f"order flag {order_id.order_flags} is not one of 0, 32, 64, 128")
 
 
 def _bad_terms(order: PlaceOrder) -> CheckResult | None:
@@ -213,7 +243,7 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return clob(12, f"subticks {order.subticks} not a multiple of {spec.subticks_per_tick}")
     if order.quantums % spec.step_base_quantums:
         return clob(12, f"quantums {order.quantums} not a multiple of {spec.step_base_quantums}")
-    if refused := _closed(order, market):
+    if refused := refuse_status(order, market):
         return refused
     if order.order_id.order_flags == SHORT_TERM:
         return _outside_window(order.good_til_block, now)
@@ -226,7 +256,7 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
     return None
 
 
-def _closed(order: PlaceOrder, market: MarketState) -> CheckResult | None:
+def refuse_status(order: PlaceOrder, market: MarketState) -> CheckResult | None:
     """What the market's status says (ORDERS.md 10.4).
 
     One that is being initialized takes short-term post-only orders on their side of the oracle.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
+from seawall.simulator.ante import Ante
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
 from seawall.simulator.delivery import out_of_gas
@@ -26,7 +27,10 @@ from seawall.simulator.envelope import (
 )
 from seawall.simulator.events import Block, TxResult
 from seawall.simulator.messages import (
+    ACCEPTED,
     FREE_OF_GAS,
+    BatchCancel,
+    CancelOrder,
     CheckResult,
     Deposit,
     Message,
@@ -39,6 +43,7 @@ from seawall.simulator.messages import (
     is_short_term,
     signer_of,
 )
+from seawall.simulator.orders import refuse_batch_form, refuse_cancel_form, refuse_form
 from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import refuse_transfer
 from seawall.units import Millis, QuoteQuantums
@@ -92,8 +97,11 @@ class Admission:
         self._nonces: dict[str, _Nonces] = {}
         self.tally = Tally()
 
-    def broadcast(self, raw: bytes) -> Receipt:
-        """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them."""
+    def broadcast(self, raw: bytes, *, is_lost: bool = False) -> Receipt:
+        """Run CheckTx on the bytes; code 0 says that they were taken, not what becomes of them.
+
+        What is lost is judged up to its signature and known from now on, and no block gets it.
+        """
         name = hash_of(raw)
         height = self._chain.committed.height
         if len(raw) > TX_BYTES_MOST:
@@ -102,7 +110,7 @@ class Admission:
             result = refuse(19, "tx already in mempool")
         else:
             self._known[name] = height
-            result = self._admit(raw)
+            result = self._admit(raw, is_lost=is_lost)
         self.tally = Tally(
             received=self.tally.received + 1,
             accepted=self.tally.accepted + int(result.is_accepted),
@@ -162,7 +170,7 @@ class Admission:
         while self._known and (first := next(iter(self._known))) and self._known[first] < oldest:
             del self._known[first]
 
-    def _admit(self, raw: bytes) -> CheckResult:
+    def _admit(self, raw: bytes, *, is_lost: bool) -> CheckResult:
         try:
             tx = decode(raw)
         except CannotDecode as refusal:
@@ -175,26 +183,24 @@ class Admission:
             return _unknown_address(tx.signer)
         fee = _fee(tx)
         refused = self._refused_by_account(tx, wallet, fee)
-        if refused is not None:
-            return refused
+        if refused is not None or is_lost:
+            return refused or ACCEPTED
         gas = None if tx.is_clob else tx.gas_limit
-        if not tx.is_clob:
-            # The fee comes first: what the messages then move is what is left.
-            paid = self._chain.pay_fee(tx.signer, fee)
-            assert paid.is_accepted, paid.log
+        ante = None if tx.is_short_term else _ante(tx, fee)
         messages = _under(tx)
         if len(messages) == 1:
-            result = self._chain.check(messages[0], tx.hash, gas)
+            result = self._chain.check(messages[0], tx.hash, gas, ante)
         else:
-            result = self._chain.check_all(messages, tx.hash, gas)
+            result = self._chain.check_all(messages, tx.hash, gas, ante)
         assert tx.is_clob or result.is_accepted, result.log
         if result.is_accepted and not tx.is_short_term:
             self._raw[tx.hash] = raw
-            self._count(tx)
+            if tx.sequence >= NONCE_FROM:
+                self._nonces[tx.signer].remember(tx.sequence)
         return result
 
     def _refused_by_shape(self, tx: Transaction) -> CheckResult | None:
-        malformed = _refuse_bundle(tx) or next(filter(None, map(_refuse_money, tx.messages)), None)
+        malformed = next(filter(None, map(_refuse_form, tx.messages)), None) or _refuse_bundle(tx)
         if malformed is not None:
             return malformed
         message = tx.messages[0]
@@ -255,12 +261,6 @@ class Admission:
             return _wrong_sequence(wallet.sequence, tx.sequence)
         return None
 
-    def _count(self, tx: Transaction) -> None:
-        if tx.sequence >= NONCE_FROM:
-            self._nonces[tx.signer].remember(tx.sequence)
-        else:
-            self._chain.increment_sequence(tx.signer)
-
 
 class _Nonces:
     """Timestamp nonces of one account: the largest twenty, and the largest one let go."""
@@ -284,6 +284,17 @@ class _Nonces:
             smallest = min(self._kept)
             self._kept.remove(smallest)
             self._ejected = max(self._ejected, smallest)
+
+
+def _ante(tx: Transaction, fee: QuoteQuantums) -> Ante:
+    """What the block judges again; what places or cancels orders is free of fee."""
+    return Ante(
+        payer=tx.signer,
+        fee=QuoteQuantums(0) if tx.is_clob else fee,
+        sequence=tx.sequence if tx.sequence < NONCE_FROM else None,
+        public_key=tx.public_key,
+        authenticators=tx.authenticators,
+    )
 
 
 def _under(tx: Transaction) -> list[Message]:
@@ -313,8 +324,15 @@ def _refuse_bundle(tx: Transaction) -> CheckResult | None:
     return None
 
 
-def _refuse_money(message: Message) -> CheckResult | None:
+def _refuse_form(message: Message) -> CheckResult | None:
+    """What a message's own form says, before any state is asked (cosmos-sdk ValidateBasic)."""
     match message:
+        case PlaceOrder():
+            return refuse_form(message)
+        case CancelOrder():
+            return refuse_cancel_form(message)
+        case BatchCancel():
+            return refuse_batch_form(message)
         case Deposit() | Withdraw() | Transfer() | Send():
             return refuse_transfer(message) or _refuse_recipient(message.recipient, message)
         case _:

@@ -24,9 +24,9 @@ from v4_proto.dydxprotocol.clob.tx_pb2 import MsgPlaceOrder
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.schedule import Fault, Faults
 from seawall.simulator.keys import DemoKey, demo_key
-from seawall.simulator.messages import AddAuthenticator
+from seawall.simulator.messages import CONDITIONAL, AddAuthenticator
 from seawall.simulator.serve.launch import Cast
-from tests.simulator.serve.running import Running, running
+from tests.simulator.serve.running import START, Running, running
 from tests.simulator.serve.signing import Envelope, cancel, deposit, order
 
 COIN = 10_000_000_000
@@ -100,6 +100,16 @@ def sale(trader: DemoKey, client_id: int) -> Message:
     placed.time_in_force = Order.TimeInForce.TIME_IN_FORCE_IOC
     placed.reduce_only = True
     message: Message = MsgPlaceOrder(order=placed)
+    return message
+
+
+def stop(trader: DemoKey) -> Message:
+    message = sale(trader, client_id=6)
+    placed = message.order  # type: ignore[attr-defined]
+    placed.order_id.order_flags = CONDITIONAL
+    placed.good_til_block_time = START // 1_000 + 3_600
+    placed.condition_type = Order.ConditionType.CONDITION_TYPE_STOP_LOSS
+    placed.conditional_order_trigger_subticks = 9_500_000_000
     return message
 
 
@@ -204,8 +214,29 @@ def test_a_sent_order_is_answered_and_filled_as_the_fault_says(
         assert (said, before - wire.size) == (reply, sold)
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ACCEPTED_LOST, FaultKind.NODE_FROZEN])
+def test_a_node_that_loses_transactions_judges_them_and_knows_them_again(kind: FaultKind) -> None:
+    with wired(schedule(kind, first=0, last=1)) as wire:
+        before = wire.size
+        lost = wire.reduce()
+        said = [wire.send(raw) for raw in (lost, lost, b"\xff\xff", wire.reduce(chain_id="other"))]
+        wire.next()
+        wire.next()
+        after = wire.send(lost)
+        wire.next()
+
+        assert said == ["0", "sdk 19", "sdk 2", "sdk 4"]
+        assert (after, before - wire.size) == ("sdk 19", 0)
+
+
 @pytest.mark.parametrize(
-    ("when", "waited"), [(When.CANCEL, "cancel"), (When.REDUCE, "reduce"), (When.TOP_UP, "deposit")]
+    ("when", "waited"),
+    [
+        (When.CANCEL, "cancel"),
+        (When.REDUCE, "reduce"),
+        (When.TOP_UP, "deposit"),
+        (When.BACKSTOP, "stop"),
+    ],
 )
 def test_a_fault_by_rule_waits_for_what_is_sent(when: When, waited: str) -> None:
     with wired(by_rule(FaultKind.BROADCAST_LOST, when)) as wire:
@@ -215,6 +246,7 @@ def test_a_fault_by_rule_waits_for_what_is_sent(when: When, waited: str) -> None
             "cancel": Envelope(key=trader, fee=0).sign(cancel(trader, 9)),
             "reduce": wire.reduce(),
             "deposit": wire.deposit(),
+            "stop": Envelope(key=trader, fee=0, sequence=START).sign(stop(trader)),
         }
         waits_for = sent.pop(waited)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
-from typing import TypedDict
+from functools import partial
+from typing import TypedDict, cast
 
 import aiohttp
 import pytest
@@ -19,6 +21,7 @@ from seawall.simulator.messages import (
     OrderId,
     PlaceOrder,
     SubaccountId,
+    Transfer,
 )
 from seawall.simulator.prices import Path
 from seawall.simulator.serve import connection
@@ -131,6 +134,39 @@ def test_a_block_ends_with_its_height_and_all_its_news_come_before(
     numbers = [m["message_id"] for m in heard]
     assert numbers == list(range(numbers[0], numbers[0] + 8))
     assert {m["type"] for m in heard} == {"channel_data"}
+
+
+def test_a_parent_is_not_told_of_transfers_between_its_children(
+    venue: Running, socket: ClientConnection
+) -> None:
+    trader, node = venue.trader, venue.server.node
+    parent = SubaccountId(owner=trader.address, number=0)
+    for channel in ("v4_block_height", "v4_parent_subaccounts", "v4_subaccounts"):
+        subscribe(socket, channel, id=f"{trader.address}/0")
+    moves = [
+        Transfer(sender=parent, recipient=replace(parent, number=number), amount=5_000_000)
+        for number in (128, 1)
+    ]
+    for move in moves:
+        assert venue.do(partial(node.chain.check, move)).is_accepted
+    venue.next_block()
+    heard = until_height(socket, 2)
+
+    told = [
+        (
+            message["channel"],
+            cast("dict[str, dict[str, int]]", message["contents"]["transfers"])["recipient"][
+                "subaccountNumber"
+            ],
+        )
+        for message in heard
+        if "transfers" in message["contents"]
+    ]
+    assert told == [
+        ("v4_subaccounts", 128),
+        ("v4_subaccounts", 1),
+        ("v4_parent_subaccounts", 1),
+    ]
 
 
 def test_account_news_hold_position_usdc_order_and_fill_and_then_the_transfer(

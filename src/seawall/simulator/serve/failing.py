@@ -16,6 +16,7 @@ from seawall.simulator.envelope import CannotDecode, Transaction, decode, hash_o
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.trouble import Trouble
 from seawall.simulator.messages import (
+    CONDITIONAL,
     BatchCancel,
     CancelOrder,
     CheckResult,
@@ -112,7 +113,7 @@ class FailingNode:
         await self._lose(raw, context)
         in_force = self._trouble.in_force
         if FaultKind.ACCEPTED_LOST in in_force or FaultKind.NODE_FROZEN in in_force:
-            return _answered(Receipt(hash=hash_of(raw), result=CheckResult()))
+            return _answered(self._node.admission.broadcast(raw, is_lost=True))
         if FaultKind.DELIVERED_TWICE in in_force:
             self._node.admission.broadcast(raw)
         if FaultKind.ANSWER_LOST in in_force:
@@ -165,6 +166,8 @@ def moments(messages: tuple[Message, ...]) -> tuple[When, ...]:
         match message:
             case CancelOrder() | BatchCancel():
                 found.append(When.CANCEL)
+            case PlaceOrder() if message.order_id.order_flags == CONDITIONAL:
+                found.append(When.BACKSTOP)
             case PlaceOrder() if message.reduce_only:
                 found.append(When.REDUCE)
             case Deposit():

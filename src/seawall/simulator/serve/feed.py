@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seawall.account import PARENTS
 from seawall.simulator.messages import SubaccountId
@@ -18,7 +18,7 @@ from seawall.simulator.serve.chronicle import RESOLUTIONS
 from seawall.simulator.serve.condition import Condition
 from seawall.simulator.serve.connection import Connection, Topic
 from seawall.simulator.serve.indexer import Indexer, News
-from seawall.simulator.serve.records import Changes, OrderRecord
+from seawall.simulator.serve.records import Changes, OrderRecord, TransferRecord
 from seawall.simulator.serve.shapes import Json, Levels, Value
 
 VERSIONS: Mapping[str, str] = {
@@ -262,10 +262,14 @@ class Feed:
             yield from _account_contents(named, changes, news)
 
     def _parent(self, name: str, news: News) -> Iterator[Contents]:
+        """News of a parent's children, transfers between them left out (ORDERS.md 9.5)."""
         wanted = _subaccount_id(name)
         for named, changes in news.noted.by_subaccount.items():
-            if named.owner == wanted.owner and named.number % PARENTS == wanted.number:
-                for contents in _account_contents(named, changes, news):
+            if _family(named) == wanted:
+                told = replace(
+                    changes, transfers=[one for one in changes.transfers if _leaves_family(one)]
+                )
+                for contents in _account_contents(named, told, news):
                     yield Contents(body=contents.body, child=named.number)
 
     def _candles(self, name: str, _: News) -> Iterator[Contents]:
@@ -283,6 +287,17 @@ class Feed:
 def _subaccount_id(name: str) -> SubaccountId:
     address, _, number = name.partition("/")
     return SubaccountId(owner=address, number=int(number))
+
+
+def _family(named: SubaccountId) -> SubaccountId:
+    """The parent of a child; a parent is its own."""
+    return SubaccountId(owner=named.owner, number=named.number % PARENTS)
+
+
+def _leaves_family(record: TransferRecord) -> bool:
+    ends = (record.event.sender, record.event.recipient)
+    families = [_family(end) if isinstance(end, SubaccountId) else end for end in ends]
+    return families[0] != families[1]
 
 
 def _changed_levels(old: Levels, new: Levels) -> list[list[str]]:

@@ -15,6 +15,8 @@ from seawall.account import Side
 from seawall.errors import OperatorError
 from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.envelope import USDC_DENOM
+from seawall.simulator.faults import accidents
+from seawall.simulator.faults.kinds import FaultKind
 from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.faults.schedule import CALM, Faults
 from seawall.simulator.keys import DemoKey, demo_key
@@ -33,6 +35,7 @@ CALM_STEP = 0.0004  # standard deviation of a minute's move
 TENTH = Decimal("0.1")
 CALM_PULL = 0.98  # what is left of a deviation after a minute
 FLOAT_NAME = "float"
+HOLDING = (FaultKind.LIQUIDATION, FaultKind.DELEVERAGING, FaultKind.SECOND_TRADER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +84,10 @@ def produce(
     """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts.
 
     Accidents among the faults happen to the first trader. Raises OperatorError for a book that
-    initial margin would not have let anybody open.
+    initial margin would not have let anybody open, and for a fault of a market without prices.
     """
     chain = chain_on(path, settings)
+    _check_tickers(faults, tuple(chain.committed.markets))
     traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
     tickers = tuple(chain.committed.markets)
     for key in traders:
@@ -102,6 +106,29 @@ def produce(
         victim = SubaccountId(owner=traders[0].address, number=0) if traders else None
         player = FaultyPlayer(chain, path, faults, victim=victim)
     return Production(player=player, traders=traders, float_key=float_key)
+
+
+def notes_on(cast: Cast, faults: Faults) -> tuple[str, ...]:
+    """Which accidents find nothing to happen to, with how the venue is set up."""
+    asked = {one.kind for one in faults.faults}
+    if cast.accounts == 0:
+        lost = [kind for kind in accidents.IN_ORDER if kind in asked]
+        why = "there is no trader to happen to (--accounts 0), so nothing does"
+    elif not cast.leverage:
+        lost = [kind for kind in HOLDING if kind in asked]
+        why = "trader-1 starts without positions (--leverage 0): nothing happens while it is flat"
+    else:
+        return ()
+    return tuple(f"fault {kind}: {why}" for kind in lost)
+
+
+def _check_tickers(faults: Faults, played: tuple[str, ...]) -> None:
+    unknown = sorted({one.ticker for one in faults.faults if one.ticker} - set(played))
+    if unknown:
+        raise OperatorError(
+            f"fault of {', '.join(unknown)}: no such market here, so nothing would go wrong; "
+            f"name one of {', '.join(played)}, or no ticker for all"
+        )
 
 
 def _check_margin(chain: Chain, key: DemoKey, leverage: Decimal) -> None:
