@@ -67,7 +67,7 @@ class StopVerdicts:
             yield "price", f"{what} at {worst} for a trigger of {trigger}"
         if (market.dollars(trigger) - market.oracle_dollars) * action.side.sign <= 0:
             yield "at once", f"{what} goes off at {trigger}"
-        elif is_late(action, seen):
+        elif is_late(action, seen) and not is_next_tick(action, seen):
             yield "late", f"{what} goes off at {trigger}, after the venue has liquidated"
         yield from self._numbers(guard, what, seen.height)
 
@@ -77,6 +77,13 @@ class StopVerdicts:
         lately = sum(one > height - 100 for one in sent)
         if sent.count(height) > PER_BLOCK or lately > PER_HUNDRED:
             yield "rate", f"{what}: {sent.count(height)} in this block, {lately} in a hundred"
+
+
+def is_next_tick(action: Backstop, seen: Observation) -> bool:
+    """Whether no tick lies between the oracle price and the trigger: nearer there is nothing."""
+    market = seen.markets[action.ticker]
+    away = abs(market.dollars(action.trigger_subticks) - market.oracle_dollars)
+    return away <= market.dollars(market.subticks_per_tick)
 
 
 def is_late(action: Backstop, seen: Observation) -> bool:
