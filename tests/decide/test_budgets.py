@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
@@ -58,7 +60,7 @@ def test_a_plan_that_its_budget_cuts_names_the_trigger_that_the_rest_crosses() -
         "do: [notify, {reduce: {until: target, max_slippage: 60bps}}]}",
         measure="net_exposure",
     )
-    both = ladder(cut("90%"), scope="{per: account}") + net.split("rules:\n")[1].replace(
+    both = ladder(cut("90%"), scope="{per: market}") + net.split("rules:\n")[1].replace(
         "id: size", "id: net"
     )
     world = guarded(both, sizes={"BTC-USD": "0.3", "ETH-USD": -5})
@@ -69,6 +71,34 @@ def test_a_plan_that_its_budget_cuts_names_the_trigger_that_the_rest_crosses() -
     assert decision.plan is not None
     assert decision.plan.let_go == ("net/act",)
     assert "CROSSES_TRIGGER" in codes(decision)
+
+
+def test_what_one_rule_cuts_goes_in_equal_shares_where_its_budget_cuts_it() -> None:
+    world = guarded(
+        ladder(cut("90%"), scope="{per: account}"), sizes={"BTC-USD": "0.3", "ETH-USD": -5}
+    )
+
+    decision = world.tick()
+
+    # $30,000 of $45,000 are in budget: two thirds of the long, and of its hedge.
+    assert cuts(decision) == {"BTC-USD": Decimal("0.18"), "ETH-USD": Decimal(3)}
+    assert codes(decision) == ["BUDGET_NOTIONAL", "BUDGET_NOTIONAL"]
+
+
+def test_a_leg_whose_share_is_under_one_step_is_left_out_where_it_alone_would_pass() -> None:
+    world = guarded(
+        ladder(cut("100%"), scope="{per: account}", head="budgets: {per_hour: {notional: 50%}}\n"),
+        sizes={"BTC-USD": "0.0001", "ETH-USD": -5},
+    )
+
+    decision = world.tick()
+
+    (size,) = cuts(decision).values()
+    assert size == pytest.approx(Decimal("2.5"), abs=Decimal("0.001"))
+    assert [one.what for one in decision.refusals] == [
+        "sell 0/BTC-USD in full",
+        "buy 0/ETH-USD in full",
+    ]
 
 
 def test_a_level_that_pages_may_overdraw_notional_and_cost() -> None:

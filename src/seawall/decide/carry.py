@@ -115,7 +115,14 @@ def _proposed(
         try:
             made = planner(view, demands, means, scenarios=scenarios, guards=guards)
             free = plan.unbound(view, demands, means)
-            cut = fit.to_budget(made, policy.budget, view.observation, standing, free)
+            cut = fit.to_budget(
+                made,
+                policy.budget,
+                view.observation,
+                standing,
+                unbound=free,
+                together=fit.cut_together(demands, view.observation),
+            )
             return _restated(view, demands, means, guards, cut)
         except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
             text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
