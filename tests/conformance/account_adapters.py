@@ -15,7 +15,7 @@ from seawall.account import Market, Subaccount
 from seawall.errors import MissingParameter
 from seawall.margin import Risk, Update
 from seawall.simulator.exchange import open_interest_change
-from seawall.units import BaseQuantums, QuoteQuantums
+from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
 from tests.conformance.vectors import (
     Adapter,
     Json,
@@ -133,6 +133,8 @@ def chain_margin(given: Json, expected: Json) -> None:
     assert old.is_liquidatable is risk["liquidatable"]
     settled = table(expected["settled"])
     assert same_account(margin.settle(before, markets), table(settled["subaccount"]))
+    told = table(settled["funding_payments"])
+    assert _payments(before, markets) == {key: amount for key, amount in told.items() if amount}
 
     update = table(expected["update"])
     after = updated(before, markets, given["asset_updates"], given["perpetual_updates"])
@@ -140,6 +142,17 @@ def chain_margin(given: Json, expected: Json) -> None:
     assert same_account(after, table(update["subaccount"]))
     assert new == risk_of(update["nc"], update["imr"], update["mmr"])
     assert margin.judge_update(old, new) == update["result"]
+
+
+def _payments(subaccount: Subaccount, markets: Mapping[str, Market]) -> dict[str, int]:
+    """Funding paid (> 0) by perpetual, what is received rounded down, as the chain tells it."""
+    paid = {
+        str(markets[p.ticker].perpetual_id): -(
+            margin.settlement_ppm(p, markets[p.ticker]) // PPM_ONE
+        )
+        for p in subaccount.positions
+    }
+    return {key: amount for key, amount in paid.items() if amount}
 
 
 VIOLATES_ISOLATION = "ViolatesIsolatedSubaccountConstraints"
