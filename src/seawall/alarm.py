@@ -13,7 +13,7 @@ from typing import assert_never
 
 from seawall import units
 from seawall.measures.spec import NoData, Value
-from seawall.policy import Latch, Level, NoDataMode
+from seawall.policy import Latch, Level, NoDataMode, Rule
 from seawall.units import Millis
 
 CREDIT_MOST = Millis(5_000)  # what one tick may add to a `for`, whatever the block times say
@@ -91,6 +91,13 @@ def step(
             return _towards_clear(level, state, credited, at)
         case _:
             assert_never(state.phase)
+
+
+def stays_clear(rule: Rule, value: Value) -> bool:
+    """Whether every level of a rule that is clear stays so; what `step` would say of each."""
+    if isinstance(value, NoData):
+        return rule.no_data is NoDataMode.HOLD
+    return not any(level.trigger.holds(value) for level in rule.levels)
 
 
 def clears_after(level: Level) -> Millis:

@@ -46,7 +46,7 @@ def scale_towards_zero(value: int, exponent: int) -> int:
 
 def ppm_up(value: int, ppm: int) -> int:
     """value x ppm / 10^6 rounded toward +infinity."""
-    return divide_up(value * ppm, PPM_ONE)
+    return -(-value * ppm // PPM_ONE)
 
 
 def ppm_down(value: int, ppm: int) -> int:
@@ -58,8 +58,11 @@ def base_to_quote(
     quantums: int, price: int, exponent: int, atomic_resolution: int
 ) -> QuoteQuantums:
     """Oracle notional in quote quantums with the sign of `quantums`, rounded toward zero."""
-    shift = exponent + atomic_resolution - QUOTE_RESOLUTION
-    return QuoteQuantums(scale_towards_zero(quantums * price, shift))
+    value, shift = quantums * price, exponent + atomic_resolution - QUOTE_RESOLUTION
+    if shift >= 0:
+        return QuoteQuantums(int(value * 10**shift))
+    size = abs(value) // int(10**-shift)
+    return QuoteQuantums(size if value >= 0 else -size)
 
 
 def quote_to_base(quote: int, price: int, exponent: int, atomic_resolution: int) -> BaseQuantums:

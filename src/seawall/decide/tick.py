@@ -223,6 +223,8 @@ def _tell(
     watched: Sequence[Watched], live: Carried, paper: Carried, mode: Mode, draft: Draft
 ) -> None:
     """The message of each level that began to fire, with what is done about it."""
+    if not draft.fired:
+        return
     for one in watched:
         its_mode = one.rule.mode_in(mode)
         carried = live if its_mode is Mode.LIVE else paper

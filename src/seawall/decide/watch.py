@@ -112,17 +112,18 @@ def step_alarms(
         if key not in seen_keys and _is_worth_keeping(held, at)
     }
     for one in watched:
-        its_mode, old = one.rule.mode_in(mode), memory.alarms.get(one.key)
+        old = memory.alarms.get(one.key)
+        if old is None and one.key not in intervening and alarm.stays_clear(one.rule, one.value):
+            # As at most ticks: there is nothing to step and nothing to keep.
+            quiet = Reading(key=one.key, value=one.value, level="", phase=Phase.CLEAR)
+            draft.readings.append(quiet)
+            continue
+        its_mode = one.rule.mode_in(mode)
         before = _states(one.rule, old, its_mode)
         after = tuple(
             _stepped(one, level, state, passed=passed, at=at, mode=its_mode)
             for level, state in zip(one.rule.levels, before, strict=True)
         )
-        if old is None and after == before and one.key not in intervening:
-            # Clear as before, as at most ticks: there is nothing to keep.
-            quiet = Reading(key=one.key, value=one.value, level="", phase=Phase.CLEAR)
-            draft.readings.append(quiet)
-            continue
         _note_transitions(one, before, after, draft)
         now = Alarm(
             rule=one.rule.id,

@@ -12,6 +12,7 @@ from seawall.margin.liquidation import (
     NoPrice,
     band,
     liquidation_price,
+    move_left,
 )
 from seawall.margin.requirements import (
     USDC_ASSET,
@@ -64,6 +65,7 @@ __all__ = [
     "maintenance_margin_ppm",
     "maintenance_requirement",
     "market_of",
+    "move_left",
     "notional",
     "open_interest_imf_ppm",
     "risk",

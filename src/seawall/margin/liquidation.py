@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from seawall import units
-from seawall.account import Market, Subaccount
+from seawall.account import Market, Position, Subaccount
 from seawall.margin.requirements import (
     Markets,
     Risk,
@@ -51,10 +51,11 @@ def liquidation_price(
 def _last_safe_price(market: Market, quantums: int, rest: int) -> int | NoPrice:
     """The last price at which `rest` (NC - MMR without the market) carries the position."""
     sign = 1 if quantums > 0 else -1
-    exponent, resolution = market.oracle_exponent, market.atomic_resolution
+    shift = market.oracle_exponent + market.atomic_resolution - units.QUOTE_RESOLUTION
+    factor, divisor = abs(quantums) * int(10 ** max(shift, 0)), int(10 ** max(-shift, 0))
 
     def is_safe(price: int) -> bool:
-        size = units.base_to_quote(abs(quantums), price, exponent, resolution)
+        size = price * factor // divisor
         return rest + sign * size >= maintenance_requirement(market, size)
 
     lowest, highest = 1, PRICE_MOST
@@ -95,6 +96,30 @@ def _closed_form(market: Market, quantums: int, rest: int) -> int:
     return int(numerator // denominator)
 
 
+def move_left(
+    subaccount: Subaccount, ticker: str, markets: Markets, now: Risk | None = None
+) -> Decimal:
+    """Adverse move of a held market to its last safe price, a fraction of the oracle price.
+
+    Negative once it is passed; Infinity where no price of this market liquidates, -Infinity where
+    every one does. `now` is the subaccount's risk, where it is known already.
+    """
+    price = liquidation_price(subaccount, ticker, markets, now)
+    return _move(markets[ticker], held(subaccount, ticker), price)
+
+
+def _move(market: Market, position: Position, price: int | NoPrice) -> Decimal:
+    if isinstance(price, NoPrice):
+        return Decimal("Infinity" if price is NoPrice.NEVER else "-Infinity")
+    return Decimal(_against(market, position, price)) / market.oracle_price
+
+
+def _against(market: Market, position: Position, price: int) -> int:
+    """How far the oracle price is from another, in its own units, > 0 where that is adverse."""
+    away = market.oracle_price - price
+    return away if position.quantums > 0 else -away
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
     """The room of one position, alone, to its liquidation price; negative once it is passed.
@@ -117,16 +142,15 @@ def band(subaccount: Subaccount, ticker: str, markets: Markets, now: Risk | None
     """
     market = market_of(markets, ticker)
     price = liquidation_price(subaccount, ticker, markets, now)
-    if isinstance(price, NoPrice):
-        endless = Decimal("Infinity") if price is NoPrice.NEVER else Decimal("-Infinity")
-        return Band(price=price, price_dollars=None, move=endless, band=endless, loss=endless)
     position = held(subaccount, ticker)
-    against = market.oracle_price - price if position.quantums > 0 else price - market.oracle_price
-    dollars = units.oracle_dollars(against, market.oracle_exponent)
+    move = _move(market, position, price)
+    if isinstance(price, NoPrice):
+        return Band(price=price, price_dollars=None, move=move, band=move, loss=move)
+    dollars = units.oracle_dollars(_against(market, position, price), market.oracle_exponent)
     return Band(
         price=price,
         price_dollars=units.oracle_dollars(price, market.oracle_exponent),
-        move=Decimal(against) / market.oracle_price,
+        move=move,
         band=dollars,
         loss=dollars * abs(market.coins(position.quantums)),
     )

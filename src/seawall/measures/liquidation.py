@@ -25,5 +25,4 @@ def liq_move(view: View, instance: Instance, scenario: str | None) -> Value:
     subaccount = view.observation.subaccount(number)
     if subaccount.position(ticker) is None:
         return Decimal("Infinity")
-    room = margin.band(subaccount, ticker, view.observation.markets, now)
-    return max(room.move, Decimal(0))
+    return max(margin.move_left(subaccount, ticker, view.observation.markets, now), Decimal(0))
