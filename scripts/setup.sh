@@ -38,5 +38,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # The lock is complete: --no-deps keeps pip from asking for a newer release of what an extra names.
 .venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+.venv/bin/python -m compileall -q src  # once, also where Python is told to write no bytecode
 touch "$stamp"
 say "ready"
