@@ -39,3 +39,10 @@ def test_a_guard_that_dies_at_every_step_of_its_work_loses_and_doubles_nothing()
     assert result.broken == ()
     assert len(result.deaths) == len(restarts)
     assert {"between ticks", "after observe"} <= set(result.deaths)
+
+
+def test_a_tick_that_dies_with_its_credits_written_is_judged_by_what_it_wrote() -> None:
+    result = play(case_of(369))
+
+    assert result.broken == ()
+    assert "after holds" in result.deaths

@@ -64,6 +64,9 @@ class Model:
             self._known = NOTHING
             return
         later = None if holds is None else self._at(holds)
+        if holds is not None and later is None:
+            later = self._with(holds)
+            yield from self._overcredited(holds)
         self._known = self._after.get(row.decision.tick - 1, NOTHING)
         yield from self.follow(row.decision, row.seen, row.after)
         if later is not None:
@@ -74,6 +77,25 @@ class Model:
         moments = ((one.at, one.seen_at) for one in self._after.values())
         found = dict(zip(moments, self._after.values(), strict=True))
         return found.get((holds.at, holds.seen_at))
+
+    def _with(self, holds: Holds) -> Known:
+        """What was known last, credited as the tick says that died before it could be followed."""
+        lives = {
+            (key, level): replace(life, held=holds.held.get(key, {}).get(level, life.held))
+            for (key, level), life in self._known.lives.items()
+        }
+        return Known(lives, holds.at, holds.seen_at)
+
+    def _overcredited(self, holds: Holds) -> Iterator[str]:
+        """Levels that a tick credited with more than the time since the one before it."""
+        known = self._known
+        by_block = 0 if holds.at is None else _credit(known.at, holds.at)
+        by_agent = 0 if holds.seen_at is None else _credit(known.seen_at, holds.seen_at)
+        for (key, level), life in known.lives.items():
+            held = holds.held.get(key, {}).get(level, life.held)
+            by = by_agent if _is_by_agent(self._rules[key.partition("/")[0]]) else by_block
+            if not 0 <= held - life.held <= by:
+                yield f"{key}/{level} wrote {held} ms held; {life.held} + {by} is the most"
 
     def follow(self, decision: Decision, seen: Seen, after: Memory) -> Iterator[str]:
         """Step every level that the tick has a reading of; what disagrees, in words."""
