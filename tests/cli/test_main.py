@@ -137,6 +137,7 @@ def test_every_verb_has_help_with_an_example(
         assert code_of(*words.split(), "--help") == 0
         shown = " ".join(capsys.readouterr().out.split())
         assert f"Example: seawall {words}" in shown
+        assert "completion" not in shown
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -24,7 +24,11 @@ from seawall.journal.queries import Reader
 
 ACTION_ROWS = (("sending", "id"), ("reply", "action_id"), ("outcome", "action_id"))
 
-app = typer.Typer(help="Read the journal, and prove that nobody changed it.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    help="Read the journal, and prove that nobody changed it.",
+    no_args_is_help=True,
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

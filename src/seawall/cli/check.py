@@ -23,7 +23,7 @@ DEFAULT_FILE = Path("config/rules.yaml")
 REFUSED = 2
 DIGEST_SHOWN = 12
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -25,7 +25,7 @@ JOURNAL = Path("var/demo.db")  # the demo's own, made anew each time
 JOURNAL_FILES = ("", "-wal", "-shm")  # what SQLite makes of it
 EQUITY = "30_000"
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seawall.measures.view import View
     from seawall.policy import Policy, Rule
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

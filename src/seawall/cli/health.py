@@ -9,7 +9,7 @@ import typer
 
 from seawall.cli.place import JournalOption, journal_path
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seawall.units import Ppm
 
 T = TypeVar("T")
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 EXAMPLE = Decimal(30_000)
 LEAST = Decimal(100)  # of equity, in dollars

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seawall.venue.dydx.connection import Keys
     from seawall.venue.dydx.venue import DydxVenue
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

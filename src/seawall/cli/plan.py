@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = 'write "BTC-USD -8%, ETH-USD -10%"'
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

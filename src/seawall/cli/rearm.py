@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seawall.decide.memory import Memory
     from seawall.journal.store import Journal
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

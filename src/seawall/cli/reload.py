@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seawall.arming import RulesRow
     from seawall.journal.store import Journal
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 ANSWER_WITHIN = 15  # seconds
 

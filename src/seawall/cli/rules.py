@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seawall.agent import TickRow
     from seawall.policy import Policy, Rule
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from seawall.venue.dydx.keys import Key
     from seawall.venue.dydx.venue import DydxVenue
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

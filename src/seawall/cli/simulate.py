@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

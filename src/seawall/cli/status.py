@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 NO_DATA = "no data"
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from seawall.stress import Nearest
     from seawall.venue.dydx.survey import Survey, Surveyor
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seawall.ruletest.score import Outcome, Score
     from seawall.ruletest.script import Suite
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 DEFAULT_FILE = Path("config/rules.test.yaml")
 NO = 1

@@ -35,7 +35,7 @@ BAR = "30m"  # length of candles, where none is asked for
 SEED = "seed:"
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Direction(StrEnum):
