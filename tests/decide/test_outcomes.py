@@ -121,6 +121,26 @@ def test_a_deposit_that_landed_is_told_and_counts_once() -> None:
     assert [one.end.value for d in world.decisions for one in d.ended] == ["reached"]
 
 
+def test_a_deposit_has_landed_where_fills_beside_it_cost_more_than_half_of_it() -> None:
+    world = fed()
+    world.tick()
+    world.equity -= 600  # of the $1,000 that come in
+
+    decision = world.tick()
+
+    assert [one.ending.value for one in decision.outcomes] == ["landed"]
+    assert usd(world.memory.spent.day_top_up) == Decimal(1_600)  # and what is missing still
+
+
+def test_a_deposit_has_landed_where_the_owner_fills_the_float_meanwhile() -> None:
+    world = fed()
+    world.tick()
+    assert world.float is not None
+    world.float += 8_000
+
+    assert [one.ending.value for one in world.tick().outcomes] == ["landed"]
+
+
 def test_a_deposit_is_not_repeated_while_it_is_in_flight() -> None:
     world = fed()
     world.deposit = Deposit.IS_LOST

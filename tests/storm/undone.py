@@ -8,15 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from seawall.decide import stalled, telling, watch
+from seawall.account import Observation
+from seawall.decide import outcome, stalled, telling, watch
 from seawall.decide.draft import Draft
-from seawall.decide.memory import Memory
+from seawall.decide.memory import Memory, TopUpSent
 from seawall.decide.watch import Credits, Watched
 from seawall.journal import codec
 from seawall.journal.store import Entry
 from seawall.policy import Mode
 from seawall.storm.fuse import FusedJournal
-from seawall.units import Millis
+from seawall.units import Millis, QuoteQuantums
 
 
 def infinity_is_not_read(patch: pytest.MonkeyPatch) -> None:
@@ -75,3 +76,13 @@ def what_gets_no_further_is_not_told(patch: pytest.MonkeyPatch) -> None:
     """A goal is wanted for ever, and nobody hears why it is not reached."""
     patch.setattr(stalled, "pages", lambda *_: ())
     patch.setattr(telling, "out_of_budget", lambda *_: ())
+
+
+def only_the_recipient_tells_of_a_deposit(patch: pytest.MonkeyPatch) -> None:
+    """A deposit whose half went in costs of the fills beside it counts as failed."""
+    landed = outcome._has_landed
+
+    def richer(sent: TopUpSent, seen: Observation) -> bool:
+        return landed(replace(sent, float_before=QuoteQuantums(0)), seen)
+
+    patch.setattr(outcome, "_has_landed", richer)

@@ -335,7 +335,8 @@ def _remember(carried: Carried, view: View) -> Memory:
 
 
 def _remember_top_up(memory: Memory, one: Numbered, top_up: TopUp, seen: Observation) -> Memory:
-    before = seen.subaccount(top_up.subaccount)
+    before, wallet = seen.subaccount(top_up.subaccount), seen.float_wallet
+    assert wallet is not None  # it told the sequence
     sent = TopUpSent(
         action_id=one.id,
         before=before,
@@ -344,6 +345,7 @@ def _remember_top_up(memory: Memory, one: Numbered, top_up: TopUp, seen: Observa
         sequence=top_up.sequence,
         timeout_height=top_up.timeout_height,
         interventions=one.asked_by,
+        float_before=wallet.balance,
     )
     spent = replace(memory.spent, day_top_up=QuoteQuantums(memory.spent.day_top_up + top_up.amount))
     return replace(memory, top_up=sent, spent=spent)

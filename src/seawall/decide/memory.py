@@ -62,6 +62,7 @@ class TopUpSent:
     sequence: int
     timeout_height: int
     interventions: tuple[str, ...]
+    float_before: QuoteQuantums = QuoteQuantums(0)  # in the float wallet when it was sent
     is_refused: bool = False  # no node took it: it can never land
 
 

@@ -183,11 +183,16 @@ def _of_top_up(sent: TopUpSent, seen: Observation) -> Ending | None:
 
 
 def _has_landed(sent: TopUpSent, seen: Observation) -> bool:
-    """Whether the recipient is richer by about the deposit, both states valued at today's prices.
+    """Whether what used the sequence was a deposit like ours.
 
-    Half of it is asked for: fees and slippage of fills in between are far below a deposit's half,
-    and a deposit that did not happen is all of it away.
+    Either the float wallet is poorer by about the amount (a failed one costs its gas alone), or the
+    recipient richer, both states valued at today's prices. Neither alone is enough: the owner may
+    fill the float meanwhile, and fills of the same plan may cost more than half of a small deposit.
     """
+    wallet = seen.float_wallet
+    assert wallet is not None
+    if sent.amount <= (sent.float_before - wallet.balance) * 2 <= sent.amount * 4:
+        return True
     markets = {**sent.markets, **seen.markets}
     before = margin.risk(sent.before, markets).nc
     now = margin.risk(seen.subaccount(sent.before.number), markets).nc
