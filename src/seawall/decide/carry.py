@@ -57,10 +57,10 @@ def carry(
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
-    thin = replace(view, observation=depth.believed(memory, seen))
     heeded = wants.of_mode(policy, mode, run_mode)
 
     def judged(means: Means) -> Judged:
+        thin = replace(view, observation=depth.believed(memory, seen))
         made = _proposed(heeded, thin, demands, means, watched, standing=standing, draft=draft)
         return judge(policy, view, demands, means, made=made, cancels=cancels, standing=standing)
 
