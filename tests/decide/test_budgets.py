@@ -258,3 +258,21 @@ def test_a_paging_level_that_only_tops_up_frees_no_budget() -> None:
     )
 
     assert cuts(world.tick()) == {"BTC-USD": Decimal("0.04")}
+
+
+def test_a_lock_that_its_budget_stops_is_paged_once_while_it_is_wanted() -> None:
+    level = (
+        '{name: act, trigger: "> $9_000", clear: "< $1_000", '
+        "do: [notify, {reduce: {amount: 50%, max_slippage: 80bps}}, lock]}"
+    )
+    world = guarded(ladder(level, head="budgets: {per_hour: {orders: 1}}\n"))
+    world.ticks(10)
+    world.trade("BTC-USD", "0.02")
+
+    decisions = world.ticks(40)
+
+    said = [page.key for one in decisions for page in pages(one) if "budget" in page.key]
+    assert said == ["size/act lock/budget"]
+    world.trade("BTC-USD", "-0.02")
+    world.ticks(2)
+    assert "size/act lock/budget" not in world.memory.pages

@@ -22,6 +22,7 @@ FIXES: dict[int, Callable[[pytest.MonkeyPatch], None]] = {
     6: undone.rows_are_written_one_by_one,
     18: undone.a_clear_level_is_forgotten_while_its_intervention_runs,
     7: undone.what_gets_no_further_is_not_told,
+    755: undone.a_page_about_a_budget_falls_between_two_windows,
     473: undone.only_the_recipient_tells_of_a_deposit,
 }
 SEEDS = (*FIXES, 47, 49)  # the days of the two are no longer shown to need their fixes

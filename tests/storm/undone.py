@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from seawall.account import Observation
+from seawall.action import Refusal
 from seawall.decide import outcome, stalled, telling, watch
 from seawall.decide.draft import Draft
-from seawall.decide.memory import Memory, TopUpSent
+from seawall.decide.memory import Memory, Message, PageState, TopUpSent
 from seawall.decide.watch import Credits, Watched
 from seawall.journal import codec
 from seawall.journal.store import Entry
+from seawall.plan.demand import Demand
 from seawall.policy import Mode
 from seawall.storm.fuse import FusedJournal
 from seawall.units import Millis, QuoteQuantums
@@ -86,3 +88,18 @@ def only_the_recipient_tells_of_a_deposit(patch: pytest.MonkeyPatch) -> None:
         return landed(replace(sent, float_before=QuoteQuantums(0)), seen)
 
     patch.setattr(outcome, "_has_landed", richer)
+
+
+def a_page_about_a_budget_falls_between_two_windows(patch: pytest.MonkeyPatch) -> None:
+    """It is told again in each, and in between nobody is told."""
+    told = telling.out_of_budget
+
+    def anew(
+        refusals: Iterable[Refusal],
+        demands: Iterable[Demand],
+        _: Mapping[str, PageState],
+        seen: Observation,
+    ) -> Iterator[Message]:
+        return told(refusals, demands, {}, seen)
+
+    patch.setattr(telling, "out_of_budget", anew)

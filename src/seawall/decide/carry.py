@@ -85,7 +85,7 @@ def carry(
     ]
     numbered = _number(memory.tick, done.passed, done.names, seen)
     if live:
-        draft.messages.extend(telling.out_of_budget(refusals, demands))
+        draft.messages.extend(telling.out_of_budget(refusals, demands, memory.pages, seen))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from seawall import words
@@ -19,11 +19,12 @@ from seawall.action import (
     TopUp,
 )
 from seawall.alarm import clears_after
-from seawall.decide.memory import Message, Numbered, Urgency
+from seawall.decide.memory import Message, Numbered, PageState, Urgency
 from seawall.decide.watch import Watched
+from seawall.intervention import beyond_goal
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData, Unit
-from seawall.plan.demand import Demand
+from seawall.plan.demand import CutDemand, Demand
 from seawall.plan.greedy import slots_of
 from seawall.policy import (
     Bound,
@@ -71,23 +72,36 @@ def budget_key(name: str) -> str:
     return f"{name}/budget"
 
 
-def out_of_budget(refusals: Iterable[Refusal], demands: Iterable[Demand]) -> Iterator[Message]:
-    """A page for each intervention that wants a position whose reduction a budget stops."""
+def out_of_budget(
+    refusals: Iterable[Refusal],
+    demands: Iterable[Demand],
+    pages: Mapping[str, PageState],
+    seen: Observation,
+) -> Iterator[Message]:
+    """A page for each intervention that wants a position whose reduction a budget stops.
+
+    It stands as long as that is wanted: what waits for the next window, too, waits for the budget.
+    """
     stopped = [refusal for refusal in refusals if refusal.code in BUDGETS]
-    if not stopped:
-        return
     why = wait_words(stopped)
     for demand in demands:
-        slots = slots_of(demand)
-        if any(f"{number}/{ticker}" in r.what.split() for number, ticker in slots for r in stopped):
+        key, slots = budget_key(demand.name), slots_of(demand)
+        if key in pages and _is_wanted(demand, seen):
+            yield Message(urgency=Urgency.PAGE, key=key, text=pages[key].text)
+        elif any(f"{n}/{ticker}" in r.what.split() for n, ticker in slots for r in stopped):
             yield Message(
                 urgency=Urgency.PAGE,
-                key=budget_key(demand.name),
+                key=key,
                 text=(
                     f"{demand.name} is stopped by its budget: {why}. The rest waits for the next "
                     f"hour or day (UTC); close by hand, or raise `budgets` in the rule file."
                 ),
             )
+
+
+def _is_wanted(demand: Demand, seen: Observation) -> bool:
+    """Whether a cut is not done yet; a lock stands also while it wants nothing."""
+    return not isinstance(demand, CutDemand) or any(beyond_goal(k, seen) > 0 for k in demand.keeps)
 
 
 def _how(mode: Mode, waits: str) -> str:

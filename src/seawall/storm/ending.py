@@ -112,6 +112,7 @@ def _is_told(memory: Memory, level: Level, name: str) -> bool:
     if any(isinstance(do, TopUpUntil) for do in level.do):
         about.add(FLOAT_EMPTY)
     budgets = {budget_key(each.name) for each in memory.running if each.name.startswith(f"{name}#")}
+    budgets.add(budget_key(f"{name} lock"))
     return not (about | budgets).isdisjoint(memory.pages)
 
 
