@@ -147,6 +147,11 @@ def test_what_is_no_move_is_refused_with_an_example(text: str) -> None:
         moves_of(text)
 
 
+def test_a_market_that_is_moved_twice_is_refused() -> None:
+    with pytest.raises(OperatorError, match="'BTC-USD -3%': BTC-USD is moved twice"):
+        moves_of("BTC-USD -8%, BTC-USD -3%")
+
+
 def test_nothing_to_do_is_said() -> None:
     calm = see(equity=30_000, positions={"BTC-USD": ("0.1", 100_000)})
 

@@ -82,6 +82,8 @@ def moves_of(text: str) -> Mapping[str, Ppm]:
     moves: dict[str, Ppm] = {}
     for part in (part for part in text.split(",") if part.strip()):
         market, _, move = part.strip().partition(" ")
+        if market in moves:
+            raise OperatorError(f"--if: {part.strip()!r}: {market} is moved twice; {EXAMPLE}")
         try:
             moves[market] = ppm(move.strip().removeprefix("+"))
         except LiteralError as error:
