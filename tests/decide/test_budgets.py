@@ -144,12 +144,15 @@ def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> N
     decision = guarded(ONE_ORDER, sizes=HEDGED).tick()
 
     assert cuts(decision) == {"BTC-USD": Decimal("0.4")}  # the hedge would be a second order
-    assert codes(decision).count("BUDGET_ORDERS") == 1
+    assert [one.code.value for one in decision.refusals].count("BUDGET_ORDERS") == 1
     assert decision.plan is not None
     assert [leg.ticker for leg in decision.plan.legs] == ["BTC-USD"]
     (claim,) = decision.plan.claims
     assert [claim.before, claim.after] == [Decimal(80_000), Decimal(40_000)]
     assert not claim.reached
+    (short,) = decision.plan.dropped
+    assert short.code.value == "BUDGET_ORDERS"
+    assert short.detail.startswith("0/ETH-USD: 0 orders filled this hour, at most 1")
 
 
 def test_a_preview_changes_what_the_gate_lets_through() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from seawall.action import Plan
+from seawall.action import Plan, RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan.demand import Means, Slot, UntilDemand
+from seawall.plan.demand import Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Bound, MeasureRef, Operator
 from seawall.units import Ppm
@@ -56,6 +56,11 @@ def guard(measure: str, trigger: str, *, scenario: str | None = None) -> Guard:
         instance=Instance(subaccount=0),
         trigger=bound(trigger),
     )
+
+
+def closing(*slots: Slot) -> Mapping[Slot, Reason]:
+    """Positions that may not be traded, since their market is paused."""
+    return dict.fromkeys(slots, (RefusalCode.MARKET_CLOSED, "market is PAUSED"))
 
 
 def with_cash(dollars: Number) -> Means:

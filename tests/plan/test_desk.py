@@ -18,7 +18,7 @@ from seawall.plan.desk import Desk, desk_of, fits, shortfall, used
 from seawall.plan.greedy import legs_of
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm, QuoteQuantums
-from tests.plan.stage import until
+from tests.plan.stage import closing, until
 from tests.see import BTC, Held, Number, book, quantums, quote, see, view
 
 HELD: Held = {"BTC-USD": ("0.4", 100_000)}
@@ -100,13 +100,13 @@ def test_a_short_s_depth_is_on_the_other_side_of_the_book() -> None:
     assert words.startswith("BOUND: 0/BTC-USD: bound 102000 leaves 0.3")
 
 
-def test_a_market_that_may_not_be_traded_is_named() -> None:
+def test_a_market_that_may_not_be_traded_is_named_with_the_reason() -> None:
     on = shown(("0.001", 9))
     wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
 
-    (words,) = said(on, wanted, Means(closed=frozenset({SLOT})))
+    (words,) = said(on, wanted, Means(closed=closing(SLOT)))
 
-    assert words.startswith("MARKET_CLOSED: 0/BTC-USD may not be traded now")
+    assert words.startswith("MARKET_CLOSED: 0/BTC-USD: market is PAUSED")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from seawall.plan.demand import Means, UntilDemand
 from seawall.units import PPM_ONE, QuoteQuantums
 from tests.plan.by_hand import Ledger
 from tests.plan.random_accounts import COARSE, coarse_view, random_wants
+from tests.plan.stage import closing
 
 ACCOUNTS = 1_000
 UNMOVED_BY_CASH = {"gross_exposure", "net_exposure"}
@@ -33,7 +34,7 @@ class Case:
         return Means(
             cash=QuoteQuantums(self.cash * PPM_ONE),
             notional_left=None if self.notional is None else QuoteQuantums(self.notional * PPM_ONE),
-            closed=frozenset() if self.closed is None else frozenset({(0, self.closed)}),
+            closed={} if self.closed is None else closing((0, self.closed)),
         )
 
     @property

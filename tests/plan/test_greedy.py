@@ -18,7 +18,7 @@ from seawall.plan.trial import Trial
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.random_accounts import random_view, random_wants
-from tests.plan.stage import coins, guard, until
+from tests.plan.stage import closing, coins, guard, until
 from tests.see import BTC, SOL, Held, book, see, subticks, view
 
 NOTHING = Means()
@@ -174,7 +174,7 @@ def test_a_market_that_is_closed_or_not_held_keeps_no_other_from_being_cut() -> 
     on = two(book(BTC), book(SOL))
     slots = [(0, "BTC-USD"), (0, "ETH-USD"), (0, "SOL-USD")]
     wanted = until(on, "maintenance_usage", "<= 0.04", slots=slots)
-    means = Means(closed=frozenset({(0, "BTC-USD")}))
+    means = Means(closed=closing((0, "BTC-USD")))
 
     made = greedy.propose(on, [wanted], means)
 

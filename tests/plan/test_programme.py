@@ -18,7 +18,7 @@ from seawall.plan.demand import Means
 from seawall.plan.trial import carried_out, caught_up
 from seawall.policy import MeasureRef
 from seawall.units import Ppm
-from tests.plan.stage import coins, guard, until, with_cash
+from tests.plan.stage import closing, coins, guard, until, with_cash
 from tests.see import BTC, ETH, SOL, Held, Number, book, quote, scenario, see, view
 
 NOTHING = Means()
@@ -98,7 +98,7 @@ def test_one_deposit_per_plan_and_the_largest_first() -> None:
 
 def test_hands_off_and_closed_markets_have_bound_zero() -> None:
     on = account(10_000, {"BTC-USD": ("0.2", 100_000), "SOL-USD": ("60", 200)})
-    means = Means(closed=frozenset({(0, "BTC-USD")}))
+    means = Means(closed=closing((0, "BTC-USD")))
 
     made = plan.propose(on, [until(on, "leverage", "<= 1")], means)
 

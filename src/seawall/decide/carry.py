@@ -15,14 +15,13 @@ from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.judged import Judged, judge
 from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Sent, TopUpSent, Urgency
-from seawall.decide.waiting import Reason
 from seawall.decide.watch import Watched
 from seawall.intervention import sizes
 from seawall.limits import Standing
 from seawall.measures import MEASURES
 from seawall.measures.spec import Family
 from seawall.measures.view import View
-from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
+from seawall.plan.demand import CutDemand, Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Mode, Policy
 from seawall.units import BaseQuantums, QuoteQuantums
@@ -68,7 +67,7 @@ def carry(
         done = judged(means)
         stopped = done.stopped(seen)
         if stopped:
-            again = judged(replace(means, closed=means.closed | stopped))
+            again = judged(replace(means, closed={**means.closed, **stopped}))
             done = replace(again, refused=(*done.refused_orders, *again.refused))
     else:
         done = judge(
@@ -147,10 +146,10 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
     for demand in demands:
         match demand:
             case CutDemand(keeps=keeps):
-                if {(keep.subaccount, keep.ticker) for keep in keeps} - means.closed:
+                if {(keep.subaccount, keep.ticker) for keep in keeps} - means.closed.keys():
                     return True
             case UntilDemand(slots=slots, cash_most=cash_most):
-                if set(slots) - means.closed or (cash_most is not None and means.cash > 0):
+                if set(slots) - means.closed.keys() or (cash_most is not None and means.cash > 0):
                     return True
             case _:
                 assert_never(demand)
@@ -188,7 +187,7 @@ def _means(
     blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
     in_flight = memory.top_up
     return Means(
-        closed=frozenset(closed),
+        closed=closed,
         cash=QuoteQuantums(_cash(policy, memory, seen)),
         cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),

@@ -11,7 +11,7 @@ from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, RefusalCo
 from seawall.intervention import sizes
 from seawall.limits import Asked, Standing
 from seawall.measures.view import View
-from seawall.plan.demand import Demand, Means, Slot, UntilDemand
+from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
 from seawall.policy import Policy
 from seawall.units import BaseQuantums
 
@@ -31,15 +31,19 @@ class Judged:
         """What the gate says of the plan's reductions that it lets not pass."""
         return tuple(one for one in self.refused if isinstance(one.action, Reduce))
 
-    def stopped(self, seen: Observation) -> frozenset[Slot]:
+    def stopped(self, seen: Observation) -> Mapping[Slot, Reason]:
         """Positions to be left alone by a plan whose claims hold of what the gate lets pass.
 
-        Where orders are too many, all that has not passed: another order would be too many too.
+        Each with why. Where orders are too many, all that has not passed: another order would be
+        too many too.
         """
-        slots = _slots(one.action for one in self.refused_orders)
-        if any(one.code is RefusalCode.BUDGET_ORDERS for one in self.refused_orders):
-            slots |= frozenset(sizes(seen)) - _slots(self.passed)
-        return slots
+        found: dict[Slot, Reason] = {}
+        for one in self.refused_orders:
+            slots = _slots([one.action])
+            if one.code is RefusalCode.BUDGET_ORDERS:
+                slots = frozenset(sizes(seen)) - _slots(self.passed)
+            found |= dict.fromkeys(slots - found.keys(), (one.code, one.detail))
+        return found
 
 
 def _slots(actions: Iterable[Action | None]) -> frozenset[Slot]:

@@ -18,10 +18,10 @@ from seawall.action import (
 from seawall.backstop import Move, NoStop, Stop
 from seawall.decide import halt, resting, waiting
 from seawall.decide.memory import Memory, Stops
-from seawall.decide.waiting import Reason
 from seawall.intervention import sizes
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
+from seawall.plan.demand import Reason
 from seawall.policy import Policy
 from seawall.units import SECOND
 

@@ -11,12 +11,11 @@ from seawall.budget import top_up_left
 from seawall.decide import pausing
 from seawall.decide.memory import Memory
 from seawall.intervention import beyond_goal
-from seawall.plan.demand import CutDemand, Demand, Slot, UntilDemand
+from seawall.plan.demand import CutDemand, Demand, Reason, Slot, UntilDemand
 from seawall.policy import Policy
 from seawall.units import SECOND
 
 PACING = frozenset({RefusalCode.ALREADY_SENT, RefusalCode.WINDOW_CLOSING, RefusalCode.RATE_LIMIT})
-Reason = tuple[RefusalCode, str]
 
 
 def why_closed(

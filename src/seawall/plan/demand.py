@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from seawall.action import RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.policy import Bound, MeasureRef
 from seawall.units import Ppm, QuoteQuantums
 
 Slot = tuple[int, str]  # a position: subaccount number and ticker
+Reason = tuple[RefusalCode, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,7 @@ Demand = UntilDemand | CutDemand
 class Means:
     """What a plan may use this tick, and what is already under way."""
 
-    closed: frozenset[Slot] = frozenset()  # positions that may not be traded now
+    closed: Mapping[Slot, Reason] = field(default_factory=dict)  # not to be traded now, and why
     cash: QuoteQuantums = QuoteQuantums(0)  # of the float wallet above its floor and in budget
     cash_blocked: frozenset[int] = frozenset()  # subaccounts that cannot be topped up now
     cash_in_flight: tuple[tuple[int, QuoteQuantums], ...] = ()

@@ -10,7 +10,7 @@ from seawall.account import BookLevel, Side
 from seawall.action import Leg, Refusal, RefusalCode
 from seawall.measures.view import View
 from seawall.plan import claims, greedy, pricing, trial
-from seawall.plan.demand import Demand, Means, Slot, UntilDemand
+from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import Quote, Trial
 from seawall.plan.unbound import unbound
@@ -127,14 +127,12 @@ def shortfall(desk: Desk, paper: Trial, demand: UntilDemand) -> Refusal:
     )
 
 
-_Reason = tuple[RefusalCode, str]
-
-
-def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[_Reason]:
+def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[Reason]:
     """What keeps one position from being cut further: closed, the bound, or the depth."""
     name = f"{slot[0]}/{slot[1]}"
     if slot in desk.means.closed:
-        return [(RefusalCode.MARKET_CLOSED, f"{name} may not be traded now")]
+        code, why = desk.means.closed[slot]
+        return [(code, f"{name}: {why}")]
     quote = paper.quotes.get(slot)
     if quote is None:
         return []
@@ -158,7 +156,7 @@ def _has_more(view: View, quote: Quote) -> bool:
     return any(not pricing.is_within(quote.side, one.subticks, quote.worst) for one in side)
 
 
-def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
+def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
     """Cash that a level offers and that is all used, or may not move."""
     if demand.cash_most is None:
         return []
@@ -175,7 +173,7 @@ def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
     return [(RefusalCode.FLOAT_SHORT, f"cash: ${most:,} is what level, float and budget leave")]
 
 
-def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[_Reason]:
+def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
     """Budgets of the hour and day that leave no room for another step of some position."""
     means, found = desk.means, []
     bound = [slot for slot in desk.rooms if desk.is_budgeted(slot)]
