@@ -33,6 +33,7 @@ rules:
     do: [notify, {reduce: {amount: 50%, max_slippage: 150bps}}]
 """
 HELD = {"BTC-USD": ("0.5", 100_000), "SOL-USD": ("50", 200)}
+MORE = {"BTC-USD": ("0.5", 100_000), "SOL-USD": ("200", 200)}  # 3x of $20,000 without bitcoin
 
 
 @pytest.fixture(scope="module")
@@ -100,27 +101,50 @@ def test_the_plan_is_no_dearer_than_what_people_do_by_hand(policy: Policy) -> No
 def test_a_market_that_cannot_be_traded_is_counted_and_left_alone(
     policy: Policy, status: MarketStatus
 ) -> None:
-    seen = see(equity=14_000, positions=HELD)
+    seen = see(equity=20_000, positions=MORE)
     settling = replace(seen.markets["BTC-USD"], status=status)
     seen = replace(seen, markets={**seen.markets, "BTC-USD": settling})
 
     shown = preview(policy, seen, {})
 
     leverage = next(one for one in shown.changes if one.key == "leverage/0")
-    assert leverage.before == Decimal(60_000) / 14_000
+    assert leverage.before == Decimal(90_000) / 20_000
     assert shown.plan is not None
     assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}
     assert all("BTC-USD" not in numbered.what for numbered in shown.actions)
-    assert RefusalCode.MARKET_CLOSED in {one.code for one in shown.plan.dropped}
+
+
+def test_a_paused_market_that_a_target_waits_for_is_named(policy: Policy) -> None:
+    seen = see(equity=14_000, positions=HELD)
+    paused = replace(seen.markets["BTC-USD"], status=MarketStatus.PAUSED)
+
+    shown = preview(policy, replace(seen, markets={**seen.markets, "BTC-USD": paused}), {})
+
+    assert shown.plan is not None
+    assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}  # the most is done
+    (short,) = shown.plan.dropped
+    assert (short.code, short.detail.split(".")[0]) == (
+        RefusalCode.MARKET_CLOSED,
+        f"0/BTC-USD: market is {MarketStatus.PAUSED}",
+    )
 
 
 def test_a_market_that_is_hands_off_has_no_room(policy: Policy) -> None:
     kept = replace(policy, hands_off=HandsOff(markets=("BTC-USD",)))
 
-    shown = preview(kept, see(equity=14_000, positions=HELD), {})
+    shown = preview(kept, see(equity=20_000, positions=MORE), {})
 
     assert shown.plan is not None
     assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}
+
+
+def test_what_no_market_that_is_traded_can_reach_is_not_chased(policy: Policy) -> None:
+    kept = replace(policy, hands_off=HandsOff(markets=("BTC-USD",)))
+
+    shown = preview(kept, see(equity=14_000, positions=HELD), {})  # the bitcoin alone is 3.6x
+
+    assert shown.plan is None
+    assert {one.code for one in shown.refused} == {RefusalCode.UNREACHABLE}
 
 
 def test_stops_are_those_of_what_the_plan_leaves_and_none_where_nobody_may_trade(

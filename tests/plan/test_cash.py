@@ -7,12 +7,14 @@ from decimal import Decimal
 
 import pytest
 
+from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import greedy, programme
 from seawall.plan.demand import Means, UntilDemand
 from seawall.plan.desk import desk_of
+from seawall.policy import HandsOff
 from tests.plan.stage import until, with_cash
 from tests.see import Held, quote, see, view
 
@@ -171,8 +173,11 @@ def test_a_target_is_unreachable_where_all_the_cash_there_is_would_not_do(
 ) -> None:
     on = worth()
 
-    assert greedy.is_unreachable(on, feed(on, 2_000), quote(cash)) is is_unreachable
-    assert greedy.is_unreachable(on, feed(on, 2_000, number=128), quote(cash)) is is_unreachable
-    assert not greedy.is_unreachable(on, feed(on, 1_000), quote(0))
-    assert greedy.is_unreachable(on, feed(on, "1000.000002"), 1)
-    assert not greedy.is_unreachable(on, feed(on, "1000.000001"), 1)
+    assert plan.is_unreachable(on, feed(on, 2_000), quote(cash), HandsOff()) is is_unreachable
+    assert (
+        plan.is_unreachable(on, feed(on, 2_000, number=128), quote(cash), HandsOff())
+        is is_unreachable
+    )
+    assert not plan.is_unreachable(on, feed(on, 1_000), quote(0), HandsOff())
+    assert plan.is_unreachable(on, feed(on, "1000.000002"), 1, HandsOff())
+    assert not plan.is_unreachable(on, feed(on, "1000.000001"), 1, HandsOff())

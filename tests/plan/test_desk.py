@@ -91,6 +91,19 @@ def test_a_target_that_is_short_names_depth_or_bound(
     assert said(on, wanted) == expected
 
 
+def test_a_cut_of_fixed_size_beyond_the_depth_is_told_as_what_the_depth_takes() -> None:
+    on = shown(("0.001", "0.3"))
+    wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))
+
+    made = plan.propose(on, [wanted, down_to(0)], Means())  # all 0.4 are asked for, 0.3 are there
+
+    (short,) = [one for one in made.dropped if one.what == f"reach the target of {wanted.key}"]
+    assert (short.code, short.detail) == (
+        RefusalCode.NO_DEPTH,
+        "0/BTC-USD: depth is 0.3. The rest follows in the next window",
+    )
+
+
 def test_a_short_s_depth_is_on_the_other_side_of_the_book() -> None:
     on = shown(("0.001", "0.3"), ("0.03", 9), held={"BTC-USD": ("-0.4", 100_000)})
     wanted = until(on, "gross_exposure", "<= 5000", instance=Instance(market="BTC-USD"))

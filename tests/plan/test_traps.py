@@ -9,6 +9,7 @@ from seawall.account import Book
 from seawall.measures.view import View
 from seawall.plan import greedy
 from seawall.plan.demand import Means
+from seawall.policy import HandsOff
 from tests.plan.stage import coins, until
 from tests.see import BTC, ETH, Held, Number, book, scenario, see, view
 
@@ -73,5 +74,5 @@ def test_a_correlated_book_keeps_its_hedge() -> None:
 def test_an_unreachable_target_is_not_chased() -> None:
     on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
 
-    assert plan.is_unreachable(on, until(on, "free_collateral", ">= 2000"), 0)
-    assert not plan.is_unreachable(on, until(on, "free_collateral", ">= 950"), 0)
+    assert plan.is_unreachable(on, until(on, "free_collateral", ">= 2000"), 0, HandsOff())
+    assert not plan.is_unreachable(on, until(on, "free_collateral", ">= 950"), 0, HandsOff())

@@ -163,17 +163,6 @@ def test_a_plan_carried_out_is_what_it_says_with_all_cash_that_comes() -> None:
     assert usdc(done, 128) == usdc(on.observation, 128) + 307
 
 
-def test_closing_at_the_oracle_costs_nothing_and_closes_what_is_named() -> None:
-    for size in ("0.4", "-0.4"):
-        on = seen(size).observation
-
-        closed = trial.closed_at_oracle(on, [(0, "ETH-USD"), (7, "BTC-USD"), SLOT])
-
-        assert closed.subaccount(0).positions == ()
-        assert usdc(closed) == 10_000
-        assert closed.subaccount(128) == on.subaccount(128)
-
-
 def test_a_position_off_the_step_is_offered_in_whole_steps() -> None:
     on = seen()
     coarse = replace(offer(on).market, step_base_quantums=300 * PPM_ONE)  # 0.03 of 0.4

@@ -217,7 +217,7 @@ def without_unreachable(
     What is only missing for now (fresh state, a value, a deposit under way, a gate or a budget)
     makes nothing unreachable.
     """
-    seen, source = view.observation, policy.float_source
+    seen, source, hands_off = view.observation, policy.float_source, policy.hands_off
     floor = None if source is None else units.quote_up(source.floor)
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
         return memory
@@ -232,12 +232,12 @@ def without_unreachable(
         wanted = _of_intervention(running, one, level, seen)
         until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
         cash = None if until is None else _cash_at_best(memory, until, seen, floor)
-        if until is None or cash is None or not plan.is_unreachable(view, until, cash):
+        if until is None or cash is None or not plan.is_unreachable(view, until, cash, hands_off):
             kept.append(running)
             continue
         fallback = _or_else(level)
         if isinstance(fallback, ReduceAmount | Flatten):
-            instead = fall_back(running, one.rule, fallback, seen, policy.hands_off)
+            instead = fall_back(running, one.rule, fallback, seen, hands_off)
             kept.append(instead)
             if instead.left:
                 draft.messages.append(_falls_back(running, level, fallback))
@@ -246,7 +246,7 @@ def without_unreachable(
             Refusal(
                 code=RefusalCode.UNREACHABLE,
                 what=f"reach the target of {running.name}",
-                detail="even closing everything in scope, with all admissible cash, would not",
+                detail="no part of what is in scope, closed with all admissible cash, would",
             )
         )
         draft.messages.append(_unreachable(running))
@@ -283,9 +283,10 @@ def _falls_back(running: Intervention, level: Level, fallback: ReduceAmount | Fl
         urgency=Urgency.PAGE if level.pages else Urgency.NOTIFY,
         key=f"{running.key}/{running.level}/or-else",
         text=(
-            f"{running.name}: the target cannot be reached, not even by closing everything in "
-            f"scope with all admissible cash. Instead, as `or_else` says: {words.percent(share)} "
-            f"of each position in scope is closed within {words.bps(fallback.max_slippage)}."
+            f"{running.name}: the target cannot be reached, whatever part of what is in scope is "
+            f"closed and with all admissible cash. Instead, as `or_else` says: "
+            f"{words.percent(share)} of each position in scope is closed within "
+            f"{words.bps(fallback.max_slippage)}."
         ),
     )
 
@@ -295,8 +296,8 @@ def _unreachable(running: Intervention) -> Message:
         urgency=Urgency.PAGE,
         key=f"{running.key}/{running.level}/{UNREACHABLE}",
         text=(
-            f"{running.name}: the target cannot be reached, not even by closing everything in "
-            f"scope with all admissible cash. Nothing more is done for it; add collateral or "
+            f"{running.name}: the target cannot be reached, whatever part of what is in scope is "
+            f"closed and with all admissible cash. Nothing more is done for it; add collateral or "
             f"close by hand."
         ),
     )

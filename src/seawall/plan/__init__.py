@@ -1,9 +1,10 @@
 """From what is wanted to the cheapest plan that serves it: demands, prices, programme, paper."""
 
 from seawall.plan.claims import is_met, value_of
-from seawall.plan.greedy import Guard, ReferenceQuotes, is_unreachable, reference_quotes
+from seawall.plan.greedy import Guard, ReferenceQuotes, reference_quotes
 from seawall.plan.programme import propose, propose_simply, recompute
 from seawall.plan.proof import restated
+from seawall.plan.reachable import is_unreachable
 from seawall.plan.unbound import unbound
 
 __all__ = [

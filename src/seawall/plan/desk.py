@@ -137,7 +137,7 @@ def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[Reason]:
     if quote is None:
         return []
     step = quote.market.step_base_quantums
-    cut, held = paper.cut_of(slot), units.round_down(quote.held, step)
+    cut, held = min(paper.cut_of(slot), quote.depth), units.round_down(quote.held, step)
     if _has_room(desk, paper, slot) or cut >= held:
         return []
     size, worst = quote.market.coins(cut), quote.market.dollars(quote.worst).normalize()

@@ -101,18 +101,6 @@ def reaches(paper: Trial, demand: UntilDemand) -> bool:
     return holds(paper.views(), demand)
 
 
-def is_unreachable(view: View, demand: UntilDemand, cash: int) -> bool:
-    """Whether closing everything in scope at the oracle, free, with `cash`, would not do.
-
-    `cash` are the quote quantums that may come at best, those under way included; a value that
-    is absent once everything is closed says nothing.
-    """
-    best = trial.closed_at_oracle(view.observation, demand.slots)
-    best = trial.apply(best, {}, {}, {demand.cash_to: cash})
-    value = value_of(trial.view_like(view, best), demand.measure, demand.instance)
-    return not isinstance(value, NoData) and not demand.target.holds(value)
-
-
 def quotes_for(
     view: View, demands: Sequence[Demand], means: Means, dropped: list[Refusal]
 ) -> Mapping[Slot, Quote]:

@@ -239,8 +239,9 @@ def _cap_use(frame: Frame, wanted: Ask) -> Iterator[Row]:
     held = [one for one in held if one.slot[1] in capped]
     gross = sum(one.size for one in held)
     slope = wanted.value * rate
-    if equity <= 0 and typed == 0:
-        slope = 0.0
+    fee = frame.view.observation.taker_fee_ppm / PPM_ONE
+    if equity <= fee * gross and typed == 0:
+        slope = 0.0  # less than closing everything takes: no part of it is within any cap
     room = wanted.value * typed + slope * max(equity, 0.0)
     if held:
         yield Row(

@@ -187,22 +187,6 @@ def carried_out(
     return view_like(view, replace(seen, subaccounts=tuple(subaccounts)))
 
 
-def closed_at_oracle(seen: Observation, slots: Sequence[Slot]) -> Observation:
-    """The observation with positions closed at the oracle price and no fee: the best there is."""
-    subaccounts = []
-    for subaccount in seen.subaccounts:
-        after = margin.settle(subaccount, seen.markets)
-        for number, ticker in slots:
-            position = after.position(ticker) if number == subaccount.number else None
-            if position is None:
-                continue
-            market = seen.markets[ticker]
-            paid = abs(margin.notional(market, position.quantums))
-            after = margin.with_fill(after, market, -position.quantums, paid, 0)
-        subaccounts.append(after)
-    return replace(seen, subaccounts=tuple(subaccounts))
-
-
 def apply(
     seen: Observation,
     quotes: Mapping[Slot, Quote],
