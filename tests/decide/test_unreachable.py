@@ -71,6 +71,14 @@ def test_without_enough_cash_anywhere_the_fallback_takes_over_on_fresh_state() -
     assert world.intervention.fallback is not None
 
 
+def test_cash_that_may_not_be_fed_into_a_subaccount_is_none() -> None:
+    head = FLOAT.replace("account: {", "account: {hands_off: {subaccounts: [0]}, ") + BUDGETS
+    text = ladder(EQUITY, measure="equity", scope="{per: subaccount}", head=head)
+    world = guarded(text, equity=19_000, float=6_000)
+
+    assert [str(end.end) for end in world.tick().ended] == ["given up"]
+
+
 @pytest.mark.parametrize(("per", "key"), [("account", "size"), ("subaccount", "size/0")])
 def test_equity_is_topped_up_per_account_and_per_subaccount(per: str, key: str) -> None:
     text = ladder(EQUITY, measure="equity", scope=f"{{per: {per}}}", head=FLOAT + BUDGETS)

@@ -217,8 +217,7 @@ def without_unreachable(
     What is only missing for now (fresh state, a value, a deposit under way, a gate or a budget)
     makes nothing unreachable.
     """
-    seen, source, hands_off = view.observation, policy.float_source, policy.hands_off
-    floor = None if source is None else units.quote_up(source.floor)
+    seen, hands_off = view.observation, policy.hands_off
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
         return memory
     by_key = {one.key: one for one in watched}
@@ -231,7 +230,7 @@ def without_unreachable(
         level = one.rule.levels[running.rank]
         wanted = _of_intervention(running, one, level, seen)
         until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
-        cash = None if until is None else _cash_at_best(memory, until, seen, floor)
+        cash = None if until is None else _cash_at_best(memory, until, policy, seen)
         if until is None or cash is None or not plan.is_unreachable(view, until, cash, hands_off):
             kept.append(running)
             continue
@@ -256,20 +255,22 @@ def without_unreachable(
 
 
 def _cash_at_best(
-    memory: Memory, demand: UntilDemand, seen: Observation, floor: int | None
+    memory: Memory, demand: UntilDemand, policy: Policy, seen: Observation
 ) -> int | None:
     """Cash that may ever come for a demand, what is under way included; None where unknown."""
-    sent, wallet = memory.top_up, seen.float_wallet
+    sent, wallet, source = memory.top_up, seen.float_wallet, policy.float_source
     is_here = sent is not None and sent.before.number == demand.cash_to
     under_way = sent.amount if sent is not None and is_here else 0
-    if demand.cash_most is None or floor is None:
+    is_left_alone = demand.cash_to in policy.hands_off.subaccounts
+    if demand.cash_most is None or source is None or is_left_alone:
         return under_way
     if wallet is None:
         return None
     left = demand.cash_most
     if sent is not None and demand.name in sent.interventions:
         left = QuoteQuantums(left - sent.amount)
-    above_floor = wallet.balance - floor - (0 if sent is None else sent.amount)
+    above_floor = wallet.balance - units.quote_up(source.floor)
+    above_floor -= 0 if sent is None else sent.amount
     return under_way + max(0, min(above_floor, left))
 
 
