@@ -138,6 +138,43 @@ def test_once_both_rest_the_one_that_ends_first_goes_wherever_its_trigger_is() -
     assert found.place_as is None, "one thing at a time"
 
 
+@pytest.mark.parametrize(
+    ("held", "old", "new", "goes"),
+    [
+        ("1", "1", "0.5", "new"),  # grown again while its stop was being made smaller
+        ("0.5", "1", "0.5", "old"),
+        ("0.50005", "1", "0.5", "old"),  # under a step there is no stop
+        ("1", "0.4", "0.5", "old"),
+        ("1", "0.5", "0.4", "new"),
+    ],
+)
+def test_of_two_the_one_that_closes_more_of_the_position_stays(
+    held: str, old: str, new: str, goes: str
+) -> None:
+    both = {"old": rests(0, size=old, days=13), "new": rests(1, size=new)}
+
+    found = move(*both.values(), held=int(quantums(BTC, held)))
+
+    assert found.cancels == (both[goes],)
+
+
+def test_a_position_that_grows_while_both_slots_are_taken_comes_to_its_full_stop() -> None:
+    there = [rests(0, price=80_000, size=1, days=13), rests(1, size="0.5")]
+    protected = []
+
+    for day in range(14, 20):
+        found = move(*there)
+        there = [one for one in there if one not in found.cancels]
+        if found.place_as is not None:
+            there.append(rests(IDS.index(found.place_as), days=day))
+        protected.append(max(one.quantums for one in there))
+
+    assert protected == [quantums(BTC, 1)] * 6
+    assert [(one.quantums, one.trigger_subticks) for one in there] == [
+        (quantums(BTC, 1), subticks(BTC, 94_000))
+    ]
+
+
 def test_of_two_of_one_age_every_guard_keeps_the_same() -> None:
     first, second = sorted((rests(0), rests(1)), key=lambda one: one.client_id)
 

@@ -16,7 +16,7 @@ from seawall.limits import Asked, Standing, judge
 from seawall.policy import BackstopOrder, HandsOff, Policy
 from seawall.units import BaseQuantums, Millis, Ppm, Subticks
 from tests.limits.asks import FRESH, POLICY, cancel_of, seen, verdicts, with_orders
-from tests.see import AT, BTC, CHAIN_ID, ETH, OWNER, quantums, resting, subticks
+from tests.see import AT, BTC, CHAIN_ID, ETH, OWNER, quantums, resting, see, subticks
 
 WITH_STOPS = replace(
     POLICY, backstop=BackstopOrder(scenario="gap", at=Ppm(600_000), slippage=Ppm(50_000))
@@ -224,12 +224,49 @@ def test_a_stop_goes_once_another_of_ours_that_lives_longer_is_seen(
     assert codes(on, cancel_of(target)) == (() if code is None else (code,))
 
 
-@pytest.mark.parametrize(("left", "may_go"), [(0, False), (1, True)])
-def test_a_stop_of_no_size_takes_no_ones_place(left: int, *, may_go: bool) -> None:
-    longer = rests(1, days=28, quantums=BaseQuantums(left))
-    on = with_orders(seen(), rests(), longer)
+@pytest.mark.parametrize(
+    ("held", "old", "new", "goes"),
+    [
+        ("0.5", "0.5", "0.5", "old"),
+        ("0.5", "0.5", "0.4999", "new"),  # what stays closes as much as what goes
+        ("0.5", "0.5", "0", "new"),
+        ("0.5", "0.7", "0.5", "old"),  # more than the position is worth no more
+        ("0.50005", "0.7", "0.5", "old"),  # nor what is under a step
+        ("0.5", "0.3", "0.4", "old"),  # it has grown, and both are too small: the smaller goes
+        ("0.5", "0.4", "0.3", "new"),
+    ],
+)
+def test_of_two_stops_the_one_that_closes_less_goes_and_else_the_one_that_ends_first(
+    held: str, old: str, new: str, goes: str
+) -> None:
+    on = see(equity=23_000, positions={"BTC-USD": (held, 100_000)})
+    both = {
+        "old": rests(0, days=13, quantums=quantums(BTC, old)),
+        "new": rests(1, quantums=quantums(BTC, new)),
+    }
+    on = with_orders(on, *both.values())
 
-    assert codes(on, cancel_of(rests())) == (() if may_go else (Code.CANCELS_PROTECTION,))
+    for name, order in both.items():
+        assert codes(on, cancel_of(order)) == (() if name == goes else (PROTECTION,))
+
+
+@given(
+    held=st.integers(1, 10),
+    sizes=st.tuples(st.integers(0, 12), st.integers(0, 12)),
+    days=st.tuples(st.integers(1, 14), st.integers(1, 14)),
+)
+def test_what_may_go_of_two_stops_leaves_as_much_protected_and_one_of_them_always_may(
+    held: int, sizes: tuple[int, int], days: tuple[int, int]
+) -> None:
+    step = BTC.step_base_quantums
+    on = see(equity=23_000, positions={"BTC-USD": (BTC.coins(held * step), 100_000)})
+    both = [rests(at, days=days[at], quantums=BaseQuantums(sizes[at] * step)) for at in (0, 1)]
+    on = with_orders(on, *both)
+
+    passed, _ = verdicts(on, *map(cancel_of, both), policy=WITH_STOPS)
+
+    (gone,) = [at for at in (0, 1) if cancel_of(both[at]) in passed]
+    assert min(sizes[1 - gone], held) >= min(sizes[gone], held)
 
 
 def test_of_two_stops_that_end_together_that_of_the_lower_id_stays() -> None:

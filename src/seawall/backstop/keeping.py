@@ -1,7 +1,8 @@
 """Keeping a market's stop in step: place in the free slot, see it rest, cancel the other.
 
 There is never a moment without. Any number of guards decide the same from the same orders: the one
-that lives longest stays, so two guards that cannot talk never cancel each other's.
+that closes most of the position stays, of equals the one that lives longest, so two guards that
+cannot talk never cancel each other's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from seawall import units
 from seawall.account import Market, RestingOrder
 from seawall.action import CONDITIONAL, STOP_LIFE
 from seawall.backstop.wanted import Stop, oracle_ratio, worst_of
@@ -71,7 +73,9 @@ def next_move(
     if held == 0 or asked is None:
         return Move(cancels=tuple(resting))
     staying = [order for order in resting if order not in going]
+    most = units.round_down(abs(held), market.step_base_quantums)
     armed = [order for order in staying if is_armed(order, held)]
+    armed.sort(key=lambda order: -min(order.quantums, most))  # of equals, as they were
     spent = [order for order in staying if order not in armed]
     free = [one for one in ids if one not in {order.client_id for order in resting}]
     if not armed:
@@ -82,18 +86,18 @@ def next_move(
             place_as=free[0] if free and stop is not None else None,
             is_bare=True,
         )
-    newest, *older = armed
-    ends = Millis(_ends(newest) * SECOND)
+    best, *others = armed
+    ends = Millis(_ends(best) * SECOND)
     renew_at = Millis(ends - RENEW_BEFORE)
     place_as = None
     if (
         stop is not None
         and free
-        and not older
-        and (at >= renew_at or _is_off(newest, stop, market, asked))
+        and not others
+        and (at >= renew_at or _is_off(best, stop, market, asked))
     ):
         place_as = free[0]
-    return Move(cancels=(*older, *spent), place_as=place_as, renew_at=renew_at)
+    return Move(cancels=(*others, *spent), place_as=place_as, renew_at=renew_at)
 
 
 def _is_off(order: RestingOrder, stop: Stop, market: Market, asked: BackstopOrder) -> bool:

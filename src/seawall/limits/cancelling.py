@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seawall import units
 from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import CONDITIONAL, Cancel, Refusal, RefusalCode, stop_ids
 from seawall.limits.refusing import held, is_hands_off, refuse
@@ -13,8 +14,8 @@ from seawall.policy import Policy
 def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal | None:
     """Why a cancel is not sent; None where nothing speaks against it.
 
-    A stop of ours may go while its position stands only once another of ours is seen to rest, or
-    where the operator wants none there any more.
+    A stop of ours may go while its position stands only once another of ours that closes as much is
+    seen to rest, or where the operator wants none there any more.
     """
     slot = (action.subaccount, action.ticker)
     size, orders = held(seen, slot), seen.advice.orders
@@ -29,7 +30,9 @@ def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal |
         if action.good_til_block_time != target.good_til_block_time:
             return refuse(action, RefusalCode.WRONG_WINDOW, "not the life of the stop that rests")
         is_unwanted = policy.backstop is None or is_hands_off(policy, slot)
-        if is_unwanted or _is_replaced(target, same, ids):
+        market = seen.markets.get(action.ticker)
+        most = units.round_down(abs(size), 1 if market is None else market.step_base_quantums)
+        if is_unwanted or _is_replaced(target, same, ids, most):
             return None
     if _protects(target, same, size):
         return refuse(
@@ -47,11 +50,14 @@ def _is_stop(order: RestingOrder, ids: Sequence[int]) -> bool:
     return is_ours and order.good_til_block_time is not None
 
 
-def _is_replaced(target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int]) -> bool:
+def _is_replaced(
+    target: RestingOrder, same: Sequence[RestingOrder], ids: Sequence[int], most: int
+) -> bool:
     """Whether another stop of ours takes its place; one that has gone off holds no place.
 
-    Of two that wait for their triggers the one that ends first goes, whoever asks: two guards that
-    each kept another one would leave none.
+    What stays closes as much as what goes of the `most` that there is to close. Of two that close
+    the same the one that ends first goes, whoever asks: two guards that each kept another one would
+    leave none, and one of two may always go, so that a place is free for what is still missing.
     """
     others = [order for order in same if order is not target and _is_stop(order, ids)]
     if target.is_triggered and others:
@@ -60,15 +66,14 @@ def _is_replaced(target: RestingOrder, same: Sequence[RestingOrder], ids: Sequen
         other.reduce_only
         and not other.is_triggered
         and other.side is target.side
-        and other.quantums > 0
-        and _rank(other) > _rank(target)
+        and _rank(other, most) > _rank(target, most)
         for other in others
     )
 
 
-def _rank(order: RestingOrder) -> tuple[int, int]:
+def _rank(order: RestingOrder, most: int) -> tuple[int, int, int]:
     assert order.good_til_block_time is not None, "a stop has an end"
-    return order.good_til_block_time, -order.client_id
+    return min(order.quantums, most), order.good_til_block_time, -order.client_id
 
 
 def _protects(target: RestingOrder, orders: Sequence[RestingOrder], held: int) -> bool:
