@@ -109,7 +109,10 @@ def is_late(action: Backstop, seen: Observation) -> bool:
 
 
 def may_go(action: Cancel, seen: Observation, policy: Policy) -> bool:
-    """Whether a stop of ours may be cancelled: another one of ours that ends later is seen."""
+    """Whether a stop of ours may be cancelled: another that closes as much of what is held is seen.
+
+    Of two that close the same, one that ends later.
+    """
     orders = seen.advice.orders
     ids = ids_of(seen.chain_id, seen.owner, action.subaccount, action.clob_pair_id)
     if isinstance(orders, Missing) or action.order_flags != CONDITIONAL:
@@ -127,13 +130,16 @@ def may_go(action: Cancel, seen: Observation, policy: Policy) -> bool:
         return False
     if action.ticker in policy.hands_off.markets:
         return True
+    position = seen.subaccount(action.subaccount).position(action.ticker)
+    held = 0 if position is None else abs(position.quantums)
+    most = held - held % seen.markets[action.ticker].step_base_quantums
+
+    def worth(one: RestingOrder) -> tuple[int, int]:
+        return min(one.quantums, most), one.good_til_block_time or 0
+
     others = [one for one in ours if one is not target]
     return any(
-        target.is_triggered
-        or (
-            not one.is_triggered
-            and (one.good_til_block_time or 0) >= (target.good_til_block_time or 0)
-        )
+        target.is_triggered or (not one.is_triggered and worth(one) >= worth(target))
         for one in others
     )
 
