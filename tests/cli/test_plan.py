@@ -18,7 +18,7 @@ from seawall.decide.preview import preview
 from seawall.errors import OperatorError
 from seawall.policy import FloatSource
 from seawall.rulefile import load, parse
-from seawall.units import Ppm
+from seawall.units import Millis, Ppm
 from tests.decide.guarded import FLOAT
 from tests.rulefile.texts import DEMO, SHIPPED
 from tests.see import BTC, MARKETS, SOL, Held, book, resting, see
@@ -159,6 +159,16 @@ def test_nothing_to_do_is_said() -> None:
 
     assert lines[1] == "nothing to do: no acting level is beyond its trigger"
     assert any(line.startswith("leverage/0") for line in lines)
+
+
+def test_what_is_wanted_and_may_not_be_done_now_is_not_called_nothing_to_do() -> None:
+    seen = see(equity=4_000, positions={"BTC-USD": ("0.4", 100_000)})
+    stale = replace(seen, seen_at=Millis(seen.at + 11_000))
+
+    lines = sheet(preview(parse(ONE_RULE).policy, stale, {}), "stale")
+
+    assert lines[1] == "nothing can be done now"
+    assert "not done: reduce 0/BTC-USD: state is 11 s old, at most 10 s" in lines
 
 
 async def test_the_verb_looks_at_an_address_without_a_key(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from seawall.account import KeyReach, MarketStatus
 from seawall.decide.halt import resuming
+from seawall.policy import Mode
 from seawall.units import Millis
 from tests.decide.guarded import FLOAT, codes, cuts, deposits, guarded, ladder, pages, texts
 from tests.see import BTC, MARKETS, book
@@ -51,6 +52,41 @@ def test_an_intervention_waits_out_stale_state_and_then_goes_on() -> None:
     world.tick(late=0)
 
     assert cuts(world.last)
+
+
+CASH_FIRST = ladder(
+    '{name: act, trigger: "< $28_500", target: ">= $29_000", do: [notify, '
+    "{top_up: {until: target, max: $3_000}}, "
+    "{reduce: {until: target, max_slippage: 60bps, or_else: page}}]}",
+    measure="free_collateral",
+    scope="{subaccounts: [0]}",
+    head=FLOAT,
+)
+
+
+def test_on_paper_too_stale_state_freezes_size_and_cash_until_it_is_fresh() -> None:
+    world = guarded(CASH_FIRST, sizes={"BTC-USD": 1}, float=5_000, mode=Mode.DRY_RUN)
+
+    frozen = world.tick(late=11)
+
+    assert (frozen.would, frozen.on_paper, frozen.ended) == (None, (), ())
+    assert [(one.code.value, one.what) for one in frozen.refusals] == [
+        ("STALE_STATE", "reduce 0/BTC-USD"),
+        ("STALE_STATE", "top up 0"),
+    ]
+    assert world.running == ["size/0/act#1"]
+    fresh = world.tick(late=0)
+    assert [one.what for one in fresh.on_paper] == ["deposit $1,000 into subaccount 0"]
+    assert [str(one.end) for one in fresh.ended] == ["would"]
+
+
+def test_a_rule_on_paper_beside_live_ones_waits_out_stale_state_alike() -> None:
+    on_paper = CASH_FIRST.replace("- id: size", "- id: size\n      mode: dry-run")
+    world = guarded(on_paper, sizes={"BTC-USD": 1}, float=5_000)
+
+    assert not world.tick(late=11).ended
+    assert not world.tick(late=11).ended
+    assert [str(one.end) for one in world.tick(late=0).ended] == ["would"]
 
 
 def test_an_order_that_could_not_arrive_waits_for_the_next_window() -> None:

@@ -127,6 +127,12 @@ def test_it_acts_on_stale_state_and_nothing_else_does(late_s: int) -> None:
     assert cuts(world.tick(Panic())) == {"BTC-USD": Decimal("0.1")}
 
 
+def test_on_paper_it_shows_what_it_does_on_stale_state() -> None:
+    world = guarded(CALM, mode=Mode.DRY_RUN)
+
+    assert would_cut(world.tick(Panic(), late=30)) == {"BTC-USD": Decimal("0.1")}
+
+
 def test_it_does_not_wait_for_the_oracle_after_a_halt() -> None:
     world = guarded(CALM, sizes={"BTC-USD": "0.1"})
     world.books = {}

@@ -13,7 +13,7 @@ from seawall.decide.preview import preview, with_moves
 from seawall.plan.pricing import fresh_book, mid_in_band
 from seawall.policy import HandsOff, Policy
 from seawall.rulefile import parse
-from seawall.units import Ppm
+from seawall.units import Millis, Ppm
 from tests.see import HEIGHT, PRICE_BAND, see
 
 HEAD = """
@@ -112,6 +112,20 @@ def test_a_market_that_cannot_be_traded_is_counted_and_left_alone(
     assert shown.plan is not None
     assert {leg.ticker for leg in shown.plan.legs} == {"SOL-USD"}
     assert all("BTC-USD" not in numbered.what for numbered in shown.actions)
+
+
+def test_of_stale_state_nothing_is_promised(policy: Policy) -> None:
+    seen = see(equity=14_000, positions=HELD)
+
+    shown = preview(policy, replace(seen, seen_at=Millis(seen.at + 10_001)), {})
+
+    assert (shown.plan, shown.actions) == (None, ())
+    assert [(one.code, one.what) for one in shown.refused] == [
+        (RefusalCode.STALE_STATE, "reduce 0/BTC-USD"),
+        (RefusalCode.STALE_STATE, "reduce 0/SOL-USD"),
+    ]
+    leverage = next(one for one in shown.changes if one.key == "leverage/0")
+    assert leverage.before == leverage.after
 
 
 def test_a_paused_market_that_a_target_waits_for_is_named(policy: Policy) -> None:

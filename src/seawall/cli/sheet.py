@@ -28,7 +28,8 @@ def sheet(preview: Preview, title: str) -> list[str]:
     lines = [title]
     cancels = _cancels(preview)
     if made is None and not cancels:
-        lines.append("nothing to do: no acting level is beyond its trigger")
+        calm = "nothing to do: no acting level is beyond its trigger"
+        lines.append("nothing can be done now" if preview.refused else calm)
     lines += cancels
     if made is not None:
         lines += _orders(preview, made.legs)

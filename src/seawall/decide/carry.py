@@ -164,13 +164,13 @@ def means_of(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -
 
 def _closed(policy: Policy, memory: Memory, seen: Observation, *, live: bool) -> dict[Slot, Reason]:
     """Positions that may not be traded in this tick, and why."""
-    by_panic = live and panic.is_running(memory)
+    by_panic = panic.is_running(memory)
     halted = frozenset() if by_panic else resuming(memory.halt, seen)
     closed = {}
     for slot in sizes(seen):
         reason = waiting.why_closed(policy, seen, slot, halted)
-        if reason is None and live:
-            reason = waiting.why_not_now(memory, seen, slot[0], at_any_age=by_panic)
+        if reason is None:
+            reason = waiting.why_not_now(memory, seen, slot[0], live=live, at_any_age=by_panic)
         if reason is not None:
             closed[slot] = reason
     return closed
@@ -259,15 +259,16 @@ def _paging(policy: Policy, memory: Memory) -> frozenset[str]:
 
 def _standing(memory: Memory, seen: Observation, *, live: bool) -> Standing:
     """What the gate must know; on paper nothing has been sent."""
+    by_panic, halted = panic.is_running(memory), resuming(memory.halt, seen)
     if not live:
-        return Standing(spent=memory.spent, resuming=resuming(memory.halt, seen))
+        return Standing(spent=memory.spent, resuming=halted, by_panic=by_panic)
     return Standing(
         sent={(s.action.subaccount, s.action.ticker): s.action.quantums for s in memory.sent},
         sent_notional=QuoteQuantums(sum(s.oracle_quote for s in memory.sent)),
         spent=memory.spent,
         top_up_in_flight=memory.top_up is not None,
-        resuming=resuming(memory.halt, seen),
-        by_panic=panic.is_running(memory),
+        resuming=halted,
+        by_panic=by_panic,
         paused=None if (paused := pausing.why(memory)) is None else paused[1],
     )
 

@@ -36,14 +36,19 @@ def why_closed(
 
 
 def why_not_now(
-    memory: Memory, seen: Observation, number: int, *, at_any_age: bool
+    memory: Memory, seen: Observation, number: int, *, live: bool, at_any_age: bool
 ) -> Reason | None:
-    """Why nothing live may be sent for a subaccount in this tick; None where it may."""
+    """Why nothing may be sent for a subaccount in this tick; None where it may.
+
+    On paper nothing is out, no window closes and no pause holds; stale state freezes it alike.
+    """
     age = 0 if at_any_age else seen.seen_at - seen.at
-    if (paused := pausing.why(memory)) is not None:
+    if live and (paused := pausing.why(memory)) is not None:
         return paused
     if age > limits.STATE_AGE_MOST:
         return RefusalCode.STALE_STATE, f"state is {age // SECOND} s old, at most 10 s"
+    if not live:
+        return None
     if any(sent.action.subaccount == number for sent in memory.sent):
         return RefusalCode.ALREADY_SENT, "an order of this window may still fill"
     if not action.may_send(seen.height):

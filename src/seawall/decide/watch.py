@@ -215,7 +215,7 @@ def follow_interventions(
         if one is None:
             running.append(each)
             continue
-        if mode is Mode.LIVE and one.rule.mode_in(mode) is Mode.DRY_RUN:
+        if mode is each.mode is Mode.LIVE and one.rule.mode_in(mode) is Mode.DRY_RUN:
             on_paper = NoData(reason="its rule is on paper now")
             draft.ended.append(Ended(name=each.name, end=End.GIVEN_UP, value=on_paper))
             continue
