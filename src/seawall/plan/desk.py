@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from seawall import units
+from seawall import margin, units
 from seawall.account import BookLevel, Side
 from seawall.action import Leg, Refusal, RefusalCode
 from seawall.measures.view import View
@@ -202,7 +202,7 @@ def step_worth(desk: Desk, slot: Slot) -> int:
 
 def worth(desk: Desk, slot: Slot, quantums: int) -> int:
     """Quote quantums of a size at the oracle."""
-    return greedy.reference_quotes(desk.view, slot[1], quantums).oracle
+    return margin.notional(desk.view.observation.markets[slot[1]], quantums)
 
 
 def fits(desk: Desk, legs: Sequence[Leg]) -> bool:

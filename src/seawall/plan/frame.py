@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +68,8 @@ class Frame:
     view: View
     stands: Mapping[Slot, Stand]
     margins: Mapping[int, Margins]
-    slots: tuple[Slot, ...]  # of the columns
+    slots: tuple[Slot, ...]  # of the columns, each once
+    at: NDArray[np.intp]  # of each column, which of the slots
     worth: Floats
     drag: Floats
 
@@ -113,18 +113,18 @@ def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
     The quote ends where its bound does, and below initial margin where the chain would refuse.
     """
     seen, market = view.observation, quote.market
-    oracle = pricing.oracle_subticks(market)
-    reference = pricing.reference(seen, quote.slot[1], view.price_band)
-    each = float(oracle * Fraction(10) ** market.quantum_conversion_exponent) / DOLLAR
+    oracle = float(pricing.oracle_subticks(market))
+    reference = float(pricing.reference(seen, quote.slot[1], view.price_band))
+    each = oracle * 10.0**market.quantum_conversion_exponent / DOLLAR
     fee, sign = quote.fee_ppm / PPM_ONE, quote.side.sign
     columns, left = [], most
     for level in quote.levels:
         taken = min(left, level.quantums // market.step_base_quantums * market.step_base_quantums)
         if taken <= 0:
             continue
-        ratio = float(level.subticks / oracle)
+        ratio = level.subticks / oracle
         cost = sign * (ratio - 1) + fee * ratio
-        adverse = max(0.0, sign * float((level.subticks - reference) / oracle))
+        adverse = max(0.0, sign * (level.subticks - reference) / oracle)
         columns.append(
             Column(
                 slot=quote.slot,
@@ -147,11 +147,14 @@ def frame_of(base: View, view: View, columns: tuple[Column, ...], fee: float) ->
     costs = np.array([c.cost for c in columns])
     # A long sells: what the oracle gains, the fill has not; a short the other way.
     drag = np.maximum(costs + signs * (worth - 1), fee * worth)
+    slots = tuple(dict.fromkeys(c.slot for c in columns))
+    places = {slot: at for at, slot in enumerate(slots)}
     return Frame(
         view=view,
         stands=stands,
         margins=margins,
-        slots=tuple(c.slot for c in columns),
+        slots=slots,
+        at=np.array([places[c.slot] for c in columns], dtype=np.intp),
         worth=worth,
         drag=drag,
     )

@@ -25,7 +25,9 @@ def oracle_subticks(market: Market) -> Fraction:
         + market.atomic_resolution
         - units.QUOTE_RESOLUTION
     )
-    return Fraction(market.oracle_price) * Fraction(10) ** shift
+    if shift < 0:
+        return Fraction(market.oracle_price, 10**-shift)
+    return Fraction(market.oracle_price * 10**shift)
 
 
 def fresh_book(seen: Observation, ticker: str) -> Book | None:
@@ -42,8 +44,9 @@ def mid_in_band(seen: Observation, ticker: str, price_band: int) -> Fraction | N
     twice = None if book is None else book.mid_twice
     if twice is None:
         return None
-    mid, oracle = Fraction(twice, 2), oracle_subticks(seen.markets[ticker])
-    return mid if abs(mid - oracle) * PPM_ONE <= oracle * price_band else None
+    parts, whole = oracle_subticks(seen.markets[ticker]).as_integer_ratio()
+    is_near = abs(twice * whole - 2 * parts) * PPM_ONE <= 2 * parts * price_band
+    return Fraction(twice, 2) if is_near else None
 
 
 def reference(seen: Observation, ticker: str, price_band: int) -> Fraction:

@@ -33,8 +33,8 @@ class Row:
 
     def over(self, frame: Frame) -> Floats:
         """Coefficients of the columns, per dollar at the oracle."""
-        gains = np.array([self.gain.get(slot, 0.0) for slot in frame.slots])
-        felt = np.array([float(slot[0] in self.numbers) for slot in frame.slots])
+        gains = np.array([self.gain.get(slot, 0.0) for slot in frame.slots])[frame.at]
+        felt = np.array([float(slot[0] in self.numbers) for slot in frame.slots])[frame.at]
         coefficients: Floats = gains * frame.worth - self.drag * felt * frame.drag
         return coefficients
 
