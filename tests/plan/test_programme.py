@@ -89,6 +89,7 @@ def test_one_deposit_per_plan_and_the_largest_first() -> None:
         slippage=None,
         instance=Instance(subaccount=128),
     )
+    child = replace(child, name="child#1")
 
     made = plan.propose(on, [parent, child], with_cash(3_000))
 

@@ -1,47 +1,23 @@
-"""The programme of one desk: its columns and rows, and the ladder down when not all can hold.
-
-Ladder: all rows; without triggers that cannot be kept from, let go one after another and named;
-where targets cannot hold either, the smallest relative shortfall of targets first.
-"""
+"""The programme of one desk: its columns and rows, solved for the deposits that are allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seawall.plan import solver
+from seawall.plan import sharing
 from seawall.plan.demand import Slot
 from seawall.plan.desk import Desk, step_worth
 from seawall.plan.frame import Frame, columns_of, frame_of
+from seawall.plan.ladder import EXACT, Best, Ladder, Line
 from seawall.plan.rows import Row, ask, rows_for
-from seawall.plan.solver import Floats, Programme
+from seawall.plan.sharing import Share
+from seawall.plan.solver import Floats
 from seawall.units import PPM_ONE
 
 CASH_PRICE = 1e-7  # per dollar: where cash costs nothing, no more of it is moved than is needed
 INSIDE = 0.02  # dollars by which a trigger is kept from: at an inclusive one it is already met
-EXACT = 1e-6  # dollars that a solver may be off
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """What the solver found: dollars by column, then deposits by subaccount."""
-
-    values: Floats
-    let_go: tuple[str, ...]  # triggers
-    short: tuple[str, ...]  # interventions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """One row over all columns; `owner` is the trigger's or the intervention's name."""
-
-    coefficients: Floats
-    least: float
-    kind: str
-    owner: str = ""
 
 
 class Model:
@@ -62,16 +38,13 @@ class Model:
         lines = [*self._fixed(), *self._within(frames[0]), *self._goals(frames)]
         lines += self._fences(frames[0])
         self._lines = lines
-        width = len(self.columns) + len(self.numbers)
-        self._matrix = np.array([one.coefficients for one in lines]).reshape(len(lines), width)
-        self._least = np.array([one.least for one in lines])
         cash = max(CASH_PRICE, desk.means.cash_price / PPM_ONE)
         self._price = np.array([c.price for c in self.columns] + [cash] * len(self.numbers))
 
     def _zeros(self) -> Floats:
         return np.zeros(len(self.columns) + len(self.numbers))
 
-    def _fixed(self) -> list[_Line]:
+    def _fixed(self) -> list[Line]:
         """What `amount`, `flatten` and `lock` cut, as far as the book goes."""
         lines = []
         for slot, quantums in self._desk.paper.cuts.items():
@@ -80,15 +53,15 @@ class Model:
             line[own] = 1.0
             wanted = quantums * self.columns[own[0]].each if own else 0.0
             room = sum(self.columns[at].room for at in own)
-            lines.append(_Line(coefficients=line, least=min(wanted, room), kind="fixed"))
+            lines.append(Line(coefficients=line, least=min(wanted, room), kind="fixed"))
         return lines
 
-    def _within(self, frame: Frame) -> list[_Line]:
+    def _within(self, frame: Frame) -> list[Line]:
         """Cash of the float wallet, and the budgets of the hour and the day."""
         means, count = self._desk.means, len(self.columns)
         cash = self._zeros()
         cash[count:] = -1.0
-        lines = [_Line(coefficients=cash, least=-means.cash / PPM_ONE, kind="cash")]
+        lines = [Line(coefficients=cash, least=-means.cash / PPM_ONE, kind="cash")]
         bound = np.array([self._desk.is_budgeted(column.slot) for column in self.columns])
         # Rounding up is taken back from the notional step by step; of the cost it is spared.
         for left, weights, spare in (
@@ -101,7 +74,7 @@ class Model:
                 spared = left / PPM_ONE - spare + self._taken(weights * bound, self._desk.unbound)
                 already = self._taken(weights * bound, self._desk.paper.cuts)
                 lines.append(
-                    _Line(coefficients=line, least=-max(spared, already, 0.0), kind="budget")
+                    Line(coefficients=line, least=-max(spared, already, 0.0), kind="budget")
                 )
         return lines
 
@@ -130,7 +103,7 @@ class Model:
                     left -= taken / column.each
         return total
 
-    def _goals(self, frames: Sequence[Frame]) -> list[_Line]:
+    def _goals(self, frames: Sequence[Frame]) -> list[Line]:
         return [
             self._line(row, frame, "goal", demand.name)
             for frame in frames
@@ -140,14 +113,14 @@ class Model:
             )
         ]
 
-    def _fences(self, frame: Frame) -> list[_Line]:
+    def _fences(self, frame: Frame) -> list[Line]:
         return [
             self._line(row, frame, "fence", guard.key)
             for guard in self._desk.guards
             for row in rows_for(frame, ask(guard.key, guard.measure, guard.instance, guard.trigger))
         ]
 
-    def _line(self, row: Row, frame: Frame, kind: str, owner: str) -> _Line:
+    def _line(self, row: Row, frame: Frame, kind: str, owner: str) -> Line:
         count = len(self.columns)
         line = self._zeros()
         line[:count] = row.over(frame)
@@ -161,72 +134,38 @@ class Model:
         least = row.least - row.cash * flying
         if kind == "fence" and least < 0:
             least += min(INSIDE, -least / 2)
-        return _Line(coefficients=line, least=least, kind=kind, owner=owner)
-
-    def best(self, let_go: Sequence[str], allowed: Mapping[int, float]) -> Best | None:
-        """The ladder; `allowed` bounds deposits by subaccount, in dollars.
-
-        None where not even cuts of fixed size fit, or the solver found no point in time.
-        """
-        most = np.array([c.room for c in self.columns] + [allowed[n] for n in self.numbers])
-        gone = list(let_go)
-        values = self._solve(self._least, most, self._without(gone))
-        if values is not None:
-            return Best(values=values, let_go=tuple(gone), short=())
-        least = self._least
-        short: tuple[str, ...] = ()
-        if self._solve(least, most, self._of_kind("fence", is_so=False)) is None:
-            nearest = self._nearest("goal", least, most, self._of_kind("fence", is_so=False))
-            if nearest is None:
-                return None
-            least = least - nearest
-            short = self._short(nearest)
-        while True:
-            keep = self._without(gone)
-            values = self._solve(least, most, keep)
-            if values is not None:
-                return Best(values=values, let_go=tuple(gone), short=short)
-            fences = [at for at, one in enumerate(self._lines) if one.kind == "fence" and keep[at]]
-            if not fences:
-                return None
-            missed = self._nearest("fence", least, most, keep)
-            worst = fences[0]
-            if missed is not None:
-                relative = missed / np.maximum(1.0, np.abs(least))
-                worst = max(fences, key=lambda at: (relative[at], -at))
-            gone.append(self._lines[worst].owner)
-
-    def _of_kind(self, kind: str, *, is_so: bool) -> NDArray[np.bool_]:
-        return np.array([(one.kind == kind) is is_so for one in self._lines], dtype=bool)
-
-    def _without(self, let_go: Sequence[str]) -> NDArray[np.bool_]:
-        return np.array(
-            [one.kind != "fence" or one.owner not in let_go for one in self._lines], dtype=bool
+        return Line(
+            coefficients=line, least=least, kind=kind, owner=owner, gains=row.gains_over(frame)
         )
 
-    def _programme(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Programme:
-        return Programme(price=self._price, matrix=self._matrix[keep], least=least[keep], most=most)
+    def best(self, let_go: Sequence[str], allowed: Mapping[int, float]) -> Best | None:
+        """The cheapest point; `allowed` bounds deposits by subaccount, in dollars.
 
-    def _solve(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Floats | None:
-        return solver.solve(self._programme(least, most, keep))
-
-    def _nearest(
-        self, kind: str, least: Floats, most: Floats, keep: NDArray[np.bool_]
-    ) -> Floats | None:
-        """By how much each line of a kind falls short at the nearest point; 0 for the others."""
-        soft = self._of_kind(kind, is_so=True)
-        found = solver.nearest(self._programme(least, most, keep), soft[keep])
+        No demand leans on what its level may not touch further than others want it anyway. None
+        where the ladder finds none.
+        """
+        most = np.array([c.room for c in self.columns] + [allowed[n] for n in self.numbers])
+        found = Ladder(self._lines, self._price).best(let_go, most)
         if found is None:
             return None
-        missed = np.zeros(len(self._lines))
-        missed[keep] = found.short
-        missed[~soft] = 0.0
-        # A hair more, so that the point that was found is within.
-        missed[missed > 0] += EXACT
-        return missed
+        shares = [
+            one for one in self._shares(allowed) if any(one.gain(line) > 0 for line in self._lines)
+        ]
+        if all(found.values[list(one.at)].sum() <= one.own + EXACT for one in shares):
+            return found
+        return sharing.best(self._lines, self._price, most, let_go, shares)
 
-    def _short(self, missed: Floats) -> tuple[str, ...]:
-        """Interventions with a row that is missed by more than the solver's own error."""
-        scale = EXACT * np.maximum(1.0, np.abs(self._least)) + EXACT
-        owners = [one.owner for at, one in enumerate(self._lines) if missed[at] > 2 * scale[at]]
-        return tuple(dict.fromkeys(owners))
+    def _shares(self, allowed: Mapping[int, float]) -> Iterator[Share]:
+        """What each unmet demand is not offered by its own level, or not as much of."""
+        places: dict[Slot, list[int]] = {}
+        for at, column in enumerate(self.columns):
+            places.setdefault(column.slot, []).append(at)
+        for demand in self._desk.unmet:
+            for slot, columns in places.items():
+                if demand.max_slippage is None or slot not in demand.slots:
+                    fixed = self._desk.paper.cut_of(slot) * self.columns[columns[0]].each
+                    yield Share(owner=demand.name, at=tuple(columns), own=fixed)
+            for at, number in enumerate(self.numbers, len(self.columns)):
+                own = (demand.cash_most or 0) / PPM_ONE if number == demand.cash_to else 0.0
+                if own < allowed[number]:
+                    yield Share(owner=demand.name, at=(at,), own=own, is_cash=True)

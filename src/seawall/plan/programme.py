@@ -20,7 +20,8 @@ from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
 from seawall.plan.frame import frame_of
 from seawall.plan.greedy import Guard
-from seawall.plan.model import Best, Model
+from seawall.plan.ladder import Best
+from seawall.plan.model import Model
 from seawall.plan.proof import proved
 from seawall.plan.rows import ask, rows_for
 from seawall.plan.trial import Trial
@@ -215,11 +216,14 @@ def _next_step(
         default=None,
     )
     gains = {} if row is None else row.gain
+    own = set(desk.rooms)
+    if isinstance(wanted, UntilDemand):
+        own &= set() if wanted.max_slippage is None else set(wanted.slots)
     helpful = [
         slot
         for slot, gain in sorted(gains.items())
         if gain > 0
-        and slot in desk.rooms
+        and slot in own
         and paper.cut_of(slot) + paper.quotes[slot].market.step_base_quantums <= desk.rooms[slot]
     ]
     if not helpful:

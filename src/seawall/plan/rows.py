@@ -33,10 +33,15 @@ class Row:
 
     def over(self, frame: Frame) -> Floats:
         """Coefficients of the columns, per dollar at the oracle."""
-        gains = np.array([self.gain.get(slot, 0.0) for slot in frame.slots])[frame.at]
         felt = np.array([float(slot[0] in self.numbers) for slot in frame.slots])[frame.at]
-        coefficients: Floats = gains * frame.worth - self.drag * felt * frame.drag
+        coefficients: Floats = self.gains_over(frame) - self.drag * felt * frame.drag
         return coefficients
+
+    def gains_over(self, frame: Frame) -> Floats:
+        """What of the coefficients is gained, before what closing costs."""
+        gains = np.array([self.gain.get(slot, 0.0) for slot in frame.slots])[frame.at]
+        worth: Floats = gains * frame.worth
+        return worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

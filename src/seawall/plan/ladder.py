@@ -1,0 +1,118 @@
+"""From all that a programme asks down to what can be had of it.
+
+All rows; without triggers that cannot be kept from, let go one after another and named; where
+targets cannot hold either, the smallest relative shortfall of targets first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.plan import solver
+from seawall.plan.solver import Floats, Programme
+
+EXACT = 1e-6  # dollars that a solver may be off
+NOTHING = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """What the solver found: dollars by column, then deposits by subaccount."""
+
+    values: Floats
+    let_go: tuple[str, ...]  # triggers
+    short: tuple[str, ...]  # interventions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row over all columns; `owner` is the trigger's or the intervention's name.
+
+    `gains` are what a goal gets of the columns before what they cost.
+    """
+
+    coefficients: Floats
+    least: float
+    kind: str
+    owner: str = ""
+    gains: Floats = field(default_factory=lambda: NOTHING)
+
+
+class Ladder:
+    """Lines and the price of each column, ready to be solved for different bounds."""
+
+    def __init__(self, lines: Sequence[Line], price: Floats) -> None:
+        self._lines, self._price = lines, price
+        self._matrix = np.array([one.coefficients for one in lines]).reshape(-1, len(price))
+        self._least = np.array([one.least for one in lines])
+
+    def best(self, let_go: Sequence[str], most: Floats) -> Best | None:
+        """The cheapest point on the highest rung; `most` bounds each column.
+
+        None where not even cuts of fixed size fit, or the solver found no point in time.
+        """
+        gone = list(let_go)
+        values = self._solve(self._least, most, self._without(gone))
+        if values is not None:
+            return Best(values=values, let_go=tuple(gone), short=())
+        least = self._least
+        short: tuple[str, ...] = ()
+        if self._solve(least, most, self._of_kind("fence", is_so=False)) is None:
+            nearest = self._nearest("goal", least, most, self._of_kind("fence", is_so=False))
+            if nearest is None:
+                return None
+            least = least - nearest
+            short = self._short(nearest)
+        while True:
+            keep = self._without(gone)
+            values = self._solve(least, most, keep)
+            if values is not None:
+                return Best(values=values, let_go=tuple(gone), short=short)
+            fences = [at for at, one in enumerate(self._lines) if one.kind == "fence" and keep[at]]
+            if not fences:
+                return None
+            missed = self._nearest("fence", least, most, keep)
+            worst = fences[0]
+            if missed is not None:
+                relative = missed / np.maximum(1.0, np.abs(least))
+                worst = max(fences, key=lambda at: (relative[at], -at))
+            gone.append(self._lines[worst].owner)
+
+    def _of_kind(self, kind: str, *, is_so: bool) -> NDArray[np.bool_]:
+        return np.array([(one.kind == kind) is is_so for one in self._lines], dtype=bool)
+
+    def _without(self, let_go: Sequence[str]) -> NDArray[np.bool_]:
+        return np.array(
+            [one.kind != "fence" or one.owner not in let_go for one in self._lines], dtype=bool
+        )
+
+    def _programme(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Programme:
+        return Programme(price=self._price, matrix=self._matrix[keep], least=least[keep], most=most)
+
+    def _solve(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Floats | None:
+        return solver.solve(self._programme(least, most, keep))
+
+    def _nearest(
+        self, kind: str, least: Floats, most: Floats, keep: NDArray[np.bool_]
+    ) -> Floats | None:
+        """By how much each line of a kind falls short at the nearest point; 0 for the others."""
+        soft = self._of_kind(kind, is_so=True)
+        found = solver.nearest(self._programme(least, most, keep), soft[keep])
+        if found is None:
+            return None
+        missed = np.zeros(len(self._lines))
+        missed[keep] = found.short
+        missed[~soft] = 0.0
+        # A hair more, so that the point that was found is within.
+        missed[missed > 0] += EXACT
+        return missed
+
+    def _short(self, missed: Floats) -> tuple[str, ...]:
+        """Interventions with a row that is missed by more than the solver's own error."""
+        scale = EXACT * np.maximum(1.0, np.abs(self._least)) + EXACT
+        owners = [one.owner for at, one in enumerate(self._lines) if missed[at] > 2 * scale[at]]
+        return tuple(dict.fromkeys(owners))
