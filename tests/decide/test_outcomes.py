@@ -207,6 +207,43 @@ def test_a_deposit_in_flight_counts_towards_the_plan_and_size_waits_for_nothing(
     assert any(cuts(decision) for decision in world.ticks(8))
 
 
+IN_TURN = ladder(
+    '{name: act, trigger: "< $1_100", target: ">= $1_500", do: [notify, '
+    "{top_up: {until: target, max: $3_000}}, "
+    "{reduce: {until: target, max_slippage: 60bps, or_else: page}}]}",
+    measure="free_collateral",
+    head=FLOAT + "budgets: {per_day: {cost: 50%, top_up: $6_000}}\n",
+    scope="{per: subaccount}",
+)
+
+
+def test_two_subaccounts_get_their_deposits_in_turn_and_nothing_is_sold_for_the_second() -> None:
+    world = guarded(IN_TURN, equity=1_000, float=5_000)
+    world.extra["children"] = {128: (2_000, {"SOL-USD": (100, 200)})}
+
+    first, second = world.tick(), world.tick()
+
+    assert (deposits(first), cuts(first)) == ([Decimal(700)], {})
+    assert (deposits(second), cuts(second)) == ([Decimal(500)], {})
+    assert second.actions[0].asked_by == ("size/128/act#2",)
+
+
+def test_what_waits_its_turn_is_sold_once_the_deposit_before_has_failed() -> None:
+    world = guarded(IN_TURN, equity=1_000, float=5_000, fill=0)
+    world.extra["children"] = {128: (2_000, {"SOL-USD": (100, 200)})}
+    world.deposit = Deposit.IS_LOST
+
+    held = world.ticks(20)
+    after = world.ticks(8)
+
+    assert sum(len(deposits(one)) for one in held) == 1
+    assert not any(cuts(one) for one in held)
+    assert held[-1].plan is not None
+    (short,) = held[-1].plan.dropped
+    assert short.detail.startswith("$500 into 128 come once the deposit before has ended")
+    assert any("SOL-USD" in cuts(one) for one in after)
+
+
 def test_a_crash_after_the_decision_doubles_nothing() -> None:
     world = guarded(ladder(HALVE))
     before = replace(world.memory)

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from seawall import plan, units
 from seawall.account import Observation
-from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, TopUp
+from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.budget import top_up_left
 from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
@@ -149,7 +149,8 @@ def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
                 if {(keep.subaccount, keep.ticker) for keep in keeps} - means.closed.keys():
                     return True
             case UntilDemand(slots=slots, cash_most=cash_most):
-                if set(slots) - means.closed.keys() or (cash_most is not None and means.cash > 0):
+                has_cash = cash_most is not None and means.cash + means.cash_later > 0
+                if set(slots) - means.closed.keys() or has_cash:
                     return True
             case _:
                 assert_never(demand)
@@ -185,10 +186,13 @@ def _means(
 ) -> Means:
     """What may be used now: positions that may be traded, and cash above floor and in budget."""
     blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
-    in_flight = memory.top_up
+    in_flight, no_cash = memory.top_up, waiting.why_no_cash(policy, memory, seen)
+    whole = QuoteQuantums(_cash_in_the_end(policy, memory, seen))
+    is_later = no_cash is not None and no_cash[0] is RefusalCode.TOP_UP_IN_FLIGHT
     return Means(
         closed=closed,
-        cash=QuoteQuantums(_cash(policy, memory, seen)),
+        cash=whole if no_cash is None else QuoteQuantums(0),
+        cash_later=whole if is_later else QuoteQuantums(0),
         cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
         cash_price=policy.cash_price,
@@ -209,23 +213,14 @@ def _cost_left(policy: Policy, memory: Memory) -> QuoteQuantums:
     return QuoteQuantums(max(0, most - memory.spent.day_cost))
 
 
-def _cash(policy: Policy, memory: Memory, seen: Observation) -> int:
-    if waiting.why_no_cash(policy, memory, seen) is not None:
-        return 0
-    return _cash_in_the_end(policy, memory, seen)
-
-
 def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:
-    """What the float wallet may give once nothing transient (a pause, stale state) holds it.
-
-    A target that only has to wait for its cash is not unreachable: `or_else` may be a flatten.
-    """
+    """What the float wallet may give beside what is under way, once nothing transient holds it."""
     source, wallet = policy.float_source, seen.float_wallet
     if source is None or wallet is None:
         return 0
     in_flight = 0 if memory.top_up is None else memory.top_up.amount
-    above_floor = wallet.balance - units.quote_up(source.floor)
-    return max(0, min(above_floor, top_up_left(memory.spent, policy) + in_flight))
+    above_floor = wallet.balance - units.quote_up(source.floor) - in_flight
+    return max(0, min(above_floor, top_up_left(memory.spent, policy)))
 
 
 def _guards(watched: Sequence[Watched]) -> tuple[Guard, ...]:

@@ -56,6 +56,7 @@ class Means:
 
     closed: Mapping[Slot, Reason] = field(default_factory=dict)  # not to be traded now, and why
     cash: QuoteQuantums = QuoteQuantums(0)  # of the float wallet above its floor and in budget
+    cash_later: QuoteQuantums = QuoteQuantums(0)  # the same once the deposit in flight has ended
     cash_blocked: frozenset[int] = frozenset()  # subaccounts that cannot be topped up now
     cash_in_flight: tuple[tuple[int, QuoteQuantums], ...] = ()
     cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside the cost of size

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seawall import margin, units
 from seawall.account import BookLevel, Side
 from seawall.action import Leg, Refusal, RefusalCode
+from seawall.measures.spec import NoData
 from seawall.measures.view import View
 from seawall.plan import claims, greedy, pricing, trial
 from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
@@ -17,6 +18,7 @@ from seawall.plan.unbound import unbound
 from seawall.units import PPM_ONE
 
 TOP_UP_LEAST = greedy.TOP_UP_LEAST
+NONE: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,12 @@ class Desk:
         return max(0, quantums - self.unbound.get(slot, 0))
 
     def most_cash(self, number: int) -> int:
-        """Dollars that some failing demand may deposit into a subaccount, whole."""
+        """Dollars that some failing demand may deposit into a subaccount, whole; now or in turn.
+
+        Size waits for one deposit: none is waited for where one is under way already.
+        """
+        is_fed = any(to == number for to, _ in self.means.cash_in_flight)
+        left = self.means.cash or (0 if is_fed else self.means.cash_later)
         offers = [
             one.cash_most
             for one in self.unmet
@@ -65,8 +72,13 @@ class Desk:
         ]
         if not offers or number in self.means.cash_blocked:
             return 0
-        dollars = min(max(offers), self.means.cash) // PPM_ONE
+        dollars = min(max(offers), left) // PPM_ONE
         return dollars if dollars >= TOP_UP_LEAST else 0
+
+    def may_wait(self, number: int) -> bool:
+        """Whether a subaccount may wait its turn for cash: not below its initial margin."""
+        now = self.view.risks[number]
+        return not isinstance(now, NoData) and now.is_initially_collateralized is True
 
 
 def desk_of(
@@ -109,12 +121,17 @@ def desk_of(
     )
 
 
-def shortfall(desk: Desk, paper: Trial, demand: UntilDemand) -> Refusal:
-    """A target that is not reached, with the constraints that bind it, the first one as code."""
+def shortfall(
+    desk: Desk, paper: Trial, demand: UntilDemand, later: Mapping[int, int] = NONE
+) -> Refusal:
+    """A target that is not reached, with the constraints that bind it, the first one as code.
+
+    `later` are quote quantums that come by subaccount once another deposit has ended.
+    """
     reasons = [
         *_budgets(desk, paper, demand),
         *(reason for slot in demand.slots for reason in _of_slot(desk, paper, slot)),
-        *_cash(desk, paper, demand),
+        *_cash(desk, paper, demand, later),
     ]
     code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
     words = "; ".join(text for _, text in reasons)
@@ -156,16 +173,19 @@ def _has_more(view: View, quote: Quote) -> bool:
     return any(not pricing.is_within(quote.side, one.subticks, quote.worst) for one in side)
 
 
-def _cash(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
-    """Cash that a level offers and that is all used, or may not move."""
+def _cash(desk: Desk, paper: Trial, demand: UntilDemand, later: Mapping[int, int]) -> list[Reason]:
+    """Cash that waits its turn, or that a level offers and that is all used, or may not move."""
+    number = demand.cash_to
+    if number in later:
+        dollars = f"${later[number] // PPM_ONE:,} into {number}"
+        return [(RefusalCode.TOP_UP_IN_FLIGHT, f"{dollars} come once the deposit before has ended")]
     if demand.cash_most is None:
         return []
-    number = demand.cash_to
     if number in desk.means.cash_blocked:
         return [(RefusalCode.TRANSFERS_BLOCKED, f"no deposit into {number} now")]
     flying = sum(amount for to, amount in desk.means.cash_in_flight if to == number)
     used = (paper.cash_of(number) - flying) // PPM_ONE
-    most = min(demand.cash_most, desk.means.cash) // PPM_ONE
+    most = min(demand.cash_most, desk.means.cash + desk.means.cash_later) // PPM_ONE
     if 0 < used < most:
         return []
     if used == 0 and most >= TOP_UP_LEAST:

@@ -61,7 +61,8 @@ class Model:
         means, count = self._desk.means, len(self.columns)
         cash = self._zeros()
         cash[count:] = -1.0
-        lines = [Line(coefficients=cash, least=-means.cash / PPM_ONE, kind="cash")]
+        whole = (means.cash + means.cash_later) / PPM_ONE
+        lines = [Line(coefficients=cash, least=-whole, kind="cash")]
         bound = np.array([self._desk.is_budgeted(column.slot) for column in self.columns])
         # Rounding up is taken back from the notional step by step; of the cost it is spared.
         for left, weights, spare in (

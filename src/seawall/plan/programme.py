@@ -29,6 +29,7 @@ from seawall.units import PPM_ONE, QuoteQuantums
 
 STEPS_MOST = 50
 CASH = "USDC"
+LATER = "USDC later"  # once another deposit has ended
 FIXED = "fixed sizes"
 GREEDY = "greedy"
 
@@ -138,13 +139,16 @@ def from_proposal(
     """
     paper = desk.paper
     top_ups: dict[int, int] = {}
+    later: dict[int, int] = {}
     for number, ticker, amount in proposal:
         if ticker == CASH:
             top_ups[number] = amount
             paper = paper.with_cash(number, amount + paper.cash_of(number))
+        elif ticker == LATER:
+            later[number] = amount
         else:
             paper = paper.with_cut((number, ticker), amount)
-    mended = _mended(desk, paper, let_go, short)
+    mended = _mended(desk, paper, later, let_go, short)
     if not isinstance(mended, tuple):
         return mended
     done, views = mended
@@ -157,7 +161,7 @@ def from_proposal(
         dropped=(
             *desk.refused,
             *(
-                desks.shortfall(desk, done, demand)
+                desks.shortfall(desk, done, demand, later)
                 for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
@@ -171,18 +175,26 @@ def from_proposal(
 
 
 def _mended(
-    desk: Desk, paper: Trial, let_go: Sequence[str], short: Sequence[str]
+    desk: Desk,
+    paper: Trial,
+    later: Mapping[int, int],
+    let_go: Sequence[str],
+    short: Sequence[str],
 ) -> tuple[Trial, tuple[View, ...]] | Guard | None:
     """The paper account with steps added until every claim holds and no kept trigger is met.
 
-    With it what it leaves, at the oracle and at the mid.
+    With it what it leaves, at the oracle and at the mid. What comes `later` counts for the claims
+    of those who wait for it, and for nothing that is met in the meantime.
     """
     for added in range(STEPS_MOST + 1):
-        views = paper.views()
+        views = sent = paper.views()
+        if later:
+            cash = {n: paper.cash_of(n) + later.get(n, 0) for n in {*paper.cash, *later}}
+            views = replace(paper, cash=cash).views()
         failing = [demand for demand in desk.failing(views) if demand.name not in short]
-        crossed = desk.crossed(views[0], let_go)
+        crossed = desk.crossed(sent[0], let_go)
         if not failing and not crossed:
-            return paper, views
+            return paper, sent
         slot = None
         if added < STEPS_MOST:
             slot = _next_step(desk, paper, failing[0] if failing else crossed[0], views)
@@ -232,22 +244,32 @@ def _next_step(
 
 
 def _solve(desk: Desk, model: Model, let_go: Sequence[str]) -> Best | None:
-    """What the solver proposes; of several deposits the largest alone is kept."""
-    whole = {number: float(desk.most_cash(number)) for number in model.numbers}
-    found = model.best(let_go, whole)
-    if found is None:
-        return None
-    deposits = _deposits(model, found)
-    if sum(amount > 1e-6 for amount in deposits.values()) <= 1:
-        return found
-    largest = max(model.numbers, key=lambda n: (deposits[n], -n))
-    alone = model.best(let_go, {n: whole[n] if n == largest else 0.0 for n in model.numbers})
-    return found if alone is None else alone
+    """What the solver proposes, with no deposit in turn where a subaccount may not wait for it."""
+    allowed = {number: float(desk.most_cash(number)) for number in model.numbers}
+    while True:
+        found = model.best(let_go, allowed)
+        if found is None:
+            return None
+        hasty = [n for n in _in_turn(desk, _deposits(model, found)) if not desk.may_wait(n)]
+        if not hasty:
+            return found
+        allowed |= dict.fromkeys(hasty, 0.0)
 
 
-def _deposits(model: Model, found: Best) -> Mapping[int, float]:
-    count = len(model.columns)
-    return {n: float(found.values[count + at]) for at, n in enumerate(model.numbers)}
+def _deposits(model: Model, found: Best) -> Mapping[int, int]:
+    """Dollars by subaccount, rounded up."""
+    amounts = zip(model.numbers, found.values[len(model.columns) :], strict=True)
+    return {
+        number: max(TOP_UP_LEAST, int(-(-(float(amount) - 1e-6) // 1)))
+        for number, amount in amounts
+        if amount > 1e-6
+    }
+
+
+def _in_turn(desk: Desk, deposits: Mapping[int, int]) -> set[int]:
+    """Whose deposits wait: one goes out at a time, the largest first."""
+    waiting = sorted(deposits, key=lambda n: (-deposits[n], n))
+    return set(waiting[1:] if desk.means.cash else waiting)
 
 
 def _proposal(desk: Desk, model: Model, found: Best) -> Proposal:
@@ -262,10 +284,10 @@ def _proposal(desk: Desk, model: Model, found: Best) -> Proposal:
         cuts[slot] = max(min(steps * step, most // step * step), desk.paper.cut_of(slot))
     within = _within_budget(desk, cuts)
     proposed: list[tuple[int, str, int]] = [(*slot, cut) for slot, cut in within.items() if cut > 0]
-    for number, amount in sorted(_deposits(model, found).items()):
-        if amount > 1e-6:
-            whole = max(TOP_UP_LEAST, int(-(-(amount - 1e-6) // 1)))
-            proposed.append((number, CASH, whole * PPM_ONE))
+    deposits = _deposits(model, found)
+    in_turn = _in_turn(desk, deposits)
+    for number, dollars in sorted(deposits.items()):
+        proposed.append((number, LATER if number in in_turn else CASH, dollars * PPM_ONE))
     return tuple(proposed)
 
 
