@@ -44,6 +44,16 @@ rules:
     target: "<= 0x"
     do: [notify, {reduce: {until: target, max_slippage: 100bps}}]
 """
+FED = """\
+budgets: {per_day: {top_up: $6_000}}
+rules:
+  - id: margin
+    why: "Cash first."
+    measure: free_collateral
+    trigger: "< $3_500"
+    target: ">= $4_000"
+    do: [notify, {top_up: {until: target, max: $3_000}}]
+"""
 CANCELS = """\
 rules:
   - id: size
@@ -133,6 +143,20 @@ def test_cancels_are_shown_where_nothing_else_is_to_do() -> None:
     assert lines[1].split() == ["cancel", "orders", "1", "in", "0/BTC-USD", "size"]
     assert said["cancels"] == [
         {"subaccount": 0, "market": "BTC-USD", "client_id": 1, "asked_by": ["size/act"]}
+    ]
+
+
+def test_a_deposit_names_who_asked_for_it() -> None:
+    seen = see(equity=4_000, positions={"BTC-USD": ("0.4", 100_000)}, float=6_000)
+    assert seen.float_wallet is not None
+    fed = replace(parse(FED).policy, float_source=FloatSource(address=seen.float_wallet.address))
+
+    shown = preview(fed, seen, {})
+
+    line = next(one for one in sheet(shown, "fed") if one.startswith("top up"))
+    assert line.split() == ["top", "up", "subaccount", "0", "$800", "margin"]
+    assert as_object(shown, {})["top_ups"] == [
+        {"subaccount": 0, "amount": "800.000000", "asked_by": ["margin/0/act#1"]}
     ]
 
 

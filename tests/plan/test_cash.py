@@ -139,6 +139,19 @@ def test_of_equal_deposits_the_first_goes() -> None:
     assert greedy.propose(on, [child, parent], with_cash(6_000)).top_ups[0][0] == 128
 
 
+def test_cash_for_a_measure_of_the_account_goes_to_the_first_subaccount_in_scope(
+    propose: object,
+) -> None:
+    on = worth(1_000, 1_000)
+    scoped = until(
+        on, "equity", ">= 1500", instance=Instance(subaccounts=(128,)), cash=5_000, slippage=None
+    )
+
+    assert plan_of(propose, on, scoped).top_ups == ((128, quote(500)),)
+    assert replace(scoped, instance=Instance(subaccounts=(0, 128))).cash_to == 0
+    assert replace(scoped, instance=Instance()).cash_to == 0
+
+
 def test_cash_under_way_is_counted_and_not_sent_again(propose: object) -> None:
     on = worth()
     flying = replace(with_cash(6_000), cash_in_flight=((0, quote(400)),))

@@ -129,9 +129,14 @@ def as_object(shown: Preview, moves: Moves) -> dict[str, object]:
             if isinstance(one.action, Cancel)
         ],
         "orders": [] if made is None else [_leg(shown, leg) for leg in made.legs],
-        "top_ups": []
-        if made is None
-        else [{"subaccount": n, "amount": _dollars(amount)} for n, amount in made.top_ups],
+        "top_ups": [
+            {
+                "subaccount": one.number,
+                "amount": _dollars(one.amount),
+                "asked_by": list(one.asked_by),
+            }
+            for one in shown.top_ups
+        ],
         "measures": [_change(one) for one in shown.changes],
         "not_done": [_refusal(one) for one in (*dropped, *shown.refused)],
         "backstops": [_stop(shown, stop) for stop in shown.stops],

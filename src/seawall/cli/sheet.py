@@ -34,8 +34,9 @@ def sheet(preview: Preview, title: str) -> list[str]:
     if made is not None:
         lines += _orders(preview, made.legs)
         lines += [
-            _row("top up", f"subaccount {number}", words.dollars(usd(amount)))
-            for number, amount in made.top_ups
+            f"{_row('top up', f'subaccount {one.number}', words.dollars(usd(one.amount))):<76}"
+            f"{_rules(one.asked_by)}"
+            for one in preview.top_ups
         ]
     tail = [*_left_out(preview), *_stops(preview), *_alternatives(preview)]
     lines += _measures(preview, HEIGHT - len(lines) - len(tail))

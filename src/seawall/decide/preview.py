@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from seawall import action, backstop
 from seawall.account import Book, BookLevel, Market, Observation
-from seawall.action import Plan, Refusal
+from seawall.action import Plan, Refusal, TopUp
 from seawall.backstop import Stop
 from seawall.decide import depth, waiting, wants
 from seawall.decide.align import align
@@ -26,7 +26,7 @@ from seawall.plan import naive
 from seawall.plan.naive import Alternative
 from seawall.plan.trial import carried_out
 from seawall.policy import Level, Mode, Policy, Rule
-from seawall.units import PPM_ONE, Millis, Ppm, Subticks
+from seawall.units import PPM_ONE, Millis, Ppm, QuoteQuantums, Subticks
 
 Moves = Mapping[str, Ppm]  # by ticker; the price keeps 1 + move of itself
 
@@ -44,6 +44,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """Cash into one subaccount; nobody asked where the last gate lets it not pass."""
+
+    number: int
+    amount: QuoteQuantums
+    asked_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """What would be done and what it would change; `plan` is None where nothing is wanted."""
 
@@ -54,6 +63,19 @@ class Preview:
     changes: tuple[Change, ...]
     alternatives: tuple[Alternative, ...]  # the plan first
     stops: tuple[Stop, ...] = ()  # that should rest on the chain once it is done
+
+    @property
+    def top_ups(self) -> tuple[Deposit, ...]:
+        """The plan's deposits, each with who asked for it."""
+        names = {
+            one.action.subaccount: one.asked_by
+            for one in self.actions
+            if isinstance(one.action, TopUp)
+        }
+        return tuple(
+            Deposit(number=number, amount=amount, asked_by=names.get(number, ()))
+            for number, amount in (() if self.plan is None else self.plan.top_ups)
+        )
 
 
 def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:

@@ -97,7 +97,7 @@ def unmet(
                 yield Refusal(code=reason[0], what=what, detail=reason[1])
         if isinstance(demand, CutDemand) or demand.cash_most is None or demand.key in reached:
             continue
-        number = demand.instance.subaccount or 0
+        number = demand.cash_to
         reason = no_cash
         if number in cash_blocked:
             reason = RefusalCode.TRANSFERS_BLOCKED, "the chain or the rule file lets nothing in"

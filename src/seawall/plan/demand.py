@@ -30,8 +30,10 @@ class UntilDemand:
 
     @property
     def cash_to(self) -> int:
-        """The subaccount that a deposit for it goes to: the first one where it is the account's."""
-        return self.instance.subaccount or 0
+        """The subaccount that a deposit for it goes to: of several in scope the first."""
+        if self.instance.subaccount is not None:
+            return self.instance.subaccount
+        return min(self.instance.subaccounts, default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
