@@ -123,8 +123,8 @@ class Model:
 
     def _line(self, row: Row, frame: Frame, kind: str, owner: str) -> Line:
         count = len(self.columns)
-        line = self._zeros()
-        line[:count] = row.over(frame)
+        line, gains = self._zeros(), row.gains_over(frame)
+        line[:count] = gains - row.costs_over(frame)
         for at, number in enumerate(self.numbers):
             line[count + at] = row.cash * (number in row.numbers)
         flying = sum(
@@ -135,9 +135,7 @@ class Model:
         least = row.least - row.cash * flying
         if kind == "fence" and least < 0:
             least += min(INSIDE, -least / 2)
-        return Line(
-            coefficients=line, least=least, kind=kind, owner=owner, gains=row.gains_over(frame)
-        )
+        return Line(coefficients=line, least=least, kind=kind, owner=owner, gains=gains)
 
     def best(self, let_go: Sequence[str], allowed: Mapping[int, float]) -> Best | None:
         """The cheapest point; `allowed` bounds deposits by subaccount, in dollars.

@@ -33,8 +33,7 @@ class Row:
 
     def over(self, frame: Frame) -> Floats:
         """Coefficients of the columns, per dollar at the oracle."""
-        felt = np.array([float(slot[0] in self.numbers) for slot in frame.slots])[frame.at]
-        coefficients: Floats = self.gains_over(frame) - self.drag * felt * frame.drag
+        coefficients: Floats = self.gains_over(frame) - self.costs_over(frame)
         return coefficients
 
     def gains_over(self, frame: Frame) -> Floats:
@@ -42,6 +41,12 @@ class Row:
         gains = np.array([self.gain.get(slot, 0.0) for slot in frame.slots])[frame.at]
         worth: Floats = gains * frame.worth
         return worth
+
+    def costs_over(self, frame: Frame) -> Floats:
+        """What of the coefficients closing costs, >= 0 where costs are felt."""
+        felt = np.array([float(slot[0] in self.numbers) for slot in frame.slots])[frame.at]
+        costs: Floats = self.drag * felt * frame.drag
+        return costs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
