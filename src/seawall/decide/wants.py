@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from seawall import limits, plan, units, words
 from seawall.account import Missing, Observation, RestingOrder
@@ -220,6 +221,7 @@ def without_unreachable(
     seen, hands_off = view.observation, policy.hands_off
     if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
         return memory
+    at_best = cache(partial(plan.AtBest.of, view, hands_off))  # most ticks ask nothing of it
     by_key = {one.key: one for one in watched}
     kept: list[Intervention] = []
     for running in memory.running:
@@ -231,7 +233,7 @@ def without_unreachable(
         wanted = _of_intervention(running, one, level, seen)
         until = next((demand for demand in wanted if isinstance(demand, UntilDemand)), None)
         cash = None if until is None else _cash_at_best(memory, until, policy, seen)
-        if until is None or cash is None or not plan.is_unreachable(view, until, cash, hands_off):
+        if until is None or cash is None or not at_best().is_short(until, cash):
             kept.append(running)
             continue
         fallback = _or_else(level)

@@ -4,10 +4,11 @@ from seawall.plan.claims import is_met, value_of
 from seawall.plan.greedy import Guard, ReferenceQuotes, reference_quotes
 from seawall.plan.programme import propose, propose_simply, recompute
 from seawall.plan.proof import restated
-from seawall.plan.reachable import is_unreachable
+from seawall.plan.reachable import AtBest, is_unreachable
 from seawall.plan.unbound import unbound
 
 __all__ = [
+    "AtBest",
     "Guard",
     "ReferenceQuotes",
     "is_met",

@@ -6,14 +6,16 @@ it does not, and the wrong part makes it worse. So the rows themselves are asked
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import highspy
 import numpy as np
 
 from seawall.account import MarketStatus
 from seawall.measures.view import View
 from seawall.plan import solver, trial
-from seawall.plan.demand import Slot, UntilDemand
-from seawall.plan.frame import DOLLAR, Column, frame_of, stands_of
+from seawall.plan.demand import UntilDemand
+from seawall.plan.frame import DOLLAR, Column, Frame, frame_of, stands_of
 from seawall.plan.rows import ask, rows_for
 from seawall.plan.solver import Programme
 from seawall.policy import HandsOff
@@ -23,53 +25,60 @@ HALF_A_QUANTUM = 0.5 / PPM_ONE  # dollars; nearer than that is there
 
 
 def is_unreachable(view: View, demand: UntilDemand, cash: int, hands_off: HandsOff) -> bool:
-    """Whether no cuts in scope, for the fee alone, reach the target with `cash` quote quantums.
+    """Whether no cuts in scope, for the fee alone, reach the target with `cash` quote quantums."""
+    return AtBest.of(view, hands_off).is_short(demand, cash)
 
-    `cash` may come at best, what is under way included. The target has to hold at the oracle and
-    once it has caught up with the mids. What is hands-off or in final settlement is never cut; a
-    measure without rows says nothing.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtBest:
+    """Every position that may ever be traded, whole, at a price that adds to no fee.
+
+    What is hands-off or in final settlement is never cut. Frames are at the oracle and, where it
+    differs, once the oracle has caught up with the mids.
     """
-    columns = _whole(view, demand, hands_off)
-    views = [one for one in (view, trial.caught_up(view)) if one is not None]
-    frames = [
-        frame_of(view, one, columns, view.observation.taker_fee_ppm / PPM_ONE) for one in views
-    ]
-    wanted = ask(demand.key, demand.measure, demand.instance, demand.target)
-    rows = [(row, frame) for frame in frames for row in rows_for(frame, wanted)]
-    if not rows:
-        return False
-    # The last column is what every row is short by: the least of it is what is missing at best.
-    short = len(columns) + 1
-    found = solver.solve(
-        Programme(
-            price=np.array([0.0] * short + [1.0]),
-            matrix=np.array(
-                [
-                    [*row.over(frame), row.cash * (demand.cash_to in row.numbers), 1.0]
-                    for row, frame in rows
-                ]
-            ),
-            least=np.array([row.least for row, _ in rows]),
-            most=np.array([*(one.room for one in columns), cash / DOLLAR, highspy.kHighsInf]),
+
+    columns: tuple[Column, ...]
+    frames: tuple[Frame, ...]
+
+    @staticmethod
+    def of(view: View, hands_off: HandsOff) -> AtBest:
+        """The same for each demand on one view."""
+        stands, _ = stands_of(view)
+        markets, fee = view.observation.markets, view.observation.taker_fee_ppm / PPM_ONE
+        columns = tuple(
+            Column(slot=slot, room=stand.size, each=1.0, cost=-1.0, price=0.0)
+            for slot, stand in stands.items()
+            if markets[slot[1]].status is not MarketStatus.FINAL_SETTLEMENT
+            and not hands_off.covers(*slot)
         )
-    )
-    return found is not None and bool(found[short] > HALF_A_QUANTUM)
+        views = (view, trial.caught_up(view))
+        frames = (frame_of(view, one, columns, fee) for one in views if one is not None)
+        return AtBest(columns=columns, frames=tuple(frames))
 
+    def is_short(self, demand: UntilDemand, cash: int) -> bool:
+        """Whether the target is missed at best; a measure without rows says nothing.
 
-def _whole(view: View, demand: UntilDemand, hands_off: HandsOff) -> tuple[Column, ...]:
-    """Each position in scope that may ever be traded, whole, at a price that adds to no fee.
-
-    Of a level that only tops up too: it deposits the most, and the rest is left to a person.
-    """
-    stands, _ = stands_of(view)
-    markets = view.observation.markets
-
-    def may_be_cut(slot: Slot) -> bool:
-        is_over = markets[slot[1]].status is MarketStatus.FINAL_SETTLEMENT
-        return slot in stands and not is_over and not hands_off.covers(*slot)
-
-    return tuple(
-        Column(slot=slot, room=stands[slot].size, each=1.0, cost=-1.0, price=0.0)
-        for slot in demand.slots
-        if may_be_cut(slot)
-    )
+        `cash` may come at best, what is under way included. All in scope is counted of a level that
+        only tops up too: it deposits the most, and the rest is left to a person.
+        """
+        wanted = ask(demand.key, demand.measure, demand.instance, demand.target)
+        rows = [(row, frame) for frame in self.frames for row in rows_for(frame, wanted)]
+        if not rows:
+            return False
+        rooms = [one.room if one.slot in demand.slots else 0.0 for one in self.columns]
+        # The last column is what every row is short by: the least of it is missing at best.
+        short = len(rooms) + 1
+        found = solver.solve(
+            Programme(
+                price=np.array([0.0] * short + [1.0]),
+                matrix=np.array(
+                    [
+                        [*row.over(frame), row.cash * (demand.cash_to in row.numbers), 1.0]
+                        for row, frame in rows
+                    ]
+                ),
+                least=np.array([row.least for row, _ in rows]),
+                most=np.array([*rooms, cash / DOLLAR, highspy.kHighsInf]),
+            )
+        )
+        return found is not None and bool(found[short] > HALF_A_QUANTUM)
