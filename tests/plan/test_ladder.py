@@ -17,7 +17,7 @@ from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.stage import coins, guard, until
-from tests.see import Held, book, quote, scenario, see, view
+from tests.see import BTC, Held, book, quantums, quote, scenario, see, view
 
 NOTHING = Means()
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
@@ -143,3 +143,23 @@ def test_a_derived_cap_that_closing_itself_uses_up_closes_everything(equity: int
     assert made.claims[0].reached
     assert made.claims[0].after == 0
     assert made.dropped == ()
+
+
+def test_a_cut_that_is_done_neither_loosens_a_bound_nor_asks_for_anything() -> None:
+    on = view(see(equity=10_000, positions={"BTC-USD": ("0.4", 100_000)}))
+    wanted = until(on, "leverage", "<= 3", slippage=4_000)
+    keep = Keep(subaccount=0, ticker="BTC-USD", quantums=quantums(BTC, "0.4"))
+    stands = CutDemand(
+        name="day/act lock",
+        key="day",
+        measure=MeasureRef(name="day_loss"),
+        instance=Instance(),
+        keeps=(keep,),
+        max_slippage=Ppm(50_000),
+    )
+
+    for planner in (plan.propose, plan.propose_simply):
+        (leg,) = planner(on, [stands, wanted], Means()).legs
+
+        assert leg.asked_by == (wanted.name,)
+        assert BTC.dollars(leg.worst_subticks) == 99_600

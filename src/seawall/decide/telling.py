@@ -21,10 +21,9 @@ from seawall.action import (
 from seawall.alarm import clears_after
 from seawall.decide.memory import Message, Numbered, PageState, Urgency
 from seawall.decide.watch import Watched
-from seawall.intervention import beyond_goal
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData, Unit
-from seawall.plan.demand import CutDemand, Demand
+from seawall.plan.demand import Demand
 from seawall.plan.greedy import slots_of
 from seawall.policy import (
     Bound,
@@ -85,8 +84,8 @@ def out_of_budget(
     stopped = [refusal for refusal in refusals if refusal.code in BUDGETS]
     why = wait_words(stopped)
     for demand in demands:
-        key, slots = budget_key(demand.name), slots_of(demand)
-        if key in pages and _is_wanted(demand, seen):
+        key, slots = budget_key(demand.name), slots_of(demand, seen)
+        if key in pages and slots:
             yield Message(urgency=Urgency.PAGE, key=key, text=pages[key].text)
         elif any(f"{n}/{ticker}" in r.what.split() for n, ticker in slots for r in stopped):
             yield Message(
@@ -97,11 +96,6 @@ def out_of_budget(
                     f"hour or day (UTC); close by hand, or raise `budgets` in the rule file."
                 ),
             )
-
-
-def _is_wanted(demand: Demand, seen: Observation) -> bool:
-    """Whether a cut is not done yet; a lock stands also while it wants nothing."""
-    return not isinstance(demand, CutDemand) or any(beyond_goal(k, seen) > 0 for k in demand.keeps)
 
 
 def _how(mode: Mode, waits: str) -> str:

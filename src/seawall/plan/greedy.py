@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import partial
 
 from seawall import units
+from seawall.account import Observation
 from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.intervention import beyond_goal
 from seawall.margin import notional
@@ -104,13 +105,13 @@ def reaches(paper: Trial, demand: UntilDemand) -> bool:
 def quotes_for(
     view: View, demands: Sequence[Demand], means: Means, dropped: list[Refusal]
 ) -> Mapping[Slot, Quote]:
-    """Offers for every position that some demand may cut; the loosest bound of them holds."""
+    """Offers for every position that some demand wants cut; the loosest bound of them holds."""
     slippages: dict[Slot, int] = {}
     for demand in demands:
         allowed = demand.max_slippage
         if allowed is None:
             continue
-        for slot in slots_of(demand):
+        for slot in slots_of(demand, view.observation):
             slippages[slot] = max(allowed, slippages.get(slot, allowed))
     quotes = {}
     for slot, slippage in sorted(slippages.items()):
@@ -302,6 +303,7 @@ def _reduce_until(
 def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
     """The cuts of a paper account as legs, with what each is expected to do and who asked."""
     legs = []
+    wanted = [(demand.name, slots_of(demand, paper.before.observation)) for demand in demands]
     for slot, quantums in sorted(paper.cuts.items()):
         if not quantums:
             continue
@@ -321,7 +323,7 @@ def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:
                 fee=done.fee,
                 cost_vs_oracle=QuoteQuantums(sign * (at.oracle - done.quote) + done.fee),
                 cost_vs_mid=QuoteQuantums(sign * (at.mid - done.quote) + done.fee),
-                asked_by=tuple(d.name for d in demands if slot in slots_of(d)),
+                asked_by=tuple(name for name, slots in wanted if slot in slots),
             )
         )
     return tuple(legs)
@@ -345,10 +347,14 @@ def reference_quotes(view: View, ticker: str, quantums: int) -> ReferenceQuotes:
     )
 
 
-def slots_of(demand: Demand) -> frozenset[Slot]:
-    """The positions that a demand may cut."""
+def slots_of(demand: Demand, seen: Observation) -> frozenset[Slot]:
+    """The positions that a demand wants cut: none for cash alone, nor where its cut is done."""
     match demand:
         case UntilDemand():
-            return frozenset(demand.slots)
+            return frozenset(() if demand.max_slippage is None else demand.slots)
         case CutDemand():
-            return frozenset((keep.subaccount, keep.ticker) for keep in demand.keeps)
+            return frozenset(
+                (keep.subaccount, keep.ticker)
+                for keep in demand.keeps
+                if beyond_goal(keep, seen) > 0
+            )
