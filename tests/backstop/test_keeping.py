@@ -158,6 +158,12 @@ def test_of_two_the_one_that_closes_more_of_the_position_stays(
     assert found.cancels == (both[goes],)
 
 
+def test_of_two_of_a_short_the_one_that_closes_more_stays_too() -> None:
+    old, new = rests(0, days=13, side=Side.BUY), rests(1, size="0.5", side=Side.BUY)
+
+    assert move(old, new, held=-LONG, stop=wants(106_000, side=Side.BUY)).cancels == (new,)
+
+
 def test_a_position_that_grows_while_both_slots_are_taken_comes_to_its_full_stop() -> None:
     there = [rests(0, price=80_000, size=1, days=13), rests(1, size="0.5")]
     protected = []

@@ -250,6 +250,33 @@ def test_of_two_stops_the_one_that_closes_less_goes_and_else_the_one_that_ends_f
         assert codes(on, cancel_of(order)) == (() if name == goes else (PROTECTION,))
 
 
+def test_of_two_stops_of_a_short_the_one_that_closes_less_goes_too() -> None:
+    on = see(equity=23_000, positions={"BTC-USD": ("-0.5", 100_000)})
+    old = rests(0, days=13, side=Side.BUY)
+    new = rests(1, side=Side.BUY, quantums=quantums(BTC, "0.4"))
+    on = with_orders(on, old, new)
+
+    assert codes(on, cancel_of(old)) == (PROTECTION,)
+    assert codes(on, cancel_of(new)) == ()
+
+
+@pytest.mark.parametrize(("more", "goes"), [(0, "old"), (1, "new")])
+def test_stops_of_a_market_that_was_not_read_are_told_apart_by_the_quantum(
+    more: int, goes: str
+) -> None:
+    on = see(equity=23_000, positions={"BTC-USD": ("0.4999999999", 100_000)})
+    size = quantums(BTC, "0.4999999998")
+    both = {
+        "old": rests(0, days=13, quantums=BaseQuantums(size + more)),
+        "new": rests(1, quantums=BaseQuantums(size)),
+    }
+    on = with_orders(on, *both.values())
+    unread = replace(on, markets={t: m for t, m in on.markets.items() if t != "BTC-USD"})
+
+    for name, order in both.items():
+        assert codes(unread, cancel_of(order)) == (() if name == goes else (PROTECTION,))
+
+
 @given(
     held=st.integers(1, 10),
     sizes=st.tuples(st.integers(0, 12), st.integers(0, 12)),
