@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from seawall import words
 from seawall.measures.spec import Measure, Unit
-from seawall.policy import Bound, Flatten, Policy
+from seawall.policy import Bound, Flatten, Policy, word_of
 from seawall.rulefile import Loaded
 from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.fields import Found
@@ -138,10 +138,11 @@ def _dropped_actions(level: LevelDraft) -> Iterator[_Change]:
         kept = replace(level.do, actions=(*actions[:index], *actions[index + 1 :]))
         if isinstance(action.value, Flatten):
             kept = replace(kept, has_bare_flatten=False)
-        kind = action.value.kind.replace("reduce_amount", "reduce").replace(
-            "reduce_until", "reduce"
+        yield _Change(
+            level=replace(level, do=kept),
+            what=f"{word_of(action.value)} dropped",
+            place=action.place,
         )
-        yield _Change(level=replace(level, do=kept), what=f"{kind} dropped", place=action.place)
 
 
 def _without_latch(level: LevelDraft) -> Iterator[_Change]:
