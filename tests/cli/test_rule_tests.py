@@ -97,6 +97,27 @@ def test_a_file_that_is_not_there_is_refused(folder: Path) -> None:
     assert isinstance(result.exception, OperatorError)
 
 
+def test_a_rule_file_means_the_tests_beside_it(folder: Path) -> None:
+    story_in(folder, WATCH, ACT)
+
+    result = played(folder / "rules.yaml", "--json")
+
+    assert json.loads(result.stdout)["tests"] == 1
+    assert result.stderr == (
+        f"{folder}/rules.yaml is a rule file: its tests are {folder}/rules.test.yaml\n"
+    )
+
+
+def test_a_rule_file_without_tests_beside_it_is_refused_in_one_line(folder: Path) -> None:
+    result = played(folder / "rules.yaml")
+
+    assert isinstance(result.exception, OperatorError)
+    said = str(result.exception)
+    assert said.startswith(f"{folder}/rules.yaml is a rule file and there is no {folder}/rules.te")
+    assert f"`seawall test TESTS --rules {folder}/rules.yaml`" in said
+    assert "\n" not in said
+
+
 def test_json_has_the_agreed_shape(folder: Path) -> None:
     path = story_in(folder, WATCH, ACT)
 

@@ -10,7 +10,7 @@ stories, suggest   tests that notice what no test noticed
 from __future__ import annotations
 
 from seawall.ruletest.judge import Failure, Result, fails, run
-from seawall.ruletest.read import load_suite, parse_suite, rules_named
+from seawall.ruletest.read import is_rule_file, load_suite, parse_suite, rules_named
 from seawall.ruletest.script import RuleTest, Suite
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RuleTest",
     "Suite",
     "fails",
+    "is_rule_file",
     "load_suite",
     "parse_suite",
     "rules_named",
