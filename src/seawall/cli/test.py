@@ -125,7 +125,7 @@ def _suggested(loaded: Loaded, scored: Score) -> dict[str, str]:
     from seawall.ruletest.suggest import suggestions
 
     return {
-        one.mutant.name: f"  # {one.mutant.name}: no story told them apart; write one"
+        one.mutant.name: f"  # {one.mutant.name}: no test; {one.reason}"
         if one.test is None
         else one.test.rstrip()
         for one in suggestions(loaded.policy, scored)

@@ -4,7 +4,8 @@ series    values over time           accounts, expected, read   the file, with e
 stage     an account on paper        play    ticks, with those left out that change nothing
 actual    what the rules did         judge   whether that was expected
 mutants   rules with one change      score   how many changes some test notices
-stories, suggest   tests that notice what no test noticed
+drive   accounts that move a measure   steer   inputs that bring it to a value
+stories, heard, suggest   tests that notice what no test noticed
 """
 
 from __future__ import annotations
