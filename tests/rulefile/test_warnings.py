@@ -73,6 +73,19 @@ def test_a_rule_that_may_only_cut_what_is_never_traded(off: str, scope: str, tim
     assert line not in speaks
 
 
+def test_a_cooldown_of_a_level_that_has_nothing_to_cool_down_from() -> None:
+    said = (
+        "7:15 `cooldown`: `watch` moves neither cash nor size, so there is no intervention to wait "
+        "after; `for` and `clear_for` slow its messages down"
+    )
+
+    assert said in warned(one_rule(cooldown="10m"))
+    assert not any("cooldown" in line for line in warned(one_rule(cooldown="0s")))
+    assert not any(
+        "cooldown" in line for line in warned(one_rule(cooldown="10m", target=TARGET, do=CUT))
+    )
+
+
 def test_a_limit_that_limits_nothing() -> None:
     text = one_rule(head=TWIN_GAP + "limits: {max_drawdown: 12%}\n")
 

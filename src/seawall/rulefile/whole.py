@@ -72,11 +72,26 @@ def warn_of_gaps(rules: tuple[RuleDraft, ...], policy: Policy, top: Place, repor
     if policy.float_source is None:
         _warn_of_cash_without_wallet(rules, report)
     _warn_of_partial_series(rules, report)
+    _warn_of_idle_cooldowns(rules, report)
     _warn_of_what_is_hands_off(rules, policy.hands_off, report)
     if policy.backstop is None:
         report.warn(top, "no `backstop`: if the guard dies, nothing on the chain closes a position")
     if rules and not any(level.do.acts for rule in rules for level in rule.levels):
         report.warn(top, "no level acts: this file only sends messages")
+
+
+def _warn_of_idle_cooldowns(rules: tuple[RuleDraft, ...], report: Report) -> None:
+    """A cooldown runs from the end of an intervention, which only cash and size make."""
+    work = (TopUpUntil, ReduceUntil, ReduceAmount, Flatten)
+    for rule in rules:
+        for level in rule.levels:
+            is_idle = level.do.is_whole and not any(isinstance(do, work) for _, do in level.do)
+            if is_idle and level.cooldown is not None and level.cooldown.value:
+                report.warn(
+                    level.cooldown.place,
+                    f"`cooldown`: `{level.name}` moves neither cash nor size, so there is no "
+                    "intervention to wait after; `for` and `clear_for` slow its messages down",
+                )
 
 
 def _warn_of_what_is_hands_off(
