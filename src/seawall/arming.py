@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from seawall.account import Observation
+from seawall.account import Blind, Observation
 from seawall.agent import Agent, Kind, StartRow
 from seawall.decide.at_once import AtOnce, at_once
 from seawall.decide.memory import Memory, Message, Urgency
@@ -172,8 +172,8 @@ async def admit(
         return loaded
     last = last_in_force(journal, owner, Mode.LIVE)
     before = None if last is None else last.policy
-    would = at_once(loaded.policy, memory, await _first_look(venue), before)
-    if would.acts and not arms:
+    would = await _judged(venue, loaded.policy, memory, before)
+    if would.may_act and not arms:
         if last is None or last.policy.float_source != loaded.policy.float_source:
             raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
         kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
@@ -185,26 +185,34 @@ async def admit(
     return loaded
 
 
-async def _first_look(venue: Venue) -> Observation:
-    seen = await venue.observe()
-    for _ in range(LOOKS_MOST):
-        if isinstance(seen, Observation):
-            return seen
-        await venue.wait_for_change(SECOND)
-        seen = await venue.observe()
-    if isinstance(seen, Observation):
-        return seen
-    raise VenueUnreachable(f"no state to judge the rule set on: {'; '.join(seen.reasons)}")
+async def _judged(venue: Venue, policy: Policy, memory: Memory, before: Policy | None) -> AtOnce:
+    """What a set would do on the first observation that can tell, or on the last one waited for."""
+    would: AtOnce | None = None
+    reasons: tuple[str, ...] = ()
+    for look in range(LOOKS_MOST + 1):
+        if look:
+            await venue.wait_for_change(SECOND)
+        match await venue.observe():
+            case Observation() as seen:
+                would = at_once(policy, memory, seen, before)
+                if would.levels or not would.unknown:
+                    break
+            case Blind() as blind:
+                reasons = blind.reasons
+    if would is None:
+        raise VenueUnreachable(f"no state to judge the rule set on: {'; '.join(reasons)}")
+    return would
 
 
 def _stays_out(would: AtOnce, digest: str, remedy: str) -> str:
+    wanted = "If that is what you want" if would.levels else "Ask again with data, or arm it so"
     return "\n".join(
         [
             f"rule set {digest[:12]} is not armed and {would.in_words()}.",
-            *(f"  {level}" for level in would.levels),
+            *(f"  {line}" for line in (*would.levels, *would.unknown)),
             *(f"  {action}" for action in would.actions),
             *([f"  not at once: {would.waits}"] if would.waits else []),
-            f"Nothing was sent. If that is what you want: {remedy}.",
+            f"Nothing was sent. {wanted}: {remedy}.",
         ]
     )
 
@@ -303,9 +311,9 @@ class Armoury:
         elif not arms:
             text = "There is no state to judge the new rule set on. The old one stays in force."
             return changed, text
-        if would.acts:
+        if would.may_act:
             changed = tuple(_blamed(changed, would))
-        if would.acts and not arms:
+        if would.may_act and not arms:
             return changed, _stays_out(would, loaded.digest, "`seawall reload --arm`")
         by = "--arm" if arms else "it does nothing at once"
         arm(self._agent.journal, self.owner, loaded.digest, by=by, would=would)

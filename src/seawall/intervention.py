@@ -49,6 +49,7 @@ class Keep:
     subaccount: int
     ticker: str
     quantums: BaseQuantums  # absolute size, >= 0
+    is_long: bool | None = None  # of a lock: the side that may stay; None is either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,6 +170,12 @@ class Lock:
 
 Do = Notify | Page | CancelOrders | TopUpUntil | ReduceUntil | ReduceAmount | Flatten | Lock
 
+
+def word_of(do: Do) -> str:
+    """What the rule file calls an action."""
+    return "reduce" if isinstance(do, ReduceAmount | ReduceUntil) else do.kind
+
+
 MANUAL = "manual"
 
 

@@ -16,15 +16,17 @@ from seawall.cli.init import app as init_app
 from seawall.cli.rules import app as rules_app
 from seawall.cli.test import app as play_app
 from seawall.decide import decide
+from seawall.decide.holds import Holds
 from seawall.decide.memory import Memory
 from seawall.errors import OperatorError
 from seawall.journal.codec import to_json
 from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.rulefile import load
+from seawall.units import Millis
 from tests.rulefile.texts import SHIPPED
 from tests.ruletest.texts import ACCOUNT, RULES
-from tests.see import see
+from tests.see import AT, see
 
 
 @pytest.fixture
@@ -95,6 +97,27 @@ def test_a_file_that_is_not_there_is_refused(folder: Path) -> None:
     assert isinstance(result.exception, OperatorError)
 
 
+def test_a_rule_file_means_the_tests_beside_it(folder: Path) -> None:
+    story_in(folder, WATCH, ACT)
+
+    result = played(folder / "rules.yaml", "--json")
+
+    assert json.loads(result.stdout)["tests"] == 1
+    assert result.stderr == (
+        f"{folder}/rules.yaml is a rule file: its tests are {folder}/rules.test.yaml\n"
+    )
+
+
+def test_a_rule_file_without_tests_beside_it_is_refused_in_one_line(folder: Path) -> None:
+    result = played(folder / "rules.yaml")
+
+    assert isinstance(result.exception, OperatorError)
+    said = str(result.exception)
+    assert said.startswith(f"{folder}/rules.yaml is a rule file and there is no {folder}/rules.te")
+    assert f"`seawall test TESTS --rules {folder}/rules.yaml`" in said
+    assert "\n" not in said
+
+
 def test_json_has_the_agreed_shape(folder: Path) -> None:
     path = story_in(folder, WATCH, ACT)
 
@@ -136,8 +159,12 @@ def test_suggested_tests_may_be_pasted_and_are_enough(folder: Path) -> None:
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     """A guard has watched an account of $23,000 with $8,000 of BTC for one tick."""
+    return watched(tmp_path, "0.08")
+
+
+def watched(tmp_path: Path, coins: str) -> Path:
     loaded = load(SHIPPED)
-    seen = see(equity=23_000, positions={"BTC-USD": ("0.08", 100_000)})
+    seen = see(equity=23_000, positions={"BTC-USD": (coins, 100_000)})
     memory, decision = decide(loaded.policy, Memory(), seen, mode=Mode.LIVE)
     row = TickRow(
         digest=loaded.digest,
@@ -275,6 +302,22 @@ def test_rules_are_listed_with_state_distance_and_age(journal: Path) -> None:
     ]
     assert said["account-drawdown"]["state"] == "clear"
     assert said["account-drawdown"]["distance"] == "6% away from >= 6%"
+
+
+def test_a_level_on_its_way_is_as_old_as_the_guard_last_wrote_down(tmp_path: Path) -> None:
+    path = watched(tmp_path, "0.09")  # beyond 105% of the cap, which must last a minute
+    later = Millis(AT + 45_000)
+    held = {"market-cap/BTC-USD": {"act": Millis(45_000)}}
+    with Journal.open(path) as opened:
+        opened.append(Kind.HOLDS, to_json(Holds(at=later, seen_at=later, held=held)))
+
+    result = CliRunner().invoke(rules_app, ["--rules", str(SHIPPED), "--journal", str(path)])
+
+    *lines, at = result.stdout.splitlines()
+    (line,) = (one for one in lines if one.startswith("market-cap/BTC-USD"))
+    assert "act pending" in line
+    assert line.endswith("for 45s")
+    assert at == "at 2023-11-14 22:13:20Z, ages at 2023-11-14 22:14:05Z"
 
 
 def test_rules_stand_in_columns(journal: Path) -> None:

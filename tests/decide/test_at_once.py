@@ -11,7 +11,7 @@ from seawall.rulefile import load
 from seawall.units import usd
 from tests.decide.guarded import FLOAT, Guarded, guarded, ladder
 from tests.rulefile.texts import SHIPPED
-from tests.see import see
+from tests.see import MARKETS, book, priced, see
 
 HALVE = (
     '{name: act, trigger: "> $9_000", clear: "< $1_000", for: 10m, '
@@ -28,7 +28,7 @@ def asked(world: Guarded, text: str | None = None) -> AtOnce:
 def test_a_set_whose_acting_trigger_is_met_would_act_whatever_its_hold() -> None:
     would = asked(guarded(ladder(HALVE)))
 
-    assert would.acts
+    assert would.may_act
     assert would.levels == ("size/act: gross_exposure $10,000, limit > $9,000",)
     assert would.actions == ("sell 0.05 0/BTC-USD at $99,400 or better",)
     assert would.in_words() == "would act now: sells $5,000, cost about $3"
@@ -44,8 +44,8 @@ def test_a_calm_set_would_not() -> None:
 def test_levels_that_only_speak_and_rules_on_paper_do_not_act() -> None:
     speaks = '{name: watch, trigger: "> $1", do: [page]}'
 
-    assert not asked(guarded(ladder(speaks))).acts
-    assert not asked(guarded(ladder(HALVE, mode="dry-run"))).acts
+    assert not asked(guarded(ladder(speaks))).may_act
+    assert not asked(guarded(ladder(HALVE, mode="dry-run"))).may_act
 
 
 def test_the_plan_is_told_even_where_no_order_could_arrive_now() -> None:
@@ -72,7 +72,33 @@ def test_what_fires_already_is_no_news() -> None:
     world.ticks(3)
     world.trade("BTC-USD", "0.1")
 
-    assert not asked(world, ladder(HALVE.replace("$1_000", "$2_000"))).acts
+    assert not asked(world, ladder(HALVE.replace("$1_000", "$2_000"))).may_act
+
+
+def denied() -> Guarded:
+    """A book of BTC a tenth away from its oracle: exposure rules have no data."""
+    world = guarded(ladder(HALVE))
+    world.books = {"BTC-USD": book(priced(MARKETS["BTC-USD"], 110_000), seen_at=world.at)}
+    return world
+
+
+def test_what_cannot_be_told_is_named_and_is_not_calm() -> None:
+    would = asked(denied(), ladder(HALVE.replace("50%", "40%")))
+
+    assert would.may_act
+    assert would.levels == ()
+    (line,) = would.unknown
+    assert line.startswith("size: gross_exposure has no data (BTC-USD")
+    assert would.in_words() == "cannot be judged now: no data for size"
+
+
+def test_what_cannot_be_told_of_a_rule_that_goes_on_or_does_nothing_is_no_news() -> None:
+    world = denied()
+    world.tick()
+    paper = ladder(HALVE, mode="dry-run")
+    speaks = ladder('{name: act, trigger: "> $9_000", do: [page]}')
+
+    assert [asked(world, text) for text in (None, paper, speaks)] == [AtOnce()] * 3
 
 
 def test_asking_changes_nothing() -> None:
@@ -102,7 +128,7 @@ def test_rules_for_thirty_thousand_would_act_on_twenty_five_hundred() -> None:
 
     would = at_once(load(SHIPPED).policy, Memory(), small)
 
-    assert would.acts
+    assert would.may_act
     assert any(level.startswith("collateral-floor/0/act: ") for level in would.levels)
     assert would.in_words().startswith("would act now: sells $1,200, cost about $")
 
@@ -142,5 +168,5 @@ def test_a_rule_that_changed_is_judged_anew_whatever_it_is_doing(
     world.ticks(after)
     world.trade("BTC-USD", "0.2")  # the trigger is met again, or still
 
-    assert asked(world, new).acts
-    assert not asked(world).acts
+    assert asked(world, new).may_act
+    assert not asked(world).may_act

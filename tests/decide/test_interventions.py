@@ -285,6 +285,21 @@ def test_a_lock_lets_a_position_shrink_and_not_grow_again() -> None:
     assert world.sizes["BTC-USD"] == Decimal("0.055")
 
 
+def test_a_position_that_turns_round_under_a_lock_is_new_and_closed() -> None:
+    latched = LOCK.replace('clear: "< $1_000"', "latch: manual")
+    world = guarded(ladder(latched), sizes={"BTC-USD": "0.11"})
+    world.ticks(10)
+
+    world.trade("BTC-USD", "-0.10")
+    world.ticks(12)
+    assert world.sizes["BTC-USD"] == 0
+
+    world.trade("BTC-USD", "0.05")  # the side that was locked may come back
+    world.ticks(12)
+
+    assert world.sizes["BTC-USD"] == Decimal("0.05")
+
+
 def test_a_lock_goes_with_its_level() -> None:
     world = guarded(ladder(LOCK), sizes={"BTC-USD": "0.11"})
     world.ticks(10)

@@ -51,6 +51,41 @@ def test_what_is_odd_and_not_wrong_is_a_warning(changes: dict[str, str], said: s
     assert any(line.endswith(said) for line in warned(one_rule(**changes)))
 
 
+@pytest.mark.parametrize(
+    ("off", "scope", "times"),
+    [
+        ("markets: [BTC-USD]", "{markets: [BTC-USD]}", 1),
+        ("markets: [BTC-USD]", "{markets: [BTC-USD, ETH-USD], except: [ETH-USD]}", 1),
+        ("markets: [BTC-USD]", "{markets: [BTC-USD, ETH-USD]}", 0),
+        ("markets: [BTC-USD]", '{markets: "*"}', 0),
+        ("subaccounts: [128]", "{subaccounts: [128]}", 1),
+        ("subaccounts: [128]", "{subaccounts: [0, 128]}", 0),
+    ],
+)
+def test_a_rule_that_may_only_cut_what_is_never_traded(off: str, scope: str, times: int) -> None:
+    head = f"account: {{hands_off: {{{off}}}}}\n"
+    line = "3:9 `gross`: everything in its scope is hands_off, so `reduce` does nothing there"
+
+    cuts = warned(one_rule(head=head, scope=scope, target=TARGET, do=CUT))
+    speaks = warned(one_rule(head=head, scope=scope))
+
+    assert cuts.count(line) == times
+    assert line not in speaks
+
+
+def test_a_cooldown_of_a_level_that_has_nothing_to_cool_down_from() -> None:
+    said = (
+        "7:15 `cooldown`: `watch` moves neither cash nor size, so there is no intervention to wait "
+        "after; `for` and `clear_for` slow its messages down"
+    )
+
+    assert said in warned(one_rule(cooldown="10m"))
+    assert not any("cooldown" in line for line in warned(one_rule(cooldown="0s")))
+    assert not any(
+        "cooldown" in line for line in warned(one_rule(cooldown="10m", target=TARGET, do=CUT))
+    )
+
+
 def test_a_limit_that_limits_nothing() -> None:
     text = one_rule(head=TWIN_GAP + "limits: {max_drawdown: 12%}\n")
 

@@ -10,9 +10,10 @@ from seawall.policy import Policy
 from seawall.rulefile import parse
 from seawall.rulefile.template import Answers, rule_file
 from seawall.ruletest import actual
-from seawall.ruletest.drive import driver_of
+from seawall.ruletest.drive import drivers_of
+from seawall.ruletest.heard import played
 from seawall.ruletest.play import play
-from seawall.ruletest.stories import played, stories_of
+from seawall.ruletest.stories import stories_of
 from seawall.units import Millis, Ppm
 from tests.ruletest.texts import shipped
 
@@ -45,7 +46,6 @@ rules:
 """
     policy = parse(text).policy
 
-    driver = driver_of(policy, policy.rules[0])
+    (driver,) = drivers_of(policy, policy.rules[0], (Decimal("0.01"), Decimal("0.06")))
 
-    assert driver is not None
     assert driver.size * 100_000 == 500

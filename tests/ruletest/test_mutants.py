@@ -8,7 +8,7 @@ import pytest
 
 from seawall.rulefile import digest
 from seawall.ruletest.mutants import mutants_of
-from tests.ruletest.texts import RULES, rules, shipped
+from tests.ruletest.texts import RULES, chasing, rules, shipped
 
 
 def whats(text: str = RULES) -> list[str]:
@@ -45,6 +45,15 @@ def test_a_latch_is_removed_and_a_flattens_patience_changed() -> None:
     assert {
         "act latch removed",
         "act flatten dropped",
+        "act give_up_after 1m30s -> 0s",
+        "act give_up_after 1m30s -> 4m30s",
+    } <= set(whats(text))
+
+
+def test_the_patience_of_a_flatten_that_is_fallen_back_on_changes_too() -> None:
+    text = chasing("free_collateral", "< $900", ">= $1_000", ">= $950", ", or_else: flatten")
+
+    assert {
         "act give_up_after 1m30s -> 0s",
         "act give_up_after 1m30s -> 4m30s",
     } <= set(whats(text))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seawall.ruletest import load_suite
+from seawall.ruletest.heard import played
 from seawall.ruletest.play import Moment, play
-from seawall.ruletest.stories import played, stories_of
+from seawall.ruletest.stories import stories_of
 from seawall.units import MINUTE, Millis
 from tests.ruletest.texts import TESTS, rules, shipped, story
 

@@ -50,13 +50,13 @@ def restore(journal: Reader) -> tuple[Memory, int]:
     Where the journal replaced a broken one, memory is that one's, and every command here is new.
     """
     if journal.last(Kind.TICK) is None:
-        tick = _last_tick(journal.predecessor())
+        tick = last_tick(journal.predecessor())
         return (Memory(), 0) if tick is None else (tick.after, 0)
-    tick = _last_tick(journal)
+    tick = last_tick(journal)
     return (Memory(), 0) if tick is None else (tick.after, tick.commands_through)
 
 
-def _last_tick(journal: Reader | None) -> TickRow | None:
+def last_tick(journal: Reader | None) -> TickRow | None:
     """The last tick that was written whole, with what its levels were credited since."""
     row = None if journal is None else journal.last(Kind.TICK)
     if journal is None or row is None or row.body is None:

@@ -41,7 +41,7 @@ def list_rules(
 
     Example: seawall rules --rules config/rules.yaml
     """
-    from seawall.cli.latest import last_tick, when
+    from seawall.cli.latest import aged, last_tick, when
     from seawall.rulefile import load
 
     loaded = load(rules)
@@ -56,9 +56,9 @@ def list_rules(
     if row is None:
         print("no numbers: no guard has written a tick that can be read here")
     elif row.digest != loaded.digest:
-        print(f"at {when(row)}, by a guard that runs other rules than {rules}")
+        print(f"at {when(row)}{aged(row)}, by a guard that runs other rules than {rules}")
     else:
-        print(f"at {when(row)}")
+        print(f"at {when(row)}{aged(row)}")
 
 
 def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:

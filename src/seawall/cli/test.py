@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +44,7 @@ def play_tests(
     from seawall.ruletest import load_suite, rules_named
     from seawall.ruletest.score import run_suite, score
 
+    file, rules = _meant(file, rules)
     named = rules or file.parent / (rules_named(file) or "rules.yaml")
     loaded = load(named) if file.is_file() else None
     suite = load_suite(file, loaded.policy) if loaded is not None else _missing(file)
@@ -57,6 +59,24 @@ def play_tests(
             print(line)
     if _shortfalls(suite, outcome, scored) or outcome.failed:
         raise typer.Exit(NO)
+
+
+def _meant(file: Path, rules: Path | None) -> tuple[Path, Path | None]:
+    """The test file, and the rules to test: a rule file's own tests where that was named."""
+    from seawall.errors import OperatorError
+    from seawall.ruletest import is_rule_file
+
+    if not is_rule_file(file):
+        return file, rules
+    beside = file.with_suffix(f".test{file.suffix}")
+    if not beside.is_file():
+        raise OperatorError(
+            f"{file} is a rule file and there is no {beside} beside it. Name its tests, "
+            f"`seawall test TESTS --rules {file}`, or let `seawall init` write some. "
+            "Nothing was tested."
+        )
+    print(f"{file} is a rule file: its tests are {beside}", file=sys.stderr)
+    return beside, rules or file
 
 
 def _missing(file: Path) -> Suite:
@@ -105,7 +125,7 @@ def _suggested(loaded: Loaded, scored: Score) -> dict[str, str]:
     from seawall.ruletest.suggest import suggestions
 
     return {
-        one.mutant.name: f"  # {one.mutant.name}: no story told them apart; write one"
+        one.mutant.name: f"  # {one.mutant.name}: no test; {one.reason}"
         if one.test is None
         else one.test.rstrip()
         for one in suggestions(loaded.policy, scored)

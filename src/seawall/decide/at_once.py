@@ -6,6 +6,7 @@ what it decides is told and thrown away.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from seawall import action, words
@@ -28,6 +29,7 @@ class AtOnce:
     """What a rule set would do now; money in quote quantums, cost > 0 is a loss."""
 
     levels: tuple[str, ...] = ()  # acting levels whose trigger is met, with number and limit
+    unknown: tuple[str, ...] = ()  # what rules that act watch and cannot be told now, with why
     actions: tuple[str, ...] = ()  # in words, in order
     sold: QuoteQuantums = QuoteQuantums(0)  # of longs, at the oracle
     bought: QuoteQuantums = QuoteQuantums(0)  # of shorts, likewise
@@ -37,14 +39,19 @@ class AtOnce:
     waits: str = ""  # why nothing could be sent, where nothing could
 
     @property
-    def acts(self) -> bool:
-        """Whether any acting level fires at once."""
-        return bool(self.levels)
+    def may_act(self) -> bool:
+        """Whether an acting level fires at once, or nobody can tell: absence is not calm."""
+        return bool(self.levels or self.unknown)
 
     def in_words(self) -> str:
         """`would act now: sells $41,200, cost about $38`; empty where it would not."""
-        if not self.acts:
-            return ""
+        said = [self._doing()] if self.levels else []
+        if self.unknown:
+            names = ", ".join(line.partition(": ")[0] for line in self.unknown)
+            said.append(f"cannot be judged now: no data for {names}")
+        return "; ".join(said)
+
+    def _doing(self) -> str:
         parts = []
         if self.cancels:
             parts.append(f"cancels {self.cancels} order{'' if self.cancels == 1 else 's'}")
@@ -68,7 +75,8 @@ def at_once(policy: Policy, memory: Memory, seen: Observation, old: Policy | Non
 
     `old` is the set that the memory comes from. A rule that acts the same in it goes on as it is,
     and what fires there already is no news; every other one is asked as if it had just begun,
-    whatever state its name is remembered in. Rules on paper do nothing.
+    whatever state its name is remembered in; what it watches and cannot tell is named. Rules on
+    paper do nothing.
     """
     rules_now = tuple(_without_holds(rule) for rule in policy.rules)
     hasty = replace(policy, rules=rules_now, backstop=None)  # a stop that rests sells nothing yet
@@ -80,7 +88,23 @@ def at_once(policy: Policy, memory: Memory, seen: Observation, old: Policy | Non
         for one in decision.transitions
         if (line := _level_words(rules[one.key.partition("/")[0]], one))
     )
-    return _summary(decision, seen, levels) if levels else AtOnce()
+    unknown = tuple(_unknown(policy, decision, _same_rules(policy, old)))
+    return _summary(decision, seen, levels, unknown) if levels else AtOnce(unknown=unknown)
+
+
+def _unknown(policy: Policy, decision: Decision, same: frozenset[str]) -> Iterator[str]:
+    """`size/BTC-USD: gross_exposure has no data (why)` of rules that may act and are not judged."""
+    rules = {
+        rule.id: rule
+        for rule in policy.rules
+        if rule.id not in same
+        and rule.mode is not Mode.DRY_RUN
+        and any(level.acts for level in rule.levels)
+    }
+    for reading in decision.readings:
+        rule = rules.get(reading.key.partition("/")[0])
+        if rule is not None and isinstance(reading.value, NoData):
+            yield f"{reading.key}: {rule.measure} has no data ({reading.value.reason})"
 
 
 def _same_rules(policy: Policy, old: Policy | None) -> frozenset[str]:
@@ -146,7 +170,9 @@ def _level_words(rule: Rule, one: Transition) -> str:
     return f"{one.key}/{level.name}: {rule.measure} {value}, limit {limit}"
 
 
-def _summary(decision: Decision, seen: Observation, levels: tuple[str, ...]) -> AtOnce:
+def _summary(
+    decision: Decision, seen: Observation, levels: tuple[str, ...], unknown: tuple[str, ...]
+) -> AtOnce:
     sold, bought, deposited, cancels = 0, 0, 0, 0
     for one in decision.actions:
         match one.action:
@@ -162,6 +188,7 @@ def _summary(decision: Decision, seen: Observation, levels: tuple[str, ...]) -> 
                 pass
     return AtOnce(
         levels=levels,
+        unknown=unknown,
         actions=tuple(one.what for one in decision.actions),
         sold=QuoteQuantums(sold),
         bought=QuoteQuantums(bought),

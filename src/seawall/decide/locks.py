@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from seawall.account import Observation
+from seawall.account import Observation, Position
 from seawall.decide.memory import Memory
 from seawall.intervention import Keep, positions_in_scope
 from seawall.measures.spec import Instance
@@ -31,12 +32,27 @@ def keep_locks(memory: Memory, policy: Policy, seen: Observation) -> Memory:
     return replace(memory, locks=locks)
 
 
+def locked_to(locked: Sequence[Keep], number: int, position: Position) -> Keep:
+    """What may stay of a position: its size at the lock's start, on the side that it had then.
+
+    A position that was not there, or that has turned from long to short since, is new risk: nothing
+    of it may stay.
+    """
+    for keep in locked:
+        if (keep.subaccount, keep.ticker) != (number, position.ticker):
+            continue
+        if keep.is_long is None or keep.is_long is (position.quantums > 0):
+            return keep
+    return Keep(subaccount=number, ticker=position.ticker, quantums=BaseQuantums(0))
+
+
 def _sizes_in_scope(rule: Rule, instance: Instance, seen: Observation) -> tuple[Keep, ...]:
     return tuple(
         Keep(
             subaccount=number,
             ticker=position.ticker,
             quantums=BaseQuantums(abs(position.quantums)),
+            is_long=position.quantums > 0,
         )
         for number, position in positions_in_scope(rule, instance, seen)
     )

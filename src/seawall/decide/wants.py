@@ -11,12 +11,12 @@ from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
 from seawall.decide.draft import Draft
+from seawall.decide.locks import locked_to
 from seawall.decide.memory import Ended, Memory, Message, Urgency
 from seawall.decide.watch import Watched, cool
 from seawall.intervention import (
     End,
     Intervention,
-    Keep,
     fall_back,
     flatten_of,
     in_scope,
@@ -39,7 +39,7 @@ from seawall.policy import (
     ReduceUntil,
     TopUpUntil,
 )
-from seawall.units import PPM_ONE, BaseQuantums, Ppm, QuoteQuantums, quote_down
+from seawall.units import PPM_ONE, Ppm, QuoteQuantums, quote_down
 
 UNREACHABLE = "unreachable"  # last part of the key of its page
 
@@ -133,19 +133,15 @@ def _cut(running: Intervention, one: Watched, level: Level, seen: Observation) -
 
 
 def _of_locks(memory: Memory, one: Watched, seen: Observation) -> tuple[Demand, ...]:
-    """Positions in a lock's scope go back to their size at its start; new ones go to zero."""
+    """Positions in a lock's scope go back to their size at its start; new risk goes to zero."""
     found = []
     for level in one.rule.levels:
         lock = next((do for do in level.do if isinstance(do, Lock)), None)
         locked = memory.locks.get(f"{one.key}/{level.name}")
         if lock is None or locked is None:
             continue
-        sizes = {(keep.subaccount, keep.ticker): keep for keep in locked}
         keeps = tuple(
-            sizes.get(
-                (number, position.ticker),
-                Keep(subaccount=number, ticker=position.ticker, quantums=BaseQuantums(0)),
-            )
+            locked_to(locked, number, position)
             for number, position in positions_in_scope(one.rule, one.instance, seen)
         )
         name = f"{one.key}/{level.name} lock"

@@ -27,6 +27,9 @@ KEYS: Final = (
     "version", "account", "equity", "caps", "limits", "scenarios", "backstop", "price_band",
     "budgets", "interlocks", "rules",
 )  # fmt: skip
+OF_TESTS: Final = dict.fromkeys(
+    ("tests", "require", "defaults"), "this belongs in a file of rule tests, see `seawall test`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,7 @@ def _read_policy(
     root: Node, report: Report, known: Known
 ) -> tuple[Policy | None, tuple[RuleDraft, ...]]:
     """The policy, None where something was refused, and its rules as written."""
-    fields = Fields(root, report, what="a rule file", known=KEYS)
+    fields = Fields(root, report, what="a rule file", known=KEYS, elsewhere=OF_TESTS)
     fields.read("version", _version)
     scenarios = _scenarios(fields, known)
     float_source, hands_off = _account(fields, known)

@@ -4,13 +4,14 @@ series    values over time           accounts, expected, read   the file, with e
 stage     an account on paper        play    ticks, with those left out that change nothing
 actual    what the rules did         judge   whether that was expected
 mutants   rules with one change      score   how many changes some test notices
-stories, suggest   tests that notice what no test noticed
+drive   accounts that move a measure   steer   inputs that bring it to a value
+stories, heard, suggest   tests that notice what no test noticed
 """
 
 from __future__ import annotations
 
 from seawall.ruletest.judge import Failure, Result, fails, run
-from seawall.ruletest.read import load_suite, parse_suite, rules_named
+from seawall.ruletest.read import is_rule_file, load_suite, parse_suite, rules_named
 from seawall.ruletest.script import RuleTest, Suite
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "RuleTest",
     "Suite",
     "fails",
+    "is_rule_file",
     "load_suite",
     "parse_suite",
     "rules_named",

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from seawall import words
 from seawall.measures.spec import Measure, Unit
-from seawall.policy import Bound, Flatten, Policy
+from seawall.policy import Bound, Do, Flatten, Policy, ReduceUntil, word_of
 from seawall.rulefile import Loaded
 from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.fields import Found
@@ -138,10 +138,11 @@ def _dropped_actions(level: LevelDraft) -> Iterator[_Change]:
         kept = replace(level.do, actions=(*actions[:index], *actions[index + 1 :]))
         if isinstance(action.value, Flatten):
             kept = replace(kept, has_bare_flatten=False)
-        kind = action.value.kind.replace("reduce_amount", "reduce").replace(
-            "reduce_until", "reduce"
+        yield _Change(
+            level=replace(level, do=kept),
+            what=f"{word_of(action.value)} dropped",
+            place=action.place,
         )
-        yield _Change(level=replace(level, do=kept), what=f"{kind} dropped", place=action.place)
 
 
 def _without_latch(level: LevelDraft) -> Iterator[_Change]:
@@ -176,10 +177,14 @@ def _other_durations(level: LevelDraft) -> Iterator[_Change]:
                 place=found.place,
             )
         for index, action in enumerate(level.do.actions):
-            if not isinstance(action.value, Flatten):
+            flatten = _flatten_of(action.value)
+            if flatten is None:
                 continue
-            patience = action.value.give_up_after
-            other = replace(action.value, give_up_after=Millis(patience * factor))
+            patience = flatten.give_up_after
+            changed_flatten = replace(flatten, give_up_after=Millis(patience * factor))
+            other: Do = changed_flatten
+            if isinstance(action.value, ReduceUntil):
+                other = replace(action.value, or_else=changed_flatten)
             actions = list(level.do.actions)
             actions[index] = Found(place=action.place, value=other)
             yield _Change(
@@ -187,6 +192,13 @@ def _other_durations(level: LevelDraft) -> Iterator[_Change]:
                 what=_change("give_up_after", patience, factor),
                 place=action.place,
             )
+
+
+def _flatten_of(do: Do | None) -> Flatten | None:
+    """The flatten that an action is, or falls back on."""
+    if isinstance(do, ReduceUntil):
+        return do.or_else if isinstance(do.or_else, Flatten) else None
+    return do if isinstance(do, Flatten) else None
 
 
 def _change(key: str, span: Millis, factor: int) -> str:

@@ -77,6 +77,18 @@ def rules_named(path: Path) -> str | None:
     return None
 
 
+def is_rule_file(path: Path) -> bool:
+    """Whether a file lists rules and no tests: somebody named the one for the other."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, ValueError):
+        return False
+    if any(line.startswith("tests:") for line in lines):
+        return False
+    listed = (line.removeprefix("rules:").strip() for line in lines if line.startswith("rules:"))
+    return any(not after or after[0] in "#[" for after in listed)
+
+
 def parse_suite(text: str, policy: Policy, *, file: str = "rules.test.yaml") -> Suite:
     """The tests of a text; raises RuleFileError with every problem, in order of lines."""
     report = Report(file, CONSEQUENCE)

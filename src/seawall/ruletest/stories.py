@@ -6,44 +6,23 @@ to tell a duration from its triple. What the rules do in it is recorded as its e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from seawall import words
 from seawall.measures import MEASURES
 from seawall.measures.spec import Measure, Unit
-from seawall.policy import Bound, Flatten, Level, Policy, Rule
-from seawall.ruletest import actual
+from seawall.policy import Bound, Flatten, Level, Policy, ReduceUntil, Rule, TopUpUntil
 from seawall.ruletest.amounts import written
-from seawall.ruletest.drive import (
-    ALT,
-    ALT_WORDS,
-    GROWTH,
-    Driver,
-    Kind,
-    account_words,
-    driver_of,
-    input_words,
-    levels_as_input,
-)
+from seawall.ruletest.drive import GROWTH, Driver, drivers_of
 from seawall.ruletest.mutants import FROM_ZERO, MOVED_BY
-from seawall.ruletest.play import Moment, play
-from seawall.ruletest.read import parse_suite
-from seawall.ruletest.script import STEP, RuleTest
-from seawall.units import SECOND, Millis
+from seawall.ruletest.script import STEP, Holding
+from seawall.ruletest.steer import Goal, Kind, Stop, steered
+from seawall.units import DAY, MINUTE, SECOND, Millis
 
 BREATH = Millis(10 * SECOND)
-CHANGES_MOST = 20
 QUIET = Millis(70 * SECOND)  # a level that only speaks clears a minute after its trigger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """One value of a story's input, and how long it stays."""
-
-    value: Decimal
-    lasts: Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +43,62 @@ class Story:
 
 
 def stories_of(policy: Policy, rule: Rule) -> Iterator[Story]:
-    """Stories of one rule; none where a test file has no word for what it watches."""
-    driver = driver_of(policy, rule)
-    if driver is None:
-        return
+    """Stories of one rule on the account that suits it best; none where nothing moves it."""
+    for driver in drivers_of(policy, rule, _range(rule))[:1]:
+        yield from stories_on(policy, rule, driver)
+
+
+def all_stories_of(policy: Policy, rule: Rule) -> Iterator[Story]:
+    """Stories of one rule on every account that can tell them, the best first."""
+    for driver in drivers_of(policy, rule, _range(rule)):
+        yield from stories_on(policy, rule, driver)
+
+
+def _range(rule: Rule) -> tuple[Decimal, Decimal]:
     stairs = _stairs(rule)
-    inputs = levels_as_input(policy, rule, driver, stairs)
+    return stairs[0], stairs[-1]
+
+
+def stories_on(policy: Policy, rule: Rule, driver: Driver) -> Iterator[Story]:
+    """Stories of one rule on one account; those left out whose values cannot be had there."""
+    for what, goals, fills, start in _plots(rule, driver.kind):
+        whole = [replace(one, lasts=_in_steps(one.lasts)) for one in goals]
+        stops: Sequence[Stop] | None
+        if driver.kind is Kind.SERIES:
+            stops = [Stop(value=one.value, lasts=one.lasts) for one in whole]
+        else:
+            stops = steered(policy, rule, driver.course, whole, fills=fills)
+        if stops is not None:
+            yield _story(rule, driver, what, stops, fills=fills, start=start)
+
+
+def _in_steps(lasts: Millis) -> Millis:
+    return Millis(-(-lasts // STEP) * STEP)
+
+
+Plot = tuple[str, tuple[Goal, ...], str, str]  # what happens, to which values, fills, start
+
+
+def _plots(rule: Rule, kind: Kind) -> Iterator[Plot]:
+    """What happens to a rule in its stories."""
+    stairs = _stairs(rule)
     for rank, level in enumerate(rule.levels):
-        upto = inputs[: _reach(rule, rank, stairs)]
+        upto = stairs[: _reach(rule, rank, stairs)]
+        if len(upto) < 2:
+            continue
         walk = (*_climb(rule, upto), *_descent(rule, upto))
-        yield _story(rule, driver, f"climbs to {level.name} and comes down", walk)
-    yield _story(rule, driver, "is told again soon after", _again(rule, driver, inputs))
-    unfilled = _leap(rule, inputs)
-    if not any(isinstance(do, Flatten) for level in rule.levels for do in level.do):
-        unfilled = (*unfilled, *_descent(rule, inputs))  # else it would try to the very end
-    yield _story(rule, driver, "comes down while nothing fills", unfilled, fills="none")
+        yield f"climbs to {level.name} and comes down", walk, "all", ""
+    acting = [rank for rank, level in enumerate(rule.levels) if level.acts]
+    for rank in reversed(acting):
+        name, upto = rule.levels[rank].name, stairs[: _reach(rule, rank, stairs)]
+        if len(upto) < 2:
+            continue
+        yield from _again(rule, rank, kind, upto)
+        unfilled = _leap(rule, upto)
+        if not any(isinstance(do, Flatten) for level in rule.levels for do in level.do):
+            unfilled = (*unfilled, *_descent(rule, upto))  # else it would try to the very end
+        yield f"comes down from {name} while nothing fills", unfilled, "none", ""
+        yield from _around_the_clock(rule, rank, upto)
 
 
 def _reach(rule: Rule, rank: int, stairs: Sequence[Decimal]) -> int:
@@ -109,6 +129,8 @@ def _stairs(rule: Rule) -> tuple[Decimal, ...]:
         calm, worst, ordered = worst, calm, ordered[::-1]
     if measure.name not in ("free_collateral", "stress_headroom", "equity", "day_loss"):
         calm, worst = max(calm, Decimal(0)), max(worst, Decimal(0))
+        if measure.moved_by:  # near nothing it could be had only without a position
+            calm = max(calm, ordered[0] / 2)
     return tuple(dict.fromkeys((calm, *ordered)))
 
 
@@ -123,50 +145,83 @@ def _half_move(bound: Bound, level: Level, measure: Measure) -> Decimal:
     return (value * MOVED_BY / 2).quantize(Decimal("1E-6"))
 
 
-def _climb(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
-    lasts = Millis(max(level.hold for level in rule.levels) * 3 + BREATH)
-    return tuple(Stop(value=value, lasts=lasts) for value in inputs)
+def _climb(rule: Rule, values: Sequence[Decimal]) -> tuple[Goal, ...]:
+    """Up the stairs, a breath on each, and at the top until every `for` is over three times.
+
+    A moved threshold is met a breath earlier or later, and all that follows from it is too.
+    """
+    *stairs, top = values
+    lasts = Millis(max(level.hold for level in rule.levels) * 3 + 2 * BREATH)
+    return (*_breaths(stairs), Goal(value=top, lasts=lasts))
 
 
-def _descent(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
+def _descent(rule: Rule, values: Sequence[Decimal]) -> tuple[Goal, ...]:
+    """Down again likewise, and in the calm until every `clear_for` is over three times."""
+    calm, *stairs = values[:-1]
     speaks = any(level.clear is None and not level.acts for level in rule.levels)
     least = QUIET if speaks else BREATH
     lasts = Millis(max(level.clear_hold for level in rule.levels) * 3 + least)
-    return tuple(Stop(value=value, lasts=lasts) for value in reversed(inputs[:-1]))
+    return (*_breaths(reversed(stairs)), Goal(value=calm, lasts=lasts))
 
 
-def _again(rule: Rule, driver: Driver, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
-    """Worst, and worst again as soon as that can be, for longer than any cooldown.
-
-    What was sold or deposited is gone from sizes and money, so these go on from where they are.
-    """
-    top = rule.levels[-1]
-    calm, worst = inputs[0], inputs[-1]
-    wait = max(level.cooldown for level in rule.levels)
-    first = Stop(value=worst, lasts=Millis(top.hold + BREATH))
-    last = Millis(top.hold + 3 * wait + 2 * BREATH)
-    begin = Stop(value=calm, lasts=BREATH)
-    match driver.kind:
-        case Kind.SERIES:
-            rest = Stop(value=calm, lasts=Millis(top.clear_hold + BREATH))
-            return (begin, first, rest, Stop(value=worst, lasts=last))
-        case Kind.FUNDING:
-            return (begin, first, Stop(value=2 * worst, lasts=last))
-        case Kind.SIZES | Kind.FLOWS:
-            return (begin, first, Stop(value=2 * worst - calm, lasts=last))
+def _breaths(values: Iterable[Decimal]) -> Iterator[Goal]:
+    return (Goal(value=value, lasts=BREATH) for value in values)
 
 
-def _leap(rule: Rule, inputs: Sequence[Decimal]) -> tuple[Stop, ...]:
+def _again(rule: Rule, rank: int, kind: Kind, values: Sequence[Decimal]) -> Iterator[Plot]:
+    """A level fires, and its trigger is met again: as soon as can be, and once it may fire."""
+    level, calm, worst = rule.levels[rank], values[0], values[-1]
+    begin = Goal(value=calm, lasts=BREATH)
+    first = Goal(value=worst, lasts=Millis(level.hold + 2 * BREATH))
+    last = Goal(value=worst, lasts=Millis(level.hold + level.cooldown + 2 * BREATH))
+    pause = Goal(value=calm, lasts=Millis(level.clear_hold + BREATH))
+    later = Goal(value=calm, lasts=Millis(max(level.clear_hold, level.cooldown) + BREATH))
+    name = f"is told of {level.name} again"
+    is_clear = kind is not Kind.SERIES and _chases(level)
+    soon = (begin, first, last) if is_clear else (begin, first, pause, last)
+    yield f"{name} soon after", soon, "all", ""
+    yield f"{name} later", (begin, first, later, first), "all", ""
+
+
+def _chases(level: Level) -> bool:
+    return any(isinstance(do, ReduceUntil | TopUpUntil) for do in level.do)
+
+
+def _around_the_clock(rule: Rule, rank: int, values: Sequence[Decimal]) -> Iterator[Plot]:
+    """A latch that lets go at a time of day, soon after the level fires, and what comes then."""
+    level = rule.levels[rank]
+    if level.latch is None or level.latch.until is None:
+        return
+    early = Millis(-(-(level.hold + level.clear_hold + 4 * BREATH) // MINUTE) * MINUTE)
+    start = Millis((level.latch.until - early) % DAY)
+    calm, worst = values[0], values[-1]
+    first = Millis(level.hold + 2 * BREATH)
+    goals = (
+        Goal(value=calm, lasts=BREATH),
+        Goal(value=worst, lasts=first),
+        Goal(value=calm, lasts=Millis(early - first)),
+        Goal(value=worst, lasts=Millis(level.hold + 3 * level.cooldown + 2 * BREATH)),
+    )
+    yield f"is told of {level.name} around its latch", goals, "all", words.clock(start)
+
+
+def _leap(rule: Rule, values: Sequence[Decimal]) -> tuple[Goal, ...]:
     """From calm to worst at once, and there until every patience has ended three times."""
     patience = max(
-        (do.give_up_after for lv in rule.levels for do in lv.do if isinstance(do, Flatten)),
-        default=Millis(0),
+        (do.give_up_after for lv in rule.levels for do in _flattens(lv)), default=Millis(0)
     )
     hold = max(level.hold for level in rule.levels)
     return (
-        Stop(value=inputs[0], lasts=BREATH),
-        Stop(value=inputs[-1], lasts=Millis(hold + 3 * patience + BREATH)),
+        Goal(value=values[0], lasts=BREATH),
+        Goal(value=values[-1], lasts=Millis(hold + 3 * patience + 2 * BREATH)),
     )
+
+
+def _flattens(level: Level) -> Iterator[Flatten]:
+    for do in level.do:
+        one = do.or_else if isinstance(do, ReduceUntil) else do
+        if isinstance(one, Flatten):
+            yield one
 
 
 def _story(
@@ -175,12 +230,18 @@ def _story(
     what: str,
     stops: Sequence[Stop],
     *,
-    fills: str = "all",
+    fills: str,
+    start: str,
 ) -> Story:
+    def retell(upto: Millis) -> tuple[str, ...]:
+        said = [f'start: "{start}"'] if start else []
+        said += ["fills: none"] if fills == "none" else []
+        return (*said, *_lines(rule, driver, stops, fills, upto))
+
     return Story(
         name=f"{rule.id} {what}",
         ends=Millis(sum(stop.lasts for stop in stops)),
-        retell=lambda upto: tuple(_lines(rule, driver, stops, fills, upto)),
+        retell=retell,
     )
 
 
@@ -188,20 +249,19 @@ def _lines(
     rule: Rule, driver: Driver, stops: Sequence[Stop], fills: str, upto: Millis
 ) -> Iterator[str]:
     yield f"account: {account_words(driver)}"
-    if driver.ticker == ALT.ticker:
-        yield f"markets: {{{ALT_WORDS}}}"
-    if fills == "none":
-        yield "fills: none"
+    if driver.words:
+        yield f"markets: {{{driver.words}}}"
     begun = _begun(stops, upto)
     if driver.kind is Kind.FLOWS:
-        yield f"flows: {{{_flows(driver, begun, rule)}}}"
+        if flows := _flows(driver, begun, rule):
+            yield f"flows: {{{flows}}}"
         return
     said = ", ".join(
         f"{input_words(driver, stop.value, rule)}, {{hold: {words.duration(stop.lasts)}}}"
         for stop in begun
     )
     yield f"{driver.kind}: {{{driver.key}: [{said}]}}"
-    if driver.kind is Kind.SERIES and fills == "all":
+    if driver.kind is Kind.SERIES and fills == "all" and driver.course.number == 0:
         yield from _growth(driver, rule, stops, upto)
 
 
@@ -232,104 +292,42 @@ def _badness(rule: Rule, stop: Stop) -> Decimal:
 
 
 def _flows(driver: Driver, stops: Sequence[Stop], rule: Rule) -> str:
-    at, before, parts = BREATH, Decimal(0), []
+    at, parts = Millis(0), []
     for stop in stops:
-        if stop.value != before:
-            amount = input_words(driver, stop.value - before, rule)
-            parts.append(f"{words.duration(at)}: {amount}")
-            before = stop.value
+        if at and stop.value:
+            parts.append(f"{words.duration(at)}: {input_words(driver, stop.value, rule)}")
         at = Millis(at + stop.lasts)
     return ", ".join(parts)
 
 
-def test_of(story: Story, expectations: Sequence[str]) -> str:
-    """A story with its expectations as an item of `tests:`."""
-    lines = [f"  - name: {story.name}"]
-    lines += [f"    {line}" for line in story.body]
-    lines.append("    expect:")
-    lines += [f"      - {line}" for line in expectations]
-    return "\n".join(lines) + "\n"
+def input_words(driver: Driver, value: Decimal, rule: Rule) -> str:
+    """An input as a test file writes it."""
+    if driver.kind is Kind.SERIES:
+        return words.exact(value, MEASURES[rule.measure.name].unit).replace(",", "_")
+    if driver.kind is Kind.FUNDING:
+        return f"{value.scaleb(2).normalize():f}%"
+    return written(value)
 
 
-def played(policy: Policy, story: Story) -> RuleTest:
-    """A story as a test that expects nothing yet."""
-    text = "tests:\n" + test_of(story, ["{at: 0s, quiet: true}"])
-    return parse_suite(text, policy).tests[0]
+def account_words(driver: Driver) -> str:
+    """The account of a driver as a test file writes it."""
+    account = driver.account
+    parts = [_holding_words(account.holdings[0])]
+    if account.wallet is not None:
+        parts.append(f"float: {written(account.wallet)}")
+    children = [
+        f"{number}: {{{_holding_words(holding)}}}"
+        for number, holding in account.holdings.items()
+        if number
+    ]
+    if children:
+        parts.append(f"children: {{{', '.join(children)}}}")
+    return "{" + ", ".join(parts) + "}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What is true at a moment in words of a test file; messages count where a level moved.
-
-    A page repeats on a clock of its own, which is not the rule's.
-    """
-
-    state: str
-    messages: tuple[str, ...]
-    has_moved: bool
-
-    def at(self, moment: Millis) -> str:
-        """The expectation of this at a moment."""
-        messages = f", messages: [{', '.join(self.messages)}]" if self.has_moved else ""
-        return f"{{at: {words.duration(moment)}, {self.state}{messages}}}"
-
-    def differs_from(self, other: Said) -> bool:
-        """Whether the expectation of this fails where the other is true."""
-        if self.state != other.state:
-            return True
-        return self.has_moved and self.messages != other.messages
-
-
-def listen(policy: Policy, test: RuleTest, stops: Sequence[Millis]) -> dict[Millis, Said]:
-    """What the rules do at each tick of a story that is made."""
-    return {one.at: _said(one, policy) for one in play(policy, test, stops)}
-
-
-def _said(moment: Moment, policy: Policy) -> Said:
-    firing = actual.firing(moment, policy)
-    parts = ["quiet: true"]
-    if firing:
-        parts = [f"firing: {{{', '.join(f'{key}: {level}' for key, level in firing.items())}}}"]
-    parts.append(f"plan: [{', '.join(_plan(actual.done(moment, policy)))}]")
-    locked = actual.locked(moment)
-    if locked:
-        parts.append(f"locked: [{', '.join(locked)}]")
-    return Said(
-        state=", ".join(parts),
-        messages=actual.messages(moment),
-        has_moved=bool(moment.decision.transitions),
+def _holding_words(holding: Holding) -> str:
+    positions = ", ".join(
+        f"{ticker}: {{size: {size.normalize():f}}}" for ticker, size in holding.positions.items()
     )
-
-
-def _plan(done: actual.Done) -> Iterator[str]:
-    if done.cancels is not None:
-        yield f"{{cancel_orders: {done.cancels}}}"
-    if done.top_up:
-        yield f"{{top_up: {written(done.top_up)}}}"
-    cut = {name: one for name, one in done.cuts.items() if not one.is_flatten}
-    if cut:
-        sizes = ", ".join(f"{name}: {one.coins.normalize():f}" for name, one in cut.items())
-        yield f"{{reduce: {{{sizes}}}}}"
-    flat = [name for name, one in done.cuts.items() if one.is_flatten]
-    if flat:
-        yield f"{{flatten: [{', '.join(flat)}]}}"
-
-
-def recorded(policy: Policy, story: Story) -> str:
-    """A story with what changes in it expected, and the step before each change."""
-    test = played(policy, story)
-    rough = listen(policy, test, [Millis(story.ends + BREATH)])
-    changes = list(_changes(rough))
-    if len(changes) > CHANGES_MOST:
-        changes = changes[: CHANGES_MOST - 4] + changes[-4:]
-    stops = sorted({Millis(at) for one in changes for at in (one - STEP, one) if at >= 0})
-    exact = listen(policy, test, stops)
-    return test_of(story, [exact[at].at(at) for at in stops])
-
-
-def _changes(heard: Mapping[Millis, Said]) -> Iterator[Millis]:
-    before = ""
-    for at, said in heard.items():
-        if said.state != before or (said.has_moved and said.messages):
-            yield at
-        before = said.state
+    said = f"equity: {written(holding.equity)}"
+    return f"{said}, positions: {{{positions}}}" if positions else said
