@@ -199,8 +199,10 @@ class Exchange:
         """NC, IMR and MMR of an account on the current terms."""
         return ruler.risk(account.usdc, account.held, self.terms, account.custom_imf_ppm)
 
-    def risk_on(self, account: Account, terms: Terms) -> Risk:
+    def risk_on(self, account: Account, terms: Terms | None) -> Risk:
         """The same with one market's terms replaced, as a match does with open interest."""
+        if terms is None:
+            return self.risk(account)
         on = {**self.terms, terms.perpetual_id: terms}
         return ruler.risk(account.usdc, account.held, on, account.custom_imf_ppm)
 

@@ -22,6 +22,7 @@ from seawall.simulator.messages import (
 )
 from seawall.simulator.orders import refuse_in_memory, refuse_status, short_term_ids
 from seawall.simulator.state import OpenOrder
+from seawall.simulator.updates import terms_after
 from seawall.units import BaseQuantums
 
 WOULD_INCREASE = 2001
@@ -164,7 +165,7 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
     changes = ((held, held + quantums), (house, house - quantums))
     exchange.store(exchange.with_trade(before, perpetual, quantums, -cost))
     exchange.house_trades(perpetual, -quantums, cost)
-    exchange.set_open_interest(market, matching.terms_after(market, changes))
+    exchange.set_open_interest(market, terms_after(market, changes))
 
 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:

@@ -7,7 +7,6 @@ that fails: what became of it is in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from seawall.account import Side
 from seawall.simulator import pools, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
-from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
+from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     IMMEDIATE_OR_CANCEL,
     POST_ONLY,
@@ -24,8 +23,8 @@ from seawall.simulator.messages import (
     PlaceOrder,
     SubaccountId,
 )
-from seawall.simulator.ruler import Terms, Verdict
 from seawall.simulator.state import Account, MarketState, OpenOrder
+from seawall.simulator.updates import accepts, terms_after
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 
 NEVER_FORGOTTEN = 2**60  # stateful fill amounts live as long as the order
@@ -168,24 +167,6 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
     exchange.store(proposed.after)
     drop_reduce_only(exchange, market.spec.ticker, proposed.before, proposed.after)
     return Outcome.MATCHED
-
-
-def terms_after(market: MarketState, changes: Iterable[tuple[int, int]]) -> Terms:
-    """The market's terms with the open interest that positions before and after imply."""
-    change = sum(open_interest_change(before, after) for before, after in changes)
-    if change == 0:
-        return market.terms
-    return replace(market.terms, open_interest=market.terms.open_interest + change)
-
-
-def accepts(exchange: Exchange, terms: Terms, before: Account, after: Account) -> bool:
-    """The state-transition rule, the old state on the old terms and the new one on the new."""
-    if pools.violates(before.held, exchange.isolated, (terms.perpetual_id,)):
-        return False
-    new = exchange.risk_on(after, terms)
-    if new.nc >= new.imr:
-        return True
-    return ruler.judge(exchange.risk(before), new) is Verdict.SUCCESS
 
 
 class Taker(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import pools, ruler
+from seawall.simulator import ruler
 from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     CONDITIONAL,
@@ -33,7 +33,9 @@ from seawall.simulator.messages import (
     PlaceOrder,
     SubaccountId,
 )
+from seawall.simulator.ruler import Verdict
 from seawall.simulator.state import MarketState, OpenOrder
+from seawall.simulator.updates import verdict
 
 STATEFUL_WINDOW_SECONDS = 95 * 24 * 3_600
 BATCH_CANCEL_MAX = 100
@@ -314,35 +316,26 @@ def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | Non
     most = exchange.rules.limits.stateful_most(equity)
     if exchange.stateful_count(order_id.subaccount) >= most:
         return clob(10001, f"{most} stateful orders may be open with net collateral {equity}")
-    if order_id.order_flags == LONG_TERM and _mixes_isolated(exchange, order):
-        return clob(2005, "order would violate isolated subaccount constraints")
-    if order_id.order_flags == LONG_TERM and not _is_collateralized(exchange, order):
-        return clob(3007, "the account would not hold the margin of this order if it filled")
-    return None
+    return _refuse_unfunded(exchange, order) if order_id.order_flags == LONG_TERM else None
 
 
-def _mixes_isolated(exchange: Exchange, order: PlaceOrder) -> bool:
-    """Whether a fill of the order would put an isolated position beside another one."""
-    market = exchange.market_of_clob(order.order_id.clob_pair_id)
-    assert market is not None
-    held = exchange.account(order.order_id.subaccount).held
-    return pools.violates(held, exchange.isolated, (market.spec.perpetual_id,))
-
-
-def _is_collateralized(exchange: Exchange, order: PlaceOrder) -> bool:
+def _refuse_unfunded(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
     """Whether the account may have the whole order filled at its price, with the maker fee."""
     market = exchange.market_of_clob(order.order_id.clob_pair_id)
     assert market is not None
     assert order.side is not None
+    perpetual = market.spec.perpetual_id
     account = exchange.settled(order.order_id.subaccount)
-    after = exchange.with_trade(
-        account,
-        market.spec.perpetual_id,
-        order.side.sign * order.quantums,
-        cash_of(market, order.side, order.quantums, order.subticks, exchange.rules.fees.maker_ppm),
-    )
-    verdict = ruler.judge(exchange.risk(account), exchange.risk(after))
-    return verdict is ruler.Verdict.SUCCESS
+    maker_ppm = exchange.rules.fees.maker_ppm
+    cash = cash_of(market, order.side, order.quantums, order.subticks, maker_ppm)
+    after = exchange.with_trade(account, perpetual, order.side.sign * order.quantums, cash)
+    match verdict(exchange, account, after, (perpetual,)):
+        case Verdict.SUCCESS:
+            return None
+        case Verdict.VIOLATES_ISOLATION:
+            return clob(2005, "order would violate isolated subaccount constraints")
+        case _:
+            return clob(3007, "the account would not hold the margin of this order if it filled")
 
 
 def cash_of(market: MarketState, side: Side, quantums: int, subticks: int, fee_ppm: int) -> int:

@@ -67,6 +67,8 @@ class Verdict(StrEnum):
     SUCCESS = "Success"
     NEWLY_UNDERCOLLATERALIZED = "NewlyUndercollateralized"
     STILL_UNDERCOLLATERALIZED = "StillUndercollateralized"
+    VIOLATES_ISOLATION = "ViolatesIsolatedSubaccountConstraints"
+    BLOCKED = "WithdrawalsAndTransfersBlocked"
 
 
 TermsById = Mapping[int, Terms]
