@@ -48,6 +48,7 @@ class ChainSettings:
     fees: Fees = field(default_factory=Fees)
     liquidation: LiquidationConfig = field(default_factory=LiquidationConfig)
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
+    isolated: frozenset[str] = frozenset()  # tickers whose positions stand alone
     isolated_insurance_fund: QuoteQuantums = QuoteQuantums(0)  # of each isolated market
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
