@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import pytest
 
-from seawall.simulator import conditional, ruler
+from seawall.simulator import conditional, funding, ruler
 from seawall.simulator.chain import to_price
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.ruler import Held, Risk, Terms
 from seawall.simulator.state import Account, MarketState
 from seawall.simulator.updates import verdict
-from seawall.units import PPM_ONE, QuoteQuantums
+from seawall.units import QuoteQuantums
 from tests.conformance.arena import account_of, config_of, exchange_of, market_of
 from tests.conformance.vectors import (
     Adapter,
@@ -32,7 +32,6 @@ from tests.conformance.vectors import (
 USDC_ONLY = "the venue's accounts hold USDC only"
 OF_THE_DELTA = "the chain checks the size asked for; the venue prices the position that it holds"
 NO_DEBT = "the venue turns a cap of notional into a size, never a debt"
-FAR = 10**12  # ppm, beyond any clamp
 NAMED: Json = {"id": "it/0"}  # a case of one account does not name it
 
 
@@ -167,15 +166,23 @@ def position_margin_requirements(given: Json, expected: Json) -> None:
 
 
 def max_abs_funding_clamp_ppm(given: Json, expected: Json) -> None:
-    terms, clamp = _terms(given), number(given["clamp_factor_ppm"])
-    found = [ruler.funding_rate((), 60, default, terms, clamp) for default in (FAR, -FAR)]
-    assert found == [expected["upper_bound_ppm"], -number(expected["upper_bound_ppm"])]
+    found = ruler.clamp_bound(_terms(given), number(given["clamp_factor_ppm"]))
+    assert found == expected["upper_bound_ppm"]
+
+
+def average_price_subticks(given: Json, expected: Json) -> None:
+    found = funding.average_price(
+        number(given["quote_quantums"]),
+        number(given["base_quantums"]),
+        number(given["quantum_conversion_exponent"]),
+    )
+    assert found == fraction(expected["subticks"])
 
 
 def settlement_ppm(given: Json, expected: Json) -> None:
     held = Held(0, number(given["quantums"]), number(given["position_funding_index"]))
-    found = ruler.funding_owed([held], {0: _terms(given)})
-    assert found == number(expected["net_settlement_ppm"]) // PPM_ONE
+    found = ruler.funding_owed_ppm([held], {0: _terms(given)})
+    assert found == expected["net_settlement_ppm"]
 
 
 def asset_risk(given: Json, expected: Json) -> None:
@@ -367,6 +374,7 @@ PLAIN: Json = {
 ADAPTERS: tuple[Adapter, ...] = (
     adjusted_initial_margin_ppm,
     asset_risk,
+    average_price_subticks,
     bankruptcy_price,
     base_to_quote_quantums,
     chain_margin,

@@ -49,7 +49,6 @@ ADAPTERS: Mapping[str, Mapping[str, Adapter]] = {
     VENUE: _by_file(venue_adapters.ADAPTERS, ruler_adapters.ADAPTERS, update_adapters.ADAPTERS),
 }
 OUT_OF_SCOPE = {
-    "margin/average_price_subticks": "what a fill exchanged is reported, never an average price",
     "margin/big_rat_mul_ppm": "exact rationals are Python's own Fraction, nothing is rounded",
 }
 REDUCE_ONLY = "reduce_only/reduce_only"

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import conditional, execution, house
+from seawall.simulator import conditional, execution, funding, house
 from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
@@ -30,7 +30,7 @@ from seawall.simulator.mempool import Mempool
 from seawall.simulator.messages import CheckResult, Message, SubaccountId
 from seawall.simulator.state import AccountState, State
 from seawall.simulator.wallets import Gate, GateState, Wallets
-from seawall.units import HOUR, BaseQuantums, Millis, QuoteQuantums
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
 
 Price = Decimal | float | int
 
@@ -154,6 +154,7 @@ class Chain:
             or self._marked[0]
             or self._marked[1]
             or self._exchange.due
+            or self._exchange.premiums.votes
             or any(book.is_refilling for book in self._exchange.books.values())
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
@@ -222,8 +223,7 @@ class Chain:
         self._mempool.run_sequenced(previous, self._gate)
         told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
         execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
-        for _ in range(at // HOUR - previous // HOUR):
-            execution.pay_funding(exchange)
+        funding.turn(exchange, previous, {**self._mids, **told} if told else self._mids)
         execution.expire(exchange)
         conditional.trigger(exchange)
         self._mempool.clear()
@@ -272,10 +272,11 @@ class Chain:
         self._exchange.books[ticker].set_quoting(sides)
 
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
-        """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
+        """Set a market's funding rate per hour for good, > 0: longs pay; kept to 1/8 ppm."""
         eight_hours = (rate * 8).scaleb(6).to_integral_value(ROUND_HALF_EVEN)
         market = self._exchange.markets[ticker]
-        self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
+        given = replace(market, rate_8h_ppm=int(eight_hours), is_rate_given=True)
+        self._exchange.set_market(given)
         self._recommit()
 
     def set_execution_delay(self, blocks: int) -> None:
@@ -321,7 +322,8 @@ class Chain:
     @property
     def has_funding(self) -> bool:
         """Whether any market has a funding rate, so that the hour is something that happens."""
-        return any(market.rate_8h_ppm for market in self._exchange.markets.values())
+        rates = any(market.rate_8h_ppm for market in self._exchange.markets.values())
+        return rates or bool(self._exchange.premiums.samples)
 
     @property
     def _gate(self) -> GateState:
@@ -368,6 +370,7 @@ class Chain:
                 accounts=dict(exchange.accounts),
                 wallets=dict(self._wallets.known),
                 orders=execution.open_orders(exchange),
+                premiums=exchange.premiums,
                 negative_seen=dict(self._negative_seen),
                 outage_seen=self._outage_seen,
                 insurance=dict(exchange.insurance),

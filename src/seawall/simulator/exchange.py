@@ -29,7 +29,7 @@ from seawall.simulator.limits import OrderLimits
 from seawall.simulator.markets import Fees, LiquidationConfig, MarketSpec
 from seawall.simulator.messages import OrderId, SubaccountId
 from seawall.simulator.ruler import Held, Risk, Terms
-from seawall.simulator.state import Account, MarketState, OpenOrder
+from seawall.simulator.state import Account, MarketState, OpenOrder, Premiums
 from seawall.units import Millis, QuoteQuantums
 
 FILL_MEMORY_BLOCKS = 40
@@ -99,6 +99,9 @@ class Exchange:
         self.fee_pool = 0
         self.house_usdc = 0
         self.house: dict[int, int] = {}  # size by perpetual
+        self.house_funding_ppm = 0  # what the house is owed, in 10^-6 quote quantums
+        self.dust_ppm = 0  # what was rounded away when accounts were settled, the same
+        self.premiums = Premiums()
         self.arrivals = 0
         self.isolated: frozenset[int] = frozenset()
         self.permissions = Permissions()
@@ -192,7 +195,10 @@ class Exchange:
         return replace(account, usdc=QuoteQuantums(account.usdc + owed), held=held)
 
     def store(self, account: Account) -> None:
-        """Store an account that this block changed."""
+        """Store an account that this block changed, settled if its positions changed."""
+        before = self.account(account.id).held
+        if before != account.held:
+            self.dust_ppm += ruler.funding_owed_ppm(before, self.terms) % ruler.MILLION
         self.accounts[account.id] = replace(account, updated_height=self.height)
 
     def risk(self, account: Account) -> Risk:
@@ -249,9 +255,16 @@ class Exchange:
         return known.filled if known else 0
 
     def total_money(self) -> int:
-        """All USDC inside in quote quantums; only deposits and withdrawals change it."""
-        accounts = sum(account.usdc for account in self.accounts.values())
-        return accounts + self.house_usdc + self.fee_pool + sum(self.insurance.values())
+        """All USDC inside in quote quantums; only deposits and withdrawals change it.
+
+        Funding that is owed counts as held, so that what one side pays the other side has.
+        """
+        accounts = self.accounts.values()
+        owed = sum(ruler.funding_owed_ppm(account.held, self.terms) for account in accounts)
+        funding, rest = divmod(owed + self.house_funding_ppm + self.dust_ppm, ruler.MILLION)
+        assert rest == 0, "funding that is paid and not received"
+        held = sum(account.usdc for account in accounts) + self.house_usdc + self.fee_pool
+        return held + funding + sum(self.insurance.values())
 
 
 def open_interest_change(before: int, after: int) -> int:

@@ -1,4 +1,4 @@
-"""What a block does to the exchange, step by step: orders, cancels, oracle, funding, expiry.
+"""What a block does to the exchange, step by step: orders, cancels, oracle, expiry.
 
 CheckTx runs the same steps on a fork.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from seawall.simulator import matching, ruler
-from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
+from seawall.simulator.events import OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
     CONDITIONAL,
@@ -26,7 +26,6 @@ from seawall.simulator.updates import terms_after
 from seawall.units import BaseQuantums
 
 WOULD_INCREASE = 2001
-FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and maintenance
 
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
@@ -112,21 +111,6 @@ def update_oracle(exchange: Exchange, prices: Mapping[str, int]) -> None:
         terms = ruler.terms_of(market.spec, price, known.funding_index, known.open_interest)
         exchange.set_market(replace(market, price=price, terms=terms))
         exchange.log.prices.append(PriceUpdate(ticker=ticker, price=price))
-
-
-def pay_funding(exchange: Exchange) -> None:
-    """One hourly funding tick: indices move, accounts settle when they are touched."""
-    for ticker, market in tuple(exchange.markets.items()):
-        if market.rate_8h_ppm == 0:
-            continue
-        rate = ruler.funding_rate((market.rate_8h_ppm,), 1, 0, market.terms, FUNDING_CLAMP_PPM)
-        index = market.terms.funding_index + ruler.funding_index_delta(
-            rate, market.price, market.spec.notional_shift
-        )
-        exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
-        exchange.log.funding.append(
-            FundingUpdate(ticker=ticker, rate_8h_ppm=rate, funding_index=index)
-        )
 
 
 def cancel_stateful(exchange: Exchange, clob_pair_id: int) -> None:
