@@ -4,8 +4,8 @@ One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then 
 that the last block took and conditional ones that it triggered, then short-term orders and cancels
 in order of arrival, then the house against resting orders its quotes now cross, then transfers and
 stateful orders, all at the oracle of the block before; then the oracle update, to the mid of one
-block ago; then funding and expiry; last the triggers of conditional orders. Nothing here reads a
-clock or draws a number: the same inputs give the same block hashes.
+block ago; then funding, expiry, legs of TWAP orders and triggers of conditional ones. Nothing here
+reads a clock or draws a number: the same inputs give the same block hashes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import conditional, execution, funding, house
+from seawall.simulator import conditional, execution, funding, house, twap
 from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
@@ -154,6 +154,7 @@ class Chain:
             or self._marked[0]
             or self._marked[1]
             or self._exchange.due
+            or self._exchange.schedules
             or self._exchange.premiums.votes
             or any(book.is_refilling for book in self._exchange.books.values())
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
@@ -225,6 +226,7 @@ class Chain:
         execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
         funding.turn(exchange, previous, {**self._mids, **told} if told else self._mids)
         execution.expire(exchange)
+        twap.make_legs(exchange)
         conditional.trigger(exchange)
         self._mempool.clear()
         self._marked = (self._marked[1], marked(exchange))
@@ -280,10 +282,7 @@ class Chain:
         self._recommit()
 
     def set_execution_delay(self, blocks: int) -> None:
-        """Let short-term messages accepted from now on run so many blocks later than the next one.
-
-        What has passed its good-til-block by then never runs.
-        """
+        """Let short-term messages run so many blocks late from now on, or never past their GTB."""
         self._mempool.delay_blocks = blocks
 
     def set_starting(self, *, is_starting: bool) -> None:

@@ -25,6 +25,7 @@ class FillKind(StrEnum):
     LIQUIDATION = "LIQUIDATION"  # the account made the liquidation's other side
     DELEVERAGED = "DELEVERAGED"
     OFFSETTING = "OFFSETTING"  # the account made the deleveraging's other side
+    TWAP_SUBORDER = "TWAP_SUBORDER"
 
 
 class OrderStatus(StrEnum):

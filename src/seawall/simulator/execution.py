@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seawall.simulator import matching, ruler
+from seawall.simulator import matching, ruler, twap
 from seawall.simulator.events import OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
     CONDITIONAL,
+    TWAP,
     BatchCancel,
     CancelOrder,
     ClobMessage,
@@ -55,7 +56,7 @@ def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
     """Place an order that nothing speaks against.
 
     A short-term one meets the book at once; a long-term one is in state from now on and meets it in
-    the next block, a conditional one when it has triggered.
+    the next block, a conditional one when it has triggered, a TWAP order never: its legs do.
     """
     order_id = order.order_id
     if order_id.is_short_term:
@@ -72,7 +73,10 @@ def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
         exchange.untriggered[order_id] = placed
     else:
         exchange.off_book[order_id] = placed
-        exchange.due.append(order_id)
+        if order_id.order_flags == TWAP:
+            twap.begin(exchange, order)
+        else:
+            exchange.due.append(order_id)
     status = OrderStatus.UNTRIGGERED if is_conditional else OrderStatus.OPEN
     exchange.log.orders.append(OrderEvent(order=order, status=status, filled=BaseQuantums(0)))
     return Reason.NONE

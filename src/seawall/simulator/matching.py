@@ -19,6 +19,7 @@ from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     IMMEDIATE_OR_CANCEL,
     POST_ONLY,
+    TWAP_LEG,
     OrderId,
     PlaceOrder,
     SubaccountId,
@@ -272,13 +273,19 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
             quote=QuoteQuantums(quote),
             fee=QuoteQuantums(fee),
             liquidity=Liquidity.TAKER,
-            kind=FillKind.LIMIT,
+            kind=_kind_of(order.order_id, FillKind.LIMIT),
             order_id=order.order_id,
             client_metadata=order.client_metadata,
             position_before=before.quantums(spec.perpetual_id),
         )
     )
     return outcome
+
+
+def _kind_of(order_id: OrderId, kind: FillKind) -> FillKind:
+    """The kind of a user's fill; that of a TWAP order's leg has a name of its own."""
+    is_leg = order_id.order_flags == TWAP_LEG and kind is FillKind.LIMIT
+    return FillKind.TWAP_SUBORDER if is_leg else kind
 
 
 def builder_fee(order: PlaceOrder, quote: int) -> int:
@@ -329,7 +336,7 @@ def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int)
             quote=QuoteQuantums(proposed.quote),
             fee=QuoteQuantums(fee),
             liquidity=Liquidity.MAKER,
-            kind=proposed.maker_kind,
+            kind=_kind_of(order.order_id, proposed.maker_kind),
             order_id=order.order_id,
             client_metadata=order.client_metadata,
             position_before=before.quantums(proposed.market.spec.perpetual_id),

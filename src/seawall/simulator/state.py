@@ -101,6 +101,14 @@ class OpenOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the next leg of a TWAP order is made, and how many there are still to make."""
+
+    legs: int
+    due_s: int  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Everything a query can ask of the chain at one height."""
 
