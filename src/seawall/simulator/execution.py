@@ -92,9 +92,12 @@ def cancel(exchange: Exchange, message: CancelOrder) -> None:
 
 
 def cancel_batch(exchange: Exchange, batch: BatchCancel) -> None:
-    """Cancel what a batch names, as far as it is there."""
-    for order_id in short_term_ids(batch):
-        if order_id.clob_pair_id in exchange.tickers:
+    """Cancel what a batch names, as far as it is there; nothing where a clob pair is not.
+
+    The chain ends a batch at an unknown pair and answers code 0 all the same (ORDERS.md 2.3).
+    """
+    if all(pair in exchange.tickers for pair, _ in batch.cancels):
+        for order_id in short_term_ids(batch):
             _cancel_short_term(exchange, order_id, batch.good_til_block)
 
 

@@ -270,6 +270,27 @@ def test_methods_newer_than_the_node_are_unimplemented(channel: grpc.Channel) ->
     assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+NOT_SERVED = (
+    "/dydxprotocol.clob.Query/StreamOrderbookUpdates",
+    "/dydxprotocol.feetiers.Query/UserStakingTier",
+    "/dydxprotocol.vault.Query/MegavaultOwnerShares",
+    "/dydxprotocol.vault.Query/MegavaultWithdrawalInfo",
+    "/dydxprotocol.rewards.Query/Params",
+)
+
+
+@pytest.mark.parametrize("path", NOT_SERVED)
+def test_what_is_not_served_says_so_by_its_name(channel: grpc.Channel, path: str) -> None:
+    _, service_name, method = path.split("/")
+    stream = channel.unary_stream(path, bytes, bytes)
+
+    with pytest.raises(grpc.RpcError) as missing:
+        list(stream(b"", timeout=5))
+
+    assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert missing.value.details() == f"unknown method {method} for service {service_name}"
+
+
 def test_custom_leverage_is_served_unless_the_node_is_set_to_be_older() -> None:
     player = produce(flat_path(), Cast(accounts=1)).player
     served = Services(Node(player)).paths

@@ -54,6 +54,7 @@ class FailingNode:
         self._node = node
         self._trouble = trouble
         self._calls = 0
+        self.is_clock: Callable[[], bool] = lambda: False  # whether blocks are an agent's clock
 
     def height(self, newest: int) -> int:
         """The height that the node shows as its newest."""
@@ -73,8 +74,13 @@ class FailingNode:
         return not HIDING.isdisjoint(self._trouble.in_force)
 
     def state(self, state: State) -> State:
-        """A state as the node shows it: permissioned keys may be gone or switched off."""
+        """A state as the node shows it: keys gone or switched off, and told to a clock that is off.
+
+        An agent that lives by the blocks' time has no other clock to be off.
+        """
         in_force = self._trouble.in_force
+        if FaultKind.CLOCK_SKEW in in_force and not self.is_clock():
+            state = replace(state, time=self._trouble.told(state.time))
         if FaultKind.KEY_REVOKED in in_force:
             state = replace(state, permissions={})
         if FaultKind.SMART_ACCOUNTS_OFF in in_force:

@@ -118,6 +118,8 @@ class Server:
             speed=self._settings.speed,
             guard_timeout_s=self._settings.guard_timeout_s,
         )
+        if self._failing is not None:
+            self._failing.is_clock = lambda: bool(self.pace.guards)
         self._runner: web.AppRunner | None = None
         self._grpc: grpc.aio.Server | None = None
         self._blocks: asyncio.Task[None] | None = None

@@ -85,9 +85,9 @@ def oracle(market: MarketState) -> Decimal:
     return oracle_dollars(market.price, market.spec.oracle_exponent)
 
 
-def height(state: State) -> Json:
+def height(block: int, at: Millis) -> Json:
     """Body of /v4/height and of the v4_block_height snapshot."""
-    return {"height": str(state.height), "time": iso(state.time)}
+    return {"height": str(block), "time": iso(at)}
 
 
 def market(state: MarketState) -> Json:
