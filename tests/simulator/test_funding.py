@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from seawall.account import Side
+from seawall.account import MarketStatus, Side
 from seawall.simulator import funding, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.chain import Chain
@@ -108,6 +108,15 @@ def test_a_premium_of_less_than_half_the_minute_is_no_sample() -> None:
 
     assert chain.committed.premiums.samples == {}
     assert chain.committed.premiums.votes == {}
+
+
+def test_a_market_that_is_not_active_has_no_premium() -> None:
+    chain = chain_of()
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+
+    play(chain, 1, "0.01")
+
+    assert set(chain.committed.premiums.votes) == {1, 5}
 
 
 def test_time_does_not_jump_over_votes() -> None:

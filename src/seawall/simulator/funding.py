@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from seawall.account import Side
+from seawall.account import MarketStatus, Side
 from seawall.simulator import ruler
 from seawall.simulator.book import Book, Maker
 from seawall.simulator.events import FundingUpdate
@@ -48,7 +48,8 @@ def _vote(exchange: Exchange, index: Mapping[str, int]) -> None:
         if index[ticker] == book.mid and not book.orders:
             continue  # the house quotes on both sides of its mid
         market = exchange.markets[ticker]
-        vote = premium(market, book, index[ticker])
+        is_active = market.spec.status is MarketStatus.ACTIVE
+        vote = premium(market, book, index[ticker]) if is_active else 0
         if vote:
             key = market.spec.perpetual_id
             votes = {**votes, key: (*votes.get(key, ()), vote)}
