@@ -132,6 +132,7 @@ def wired(faults: Faults) -> Iterator[Wire]:
         (FaultKind.NODE_UNAVAILABLE, [2, "UNAVAILABLE", "UNAVAILABLE", 5]),
         (FaultKind.NODE_DROPS, [2, "DEADLINE_EXCEEDED", 4, 5]),
         (FaultKind.NODE_FROZEN, [2, 2, 2, 5]),
+        (FaultKind.NODE_SYNCING, [2, 2, 2, 5]),
     ],
 )
 def test_the_node_shows_what_its_fault_says(kind: FaultKind, shown: list[int | str]) -> None:

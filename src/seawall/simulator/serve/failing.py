@@ -43,6 +43,7 @@ HIDING = frozenset(
         FaultKind.NODE_SLOW,
     }
 )
+STUCK = frozenset({FaultKind.NODE_FROZEN, FaultKind.NODE_SYNCING})  # at the height before
 LOST = (grpc.StatusCode.DEADLINE_EXCEEDED, "no answer within the deadline")
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "connection refused")
 
@@ -59,9 +60,9 @@ class FailingNode:
     def height(self, newest: int) -> int:
         """The height that the node shows as its newest."""
         shown = newest
-        if FaultKind.NODE_FROZEN in self._trouble.in_force:
-            spans = self._trouble.spans(FaultKind.NODE_FROZEN)
-            shown = min(span.start - 1 for span in spans if newest in span)
+        for kind in STUCK & self._trouble.in_force.keys():
+            begun = [span.start for span in self._trouble.spans(kind) if newest in span]
+            shown = min(shown, *(start - 1 for start in begun))
         behind = self._trouble.of(FaultKind.NODE_BEHIND)
         if behind is not None:
             shown = min(shown, newest - behind.lag)
