@@ -16,16 +16,8 @@ from seawall.simulator.faults import advice
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.local import LocalVenue
-from seawall.simulator.messages import (
-    ACCEPTED,
-    CancelOrder,
-    CheckResult,
-    Deposit,
-    Message,
-    PlaceOrder,
-)
-from seawall.simulator.orders import refuse_cancel_form, refuse_form
-from seawall.simulator.wallets import refuse_transfer
+from seawall.simulator.messages import ACCEPTED, CheckResult, Message
+from seawall.simulator.transactions import refuse_message
 from seawall.units import SECOND, Millis, QuoteQuantums
 from seawall.venue import Reply
 
@@ -128,7 +120,7 @@ class FaultyVenue(LocalVenue):
     def _check(self, message: Message, ante: Ante | None = None) -> CheckResult:
         """CheckTx; a node that loses transactions judges their form and hands them to nobody."""
         if self._trouble.in_force.keys() & LOSING:
-            return _refuse_form(message) or ACCEPTED
+            return refuse_message(message) or ACCEPTED
         return super()._check(message, ante)
 
     def _blindness(self) -> str | None:
@@ -175,19 +167,6 @@ class FaultyVenue(LocalVenue):
 
     def _delivery(self, action: Action) -> Callable[[], object]:
         return lambda: self.submit(action)
-
-
-def _refuse_form(message: Message) -> CheckResult | None:
-    """What is wrong with the form of what an agent sends; addresses in process are bare names."""
-    match message:
-        case PlaceOrder():
-            return refuse_form(message)
-        case CancelOrder():
-            return refuse_cancel_form(message)
-        case Deposit():
-            return refuse_transfer(message)
-        case _:
-            return None
 
 
 def _moment(action: Action) -> When:
