@@ -110,23 +110,22 @@ def _sample(exchange: Exchange, minutes: int) -> None:
     exchange.premiums = Premiums(samples=samples, taken=known.taken + minutes)
     for market in tuple(exchange.markets.values()):
         rate = _rate(market, exchange.premiums, exchange.premiums.taken)
-        if rate != market.rate_8h_ppm:
+        if rate != market.rate_8h_ppm and not market.is_rate_given:
             exchange.set_market(replace(market, rate_8h_ppm=rate))
 
 
 def _rate(market: MarketState, premiums: Premiums, samples: int) -> int:
     """Rate of a market in ppm per 8 hours from at least so many samples, or as a scenario says."""
+    values: Sequence[int] = premiums.samples.get(market.spec.perpetual_id, ())
     if market.is_rate_given:
-        return market.rate_8h_ppm
-    own = premiums.samples.get(market.spec.perpetual_id, ())
-    return ruler.funding_rate(own, samples, 0, market.terms, FUNDING_CLAMP_PPM)
+        values, samples = (market.rate_8h_ppm,), 1
+    return ruler.funding_rate(values, samples, 0, market.terms, FUNDING_CLAMP_PPM)
 
 
 def _tick(exchange: Exchange) -> None:
     """One hourly tick: indices move, accounts settle when they are touched."""
     for ticker, market in tuple(exchange.markets.items()):
-        wanted = _rate(market, exchange.premiums, SAMPLES_OF_TICK)
-        rate = ruler.funding_rate((wanted,), 1, 0, market.terms, FUNDING_CLAMP_PPM)
+        rate = _rate(market, exchange.premiums, SAMPLES_OF_TICK)
         if rate == 0:
             continue
         spec = market.spec
