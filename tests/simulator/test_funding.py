@@ -51,7 +51,6 @@ def test_a_book_around_the_index_has_no_premium() -> None:
 
     assert chain.committed.premiums.votes == {}
     assert chain.committed.premiums.samples == {}
-    assert not chain.has_funding
 
 
 def test_a_vote_is_the_impact_price_over_the_index() -> None:
@@ -129,7 +128,6 @@ def test_time_does_not_jump_over_votes() -> None:
     assert not chain.is_quiet
     play(chain, 60, "0")
     assert chain.is_quiet
-    assert chain.has_funding
 
 
 def test_a_rate_that_a_scenario_names_stays() -> None:
@@ -200,3 +198,22 @@ def test_the_impact_price_walks_the_makers() -> None:
     assert funding.impact_price(makers, 12_001, 0) is None
     assert funding.impact_price(makers, 0, 0) == 200
     assert funding.impact_price(makers, 2_000 * DOLLAR, 0) is None
+
+
+def test_an_hour_without_a_rate_is_told_too() -> None:
+    chain = chain_of()
+
+    block = next_block(chain, seconds=3_600)
+
+    told = {one.ticker: (one.rate_8h_ppm, one.funding_index) for one in block.funding}
+    assert told == dict.fromkeys(INDEX, (0, 0))
+
+
+def test_after_the_tick_the_market_shows_what_was_paid() -> None:
+    chain = chain_of()
+    play(chain, to_sampling(chain, after=0), "0.01")
+    seconds = (HOUR - chain.time % HOUR) // SECOND
+    block = chain.advance(Millis(chain.time + seconds * SECOND), INDEX, INDEX)
+
+    for tick in block.funding:
+        assert chain.committed.markets[tick.ticker].hourly_rate == tick.hourly > 0

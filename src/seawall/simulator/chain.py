@@ -319,12 +319,6 @@ class Chain:
         return BaseQuantums(self._exchange.house[self._specs[ticker].perpetual_id])
 
     @property
-    def has_funding(self) -> bool:
-        """Whether any market has a funding rate, so that the hour is something that happens."""
-        rates = any(market.rate_8h_ppm for market in self._exchange.markets.values())
-        return rates or bool(self._exchange.premiums.samples)
-
-    @property
     def _gate(self) -> GateState:
         return GateState(
             rule=self.settings.gate, negative=self._negative_seen, outage=self._outage_seen

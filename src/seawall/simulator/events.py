@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from seawall.account import Side
@@ -125,6 +126,11 @@ class FundingUpdate:
     ticker: str
     rate_8h_ppm: int
     funding_index: int
+
+    @property
+    def hourly(self) -> Decimal:
+        """What the hour came to, as a fraction, > 0: longs paid."""
+        return Decimal(self.rate_8h_ppm).scaleb(-6) / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,16 +123,20 @@ def _rate(market: MarketState, premiums: Premiums, samples: int) -> int:
 
 
 def _tick(exchange: Exchange) -> None:
-    """One hourly tick: indices move, accounts settle when they are touched."""
+    """One hourly tick: indices move, accounts settle when they are touched.
+
+    Of a rate of zero is told like of any other.
+    """
     for ticker, market in tuple(exchange.markets.items()):
         rate = _rate(market, exchange.premiums, SAMPLES_OF_TICK)
-        if rate == 0:
-            continue
-        spec = market.spec
+        spec, terms = market.spec, market.terms
         delta = ruler.funding_index_delta(rate, market.price, spec.notional_shift)
-        exchange.house_funding_ppm -= delta * exchange.house[spec.perpetual_id]
-        index = market.terms.funding_index + delta
-        exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
+        index = terms.funding_index + delta
+        shown = market.rate_8h_ppm if market.is_rate_given else rate
+        if (index, shown) != (terms.funding_index, market.rate_8h_ppm):
+            exchange.house_funding_ppm -= delta * exchange.house[spec.perpetual_id]
+            terms = replace(terms, funding_index=index)
+            exchange.set_market(replace(market, terms=terms, rate_8h_ppm=shown))
         exchange.log.funding.append(
             FundingUpdate(ticker=ticker, rate_8h_ppm=rate, funding_index=index)
         )
