@@ -221,11 +221,11 @@ def test_a_scenario_brings_its_faults_and_a_seed_draws_one(tmp_path: Path) -> No
     file = tmp_path / "small.yaml"
     file.write_text(SCENARIO + "faults: [{kind: gate_up, first: 3}]\n")
 
-    path, faults, _ = choose_path(Prices(scenario=file), 1)
-    drawn, none, _ = choose_path(Prices(scenario=Path("seed:7")), 1)
+    told = choose_path(Prices(scenario=file), 1)
+    drawn = choose_path(Prices(scenario=Path("seed:7")), 1)
 
-    assert (path.name, [one.kind for one in faults.faults]) == ("small", ["gate_up"])
-    assert (drawn.name, none.faults) == ("seed:7", ())
+    assert (told.path.name, [one.kind for one in told.faults.faults]) == ("small", ["gate_up"])
+    assert (drawn.path.name, drawn.faults.faults) == ("seed:7", ())
     with pytest.raises(OperatorError, match="expected a file, or seed:7"):
         choose_path(Prices(scenario=Path("seed:x")), 1)
 
@@ -240,6 +240,34 @@ def test_faults_of_a_scenario_are_played_by_the_venue(tmp_path: Path) -> None:
         refused = httpx.get(f"{said['indexer']}/v4/height", trust_env=False)
 
     assert refused.status_code == 429
+
+
+def test_an_isolated_market_is_held_by_a_child_of_its_own() -> None:
+    with process("--isolated", "SOL-USD", "--leverage", "3x", "--hold", "--json") as venue:
+        assert venue.stdout is not None
+        said: dict[str, Any] = json.loads(venue.stdout.readline())
+        trader = said["accounts"][0]
+        found = httpx.get(
+            f"{said['indexer']}/v4/addresses/{trader['address']}/parentSubaccountNumber/0",
+            trust_env=False,
+        )
+        markets = httpx.get(f"{said['indexer']}/v4/perpetualMarkets", trust_env=False)
+
+    assert [(one["subaccount"], one["market"]) for one in trader["children"]] == [(128, "SOL-USD")]
+    family = found.json()["subaccount"]["childSubaccounts"]
+    held = {one["subaccountNumber"]: set(one["openPerpetualPositions"]) for one in family}
+    assert held == {0: {"BTC-USD", "ETH-USD"}, 128: {"SOL-USD"}}
+    types = {t: m["marketType"] for t, m in markets.json()["markets"].items()}
+    assert types == {"BTC-USD": "CROSS", "ETH-USD": "CROSS", "SOL-USD": "ISOLATED"}
+
+
+def test_an_isolated_market_is_one_that_is_played() -> None:
+    with process("--isolated", "DOGE-USD") as venue:
+        out, err = venue.communicate(timeout=30)
+
+    assert (venue.returncode, out) == (2, "")
+    assert "isolated DOGE-USD" in err
+    assert "BTC-USD, ETH-USD, SOL-USD" in err
 
 
 def test_a_switch_is_one_of_those_there_are() -> None:

@@ -5,7 +5,7 @@ The house has no depth here, so that only the orders of a case meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from seawall.account import MarketStatus, MarketType, Side
 from seawall.simulator import ruler
@@ -92,10 +92,15 @@ def held_of(given: Json) -> tuple[Held, ...]:
     )
 
 
-def account_of(given: Json) -> Account:
+def account_of(given: Json, custom_imf_ppm: Mapping[int, int] | None = None) -> Account:
     usdc = dict(assets_of(given["asset_positions"])).get(0, 0)
     key = subaccount_id(text(given["id"]))
-    return Account(id=key, usdc=QuoteQuantums(usdc), held=held_of(given))
+    return Account(
+        id=key,
+        usdc=QuoteQuantums(usdc),
+        held=held_of(given),
+        custom_imf_ppm=custom_imf_ppm or {},
+    )
 
 
 def exchange_of(

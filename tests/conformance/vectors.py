@@ -25,6 +25,10 @@ Value = int | str | bool | None | list["Json"] | Json
 Adapter = Callable[[Json, Json], None]  # input, expected
 
 
+class NotOurs(Exception):
+    """A case that asks something that the judged code does not answer, and why it need not."""
+
+
 def number(value: Value) -> int:
     """An integer of a case, also where it is written as text."""
     assert isinstance(value, int | str)

@@ -14,7 +14,6 @@ from seawall.simulator.exchange import Exchange, open_interest_change
 from seawall.simulator.liquidation import Order, Spent
 from seawall.simulator.messages import GOOD_TIL_TIME, OrderId, PlaceOrder
 from seawall.units import Millis
-from tests.conformance.account_adapters import NotOurs
 from tests.conformance.arena import (
     SIDES,
     account_of,
@@ -25,8 +24,19 @@ from tests.conformance.arena import (
     market_of,
     subaccount_id,
 )
-from tests.conformance.vectors import Adapter, Json, number, rows, table, text, ticker
+from tests.conformance.vectors import (
+    Adapter,
+    Json,
+    NotOurs,
+    number,
+    rows,
+    table,
+    text,
+    ticker,
+)
 
+ONE_MARKET = "a match of the venue is of one market by its type"
+ONCE_A_BLOCK = "a position is tried once a block: the venue never asks again"
 A_LOT = 10**15  # quote quantums
 
 
@@ -76,7 +86,7 @@ def isolated_state_transition(given: Json, expected: Json) -> None:
 
 def delta_open_interest(given: Json, expected: Json) -> None:
     if "panic" in expected:
-        raise NotOurs("a match of the venue is of one market by its type")
+        raise NotOurs(ONE_MARKET)
     total = 0
     for update in rows(given["updates"]):
         (change,) = rows(update["perpetual_updates"])
@@ -112,12 +122,13 @@ def is_valid_insurance_fund_delta(given: Json, expected: Json) -> None:
 
 
 def max_min_position_notional_liquidatable(given: Json, expected: Json) -> None:
-    markets = {number(p["id"]): market_of(p) for p in rows(given["perpetuals"])}
+    exchange, perpetual = exchange_of(given, []), number(given["perpetual_id"])
     if "error" in expected:
-        assert number(given["perpetual_id"]) not in markets
-        raise NotOurs("the venue asks for positions of its own markets only")
+        with pytest.raises(AssertionError):
+            exchange.market_of_perpetual(perpetual)
+        return
     found = ruler.liquidation_bounds(
-        markets[number(given["perpetual_id"])].terms,
+        exchange.market_of_perpetual(perpetual).terms,
         number(given["quantums"]),
         config_of(table(given["liquidation_config"])),
     )
@@ -131,7 +142,7 @@ def subaccount_block_limits(given: Json, expected: Json) -> None:
         insurance_lost=-number(given["insurance_fund_delta_this_block"]),
     )
     if given["already_liquidated_perpetual_ids"] == [given["perpetual_id"]]:
-        raise NotOurs("a position is tried once a block: the venue never asks again")
+        raise NotOurs(ONCE_A_BLOCK)
     for left, word in (
         (spent.notional_left(limits), "max_notional_liquidatable"),
         (spent.insurance_left(limits), "max_insurance_lost"),

@@ -143,4 +143,6 @@ def test_exchange_and_guard_never_differ_on_ten_thousand_trades() -> None:
         assert exchange.risk(settled).is_liquidatable is before.is_liquidatable, case
         verdicts.add(verdict)
 
-    assert verdicts == {*ruler.Verdict}
+    # Isolation and the gate are not the margin rule's to say.
+    others = {ruler.Verdict.VIOLATES_ISOLATION, ruler.Verdict.BLOCKED}
+    assert verdicts == {*ruler.Verdict} - others

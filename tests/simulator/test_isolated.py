@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from seawall.account import MarketType, Side
+from seawall.account import PARENTS, MarketType, Side
+from seawall.errors import OperatorError
 from seawall.simulator import pools
-from seawall.simulator.chain import Chain
+from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.markets import BTC_USD, ETH_USD
 from seawall.simulator.messages import SubaccountId, Transfer
+from seawall.simulator.play import NEVER
 from seawall.simulator.ruler import Held
+from seawall.simulator.script import load_script
+from seawall.simulator.serve.launch import Cast, produce
 from tests.simulator.stage import ALICE, MIDS, START, STEP, chain_of, next_block, order, position
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "config" / "scenarios"
 CHILD = SubaccountId(owner=ALICE.owner, number=128)
 ALONE = frozenset({3, 4})
 
@@ -51,6 +58,36 @@ def test_a_child_is_funded_by_a_transfer_and_trades_alone() -> None:
 
     assert position(chain, ALICE) == STEP
     assert position(chain, CHILD, 1) == STEP * 10
+
+
+def test_a_rich_parent_does_not_save_its_child() -> None:
+    script = load_script(SCENARIOS / "lone-child.yaml")
+    path = script.path()
+    production = produce(
+        path,
+        Cast(accounts=1, equity=Decimal(30_000), leverage=Decimal(6)),
+        settings=ChainSettings(isolated=script.isolated),
+    )
+    chain, owner = production.player.chain, production.traders[0].address
+    parent, child = (chain.committed.subaccount(owner, number) for number in (0, PARENTS))
+    assert [one.perpetual_id for one in child.held] == [5]
+    assert chain.committed.risk(child).nc == pytest.approx(10_000 * 10**6, abs=10**6)
+
+    while production.player.step(NEVER) is not None:
+        pass
+
+    closed = {fill.subaccount for _, fill in chain.history.fills}
+    left = chain.committed.subaccount(owner, PARENTS)
+    assert closed == {child.id}
+    assert abs(left.quantums(5)) < abs(child.quantums(5))
+    assert chain.committed.subaccount(owner, 0).held == parent.held
+
+
+def test_what_is_not_played_cannot_be_isolated() -> None:
+    path = load_script(SCENARIOS / "lone-child.yaml").path()
+
+    with pytest.raises(OperatorError, match="isolated DOGE-USD: no such market is played"):
+        produce(path, Cast(), settings=ChainSettings(isolated=frozenset({"DOGE-USD"})))
 
 
 @pytest.mark.parametrize(

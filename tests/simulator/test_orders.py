@@ -231,6 +231,19 @@ def test_a_batch_cancels_what_is_there_and_says_nothing_of_the_rest() -> None:
     assert chain.committed.open_orders(ALICE.owner) == ()
 
 
+def test_a_batch_with_an_unknown_market_cancels_nothing_and_is_answered_all_the_same() -> None:
+    chain = chain_of()
+    chain.check(limit(Side.BUY, STEP, 99_000, client_id=1, good_til_block=20))
+    next_block(chain)
+
+    batch = BatchCancel(subaccount=ALICE, cancels=((0, (1,)), (9, (1,))), good_til_block=20)
+    answer = chain.check(batch)
+    next_block(chain)
+
+    assert answer.code == 0
+    assert len(chain.committed.open_orders(ALICE.owner)) == 1
+
+
 @pytest.mark.parametrize(
     ("cancels", "code"),
     [

@@ -110,15 +110,14 @@ def test_nothing_is_jumped_while_somebody_is_up_for_liquidation() -> None:
     assert chain.committed.subaccount(ALICE.owner, 0).held == ()
 
 
-def test_a_jump_stops_before_the_hour_when_funding_is_due() -> None:
+def test_a_jump_stops_before_the_hour_when_funding_is_told() -> None:
     path = path_of(end=Millis(T0 + 2 * HOUR))
     chain = setup.chain_on(path)
-    chain.set_hourly_rate("BTC-USD", Decimal("0.0001"))
     player = Player(chain, path)
 
     stamps = []
     while (block := player.step(NEVER)) is not None:
-        stamps += [block.time for _ in block.funding]
+        stamps += [block.time for tick in block.funding if tick.ticker == "BTC-USD"]
 
     assert stamps == [T0 // HOUR * HOUR + HOUR, T0 // HOUR * HOUR + 2 * HOUR]
 

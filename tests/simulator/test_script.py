@@ -80,6 +80,8 @@ def test_a_scenario_may_bring_its_faults(tmp_path: Path) -> None:
 PROBLEMS = {
     "fault": (GOOD + "faults:\n  - {kind: gate_pu, first: 1}\n", r":9:12 `gate_pu`: expected one"),
     "faults": (GOOD + "faults: 3\n", r":8:9 expected a list of faults"),
+    "isolated": (GOOD + "isolated: X\n", r":8:11 expected a list of markets"),
+    "alone": (GOOD + "isolated: [X]\n", r":8:12 `X` has no price: expected BTC-USD"),
     "rate": (
         GOOD.replace("{over: 2m}", "{over: 2m, funding: {X: 1%}}"),
         r":6:\d+ `X` has no price",

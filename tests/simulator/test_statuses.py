@@ -83,6 +83,31 @@ def test_a_market_under_final_settlement_fills_no_resting_order() -> None:
     assert position(chain, ALICE) == 0
 
 
+def test_settlement_cancels_what_is_in_state_and_leaves_short_term_orders_to_their_block() -> None:
+    chain = chain_of()
+    chain.check(limit(Side.BUY, STEP, 99_000, good_til_block=6))
+    chain.check(
+        order(
+            Side.BUY,
+            STEP,
+            98_000,
+            client_id=2,
+            flags=messages.LONG_TERM,
+            good_til_block_time=START // 1_000 + 3_600,
+            time_in_force=messages.GOOD_TIL_TIME,
+        )
+    )
+    blocks(chain, 2)
+    chain.set_status("BTC-USD", MarketStatus.FINAL_SETTLEMENT)
+
+    left = [len(chain.committed.open_orders(ALICE.owner)) for _ in blocks(chain, 1)]
+    blocks(chain, 2)
+
+    assert left == [1]
+    assert chain.height == 6
+    assert chain.committed.open_orders(ALICE.owner) == ()
+
+
 def test_an_order_that_runs_late_meets_the_status_of_its_market() -> None:
     chain = chain_of()
     chain.set_execution_delay(3)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from seawall.simulator.serve.server import Endpoints, ServeSettings
 
 ACCOUNTS_MOST = 1_000
-SNAPSHOT_S = 0.01  # what the websocket takes to fetch a snapshot
 BAR = "30m"  # length of candles, where none is asked for
 SEED = "seed:"
 MILLIS_IN = {"s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -69,6 +68,16 @@ class Prices:
     faults: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """The path to play, what goes wrong on it by itself, and notes on what was left out."""
+
+    path: PricePath
+    faults: Schedule
+    isolated: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
 Scenario = Annotated[
     Path | None, typer.Option(help="Play this scenario file, or seed:7 for a drawn one.")
 ]
@@ -104,6 +113,10 @@ GuardTimeout = Annotated[
 Hold = Annotated[bool, typer.Option("--hold", help="Wait for POST /seawall/start.")]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when stdin, a pipe, ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+Isolated = Annotated[
+    list[str] | None,
+    typer.Option("--isolated", help="A market that children hold alone; may be given again."),
+]
 Switches = Annotated[
     list[str] | None,
     typer.Option("--switch", help="Another chain, such as window-20; may be given again."),
@@ -133,6 +146,7 @@ def venue(
     rest_lag: RestLag = 1,
     guard_timeout: GuardTimeout = "30s",
     hold: Hold = False,
+    isolated: Isolated = None,
     switch: Switches = None,
     tied: Tied = False,
     as_json: AsJson = False,
@@ -145,7 +159,7 @@ def venue(
 
     run_venue(
         Prices(scenario=scenario, folder=prices, start=start, end=end, bar=bar, faults=faults),
-        chosen(switch or ()),
+        chosen(switch or (), isolated or ()),
         cast_of(accounts, side.side, seed, dollars=(equity, float_dollars), leverage=leverage),
         ServeSettings(
             host=host,
@@ -154,7 +168,6 @@ def venue(
             speed=speed,
             feed_lag=feed_lag,
             rest_lag=rest_lag,
-            snapshot_s=SNAPSHOT_S,
             guard_timeout_s=duration("--guard-timeout", guard_timeout) / 1_000,
             is_started=not hold,
         ),
@@ -201,11 +214,12 @@ def run_venue(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     check_loopback(settings.host)
-    path, scripted, notes = choose_path(prices, cast.seed)
+    played = choose_path(prices, cast.seed)
     asked = CALM if prices.faults is None else faults_of(prices.faults)
-    schedule = Schedule(faults=scripted.faults + asked.faults)
-    production = launch.produce(path, cast, schedule, chain)
-    notes += launch.notes_on(cast, schedule)
+    schedule = Schedule(faults=played.faults.faults + asked.faults)
+    chain = replace(chain, isolated=chain.isolated | played.isolated)
+    production = launch.produce(played.path, cast, schedule, chain)
+    notes = played.notes + launch.notes_on(cast, schedule)
 
     def announce(endpoints: Endpoints) -> None:
         if output is Output.JSON:
@@ -217,21 +231,21 @@ def run_venue(
     asyncio.run(serving)
 
 
-def chosen(words: Sequence[str]) -> ChainSettings:
-    """The chain with some things switched; raises OperatorError for a word it does not know."""
+def chosen(words: Sequence[str], isolated: Sequence[str] = ()) -> ChainSettings:
+    """The chain with some things switched; raises OperatorError for a word it does not know.
+
+    `isolated` are markets whose positions stand alone.
+    """
     from seawall.simulator.switches import Switch, settings_of
 
     for word in words:
         if word not in tuple(Switch):
             raise OperatorError(f"--switch {word!r}: expected one of {', '.join(Switch)}")
-    return settings_of(map(Switch, words))
+    return replace(settings_of(map(Switch, words)), isolated=frozenset(isolated))
 
 
-def choose_path(prices: Prices, seed: int) -> tuple[PricePath, Schedule, tuple[str, ...]]:
-    """The path to play, what goes wrong on it by itself, and notes on what was left out.
-
-    Raises OperatorError.
-    """
+def choose_path(prices: Prices, seed: int) -> Played:
+    """What to play: candles, a scenario, or a calm week from now; raises OperatorError."""
     from seawall.simulator.candles import load_candles
     from seawall.simulator.faults.schedule import CALM
     from seawall.simulator.markets import TICKERS
@@ -243,14 +257,14 @@ def choose_path(prices: Prices, seed: int) -> tuple[PricePath, Schedule, tuple[s
         candles = load_candles(prices.folder, TICKERS, duration("--bar", prices.bar or BAR))
         whole = candles.path()
         window = whole.window(moment("--from", prices.start), moment("--to", prices.end))
-        return window, CALM, candles.notes
+        return Played(path=window, faults=CALM, notes=candles.notes)
     for option, value in (("--from", prices.start), ("--to", prices.end), ("--bar", prices.bar)):
         if value is not None:
             raise OperatorError(f"{option} is for candles: give a folder of them with --prices")
     if prices.scenario is not None:
         script = choose_script(str(prices.scenario))
-        return script.path(), script.faults, ()
-    return calm_path(seed, Millis(int(time.time()) * 1_000)), CALM, ()
+        return Played(path=script.path(), faults=script.faults, isolated=script.isolated)
+    return Played(path=calm_path(seed, Millis(int(time.time()) * 1_000)), faults=CALM)
 
 
 def choose_script(words: str) -> Script:

@@ -4,8 +4,8 @@ One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then 
 that the last block took and conditional ones that it triggered, then short-term orders and cancels
 in order of arrival, then the house against resting orders its quotes now cross, then transfers and
 stateful orders, all at the oracle of the block before; then the oracle update, to the mid of one
-block ago; then funding and expiry; last the triggers of conditional orders. Nothing here reads a
-clock or draws a number: the same inputs give the same block hashes.
+block ago; then funding, expiry, legs of TWAP orders and triggers of conditional ones. Nothing here
+reads a clock or draws a number: the same inputs give the same block hashes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import conditional, execution, house
+from seawall.simulator import conditional, execution, funding, house, twap
 from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
@@ -30,7 +30,7 @@ from seawall.simulator.mempool import Mempool
 from seawall.simulator.messages import CheckResult, Message, SubaccountId
 from seawall.simulator.state import AccountState, State
 from seawall.simulator.wallets import Gate, GateState, Wallets
-from seawall.units import HOUR, BaseQuantums, Millis, QuoteQuantums
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
 
 Price = Decimal | float | int
 
@@ -48,6 +48,7 @@ class ChainSettings:
     fees: Fees = field(default_factory=Fees)
     liquidation: LiquidationConfig = field(default_factory=LiquidationConfig)
     insurance_fund: QuoteQuantums = QuoteQuantums(5_000_000_000_000)
+    isolated: frozenset[str] = frozenset()  # tickers whose positions stand alone
     isolated_insurance_fund: QuoteQuantums = QuoteQuantums(0)  # of each isolated market
     gate: Gate = Gate.DEPOSITS_TOO
     reduce_only: ReduceOnly = ReduceOnly.HONOURED
@@ -153,6 +154,8 @@ class Chain:
             or self._marked[0]
             or self._marked[1]
             or self._exchange.due
+            or self._exchange.schedules
+            or self._exchange.premiums.votes
             or any(book.is_refilling for book in self._exchange.books.values())
             or any(m.price != self._mids[t] for t, m in self._exchange.markets.items())
         )
@@ -221,9 +224,9 @@ class Chain:
         self._mempool.run_sequenced(previous, self._gate)
         told = {t: to_price(self._specs[t], price) for t, price in (oracle or {}).items()}
         execution.update_oracle(exchange, {**mids_before, **told} if told else mids_before)
-        for _ in range(at // HOUR - previous // HOUR):
-            execution.pay_funding(exchange)
+        funding.turn(exchange, previous, {**self._mids, **told} if told else self._mids)
         execution.expire(exchange)
+        twap.make_legs(exchange)
         conditional.trigger(exchange)
         self._mempool.clear()
         self._marked = (self._marked[1], marked(exchange))
@@ -271,17 +274,15 @@ class Chain:
         self._exchange.books[ticker].set_quoting(sides)
 
     def set_hourly_rate(self, ticker: str, rate: Decimal) -> None:
-        """Set a market's funding rate per hour, > 0: longs pay; kept to 1/8 ppm."""
+        """Set a market's funding rate per hour for good, > 0: longs pay; kept to 1/8 ppm."""
         eight_hours = (rate * 8).scaleb(6).to_integral_value(ROUND_HALF_EVEN)
         market = self._exchange.markets[ticker]
-        self._exchange.set_market(replace(market, rate_8h_ppm=int(eight_hours)))
+        given = replace(market, rate_8h_ppm=int(eight_hours), is_rate_given=True)
+        self._exchange.set_market(given)
         self._recommit()
 
     def set_execution_delay(self, blocks: int) -> None:
-        """Let short-term messages accepted from now on run so many blocks later than the next one.
-
-        What has passed its good-til-block by then never runs.
-        """
+        """Let short-term messages run so many blocks late from now on, or never past their GTB."""
         self._mempool.delay_blocks = blocks
 
     def set_starting(self, *, is_starting: bool) -> None:
@@ -316,11 +317,6 @@ class Chain:
     def house_position(self, ticker: str) -> BaseQuantums:
         """Signed size that the house holds: all users' sizes and this one add up to zero."""
         return BaseQuantums(self._exchange.house[self._specs[ticker].perpetual_id])
-
-    @property
-    def has_funding(self) -> bool:
-        """Whether any market has a funding rate, so that the hour is something that happens."""
-        return any(market.rate_8h_ppm for market in self._exchange.markets.values())
 
     @property
     def _gate(self) -> GateState:
@@ -367,6 +363,7 @@ class Chain:
                 accounts=dict(exchange.accounts),
                 wallets=dict(self._wallets.known),
                 orders=execution.open_orders(exchange),
+                premiums=exchange.premiums,
                 negative_seen=dict(self._negative_seen),
                 outage_seen=self._outage_seen,
                 insurance=dict(exchange.insurance),

@@ -16,7 +16,7 @@ from seawall.account import Side
 from seawall.simulator import matching
 from seawall.simulator.events import FillKind, OrderEvent, OrderStatus
 from seawall.simulator.exchange import Exchange
-from seawall.simulator.messages import STOP_LOSS, OrderId, PlaceOrder
+from seawall.simulator.messages import STOP_LOSS, TWAP, OrderId, PlaceOrder
 from seawall.simulator.orders import refuse_in_memory
 from seawall.simulator.state import MarketState, OpenOrder
 from seawall.units import BaseQuantums
@@ -78,7 +78,8 @@ def place_due(exchange: Exchange) -> None:
 
 def place_again(exchange: Exchange) -> None:
     """Let every order that is in state and on no book meet it again, as a restart does."""
-    exchange.due += [one for one in exchange.off_book if one not in exchange.due]
+    waiting = [one for one in exchange.off_book if one.order_flags != TWAP]
+    exchange.due += [one for one in waiting if one not in exchange.due]
 
 
 def _arrival(exchange: Exchange, order_id: OrderId) -> int:

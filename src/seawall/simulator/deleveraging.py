@@ -17,10 +17,10 @@ from seawall.account import MarketStatus, Side
 from seawall.simulator import ruler
 from seawall.simulator.events import DeleveragingEvent, FillEvent, FillKind, Liquidity
 from seawall.simulator.exchange import Exchange
-from seawall.simulator.matching import accepts, terms_after
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.ruler import Risk, Terms
 from seawall.simulator.state import Account, MarketState
+from seawall.simulator.updates import accepts, terms_after
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 
 SCANNED_MOST = 500

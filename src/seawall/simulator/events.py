@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from seawall.account import Side
@@ -25,6 +26,7 @@ class FillKind(StrEnum):
     LIQUIDATION = "LIQUIDATION"  # the account made the liquidation's other side
     DELEVERAGED = "DELEVERAGED"
     OFFSETTING = "OFFSETTING"  # the account made the deleveraging's other side
+    TWAP_SUBORDER = "TWAP_SUBORDER"
 
 
 class OrderStatus(StrEnum):
@@ -124,6 +126,11 @@ class FundingUpdate:
     ticker: str
     rate_8h_ppm: int
     funding_index: int
+
+    @property
+    def hourly(self) -> Decimal:
+        """What the hour came to, as a fraction, > 0: longs paid."""
+        return Decimal(self.rate_8h_ppm).scaleb(-6) / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,16 +21,17 @@ from seawall.simulator.events import (
     FundingUpdate,
     LiquidationEvent,
     OrderEvent,
+    OrderStatus,
     PriceUpdate,
     TransferEvent,
     TxResult,
 )
 from seawall.simulator.limits import OrderLimits
 from seawall.simulator.markets import Fees, LiquidationConfig, MarketSpec
-from seawall.simulator.messages import OrderId, SubaccountId
+from seawall.simulator.messages import SHORT_TERM, TWAP, TWAP_LEG, OrderId, SubaccountId
 from seawall.simulator.ruler import Held, Risk, Terms
-from seawall.simulator.state import Account, MarketState, OpenOrder
-from seawall.units import Millis, QuoteQuantums
+from seawall.simulator.state import Account, MarketState, OpenOrder, Premiums, Schedule
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
 
 FILL_MEMORY_BLOCKS = 40
 
@@ -95,10 +96,14 @@ class Exchange:
         self.untriggered: dict[OrderId, OpenOrder] = {}
         self.off_book: dict[OrderId, OpenOrder] = {}  # in state: just placed, or triggered
         self.due: list[OrderId] = []  # of those, what the next block puts on the book
+        self.schedules: dict[OrderId, Schedule] = {}  # of TWAP orders, which are off the book
         self.insurance: dict[int | None, int] = {None: 0}  # funds by collateral pool
         self.fee_pool = 0
         self.house_usdc = 0
         self.house: dict[int, int] = {}  # size by perpetual
+        self.house_funding_ppm = 0  # what the house is owed, in 10^-6 quote quantums
+        self.dust_ppm = 0  # what was rounded away when accounts were settled, the same
+        self.premiums = Premiums()
         self.arrivals = 0
         self.isolated: frozenset[int] = frozenset()
         self.permissions = Permissions()
@@ -124,6 +129,7 @@ class Exchange:
         copy.fills, copy.cancels = dict(self.fills), dict(self.cancels)
         copy.untriggered = dict(self.untriggered)
         copy.off_book, copy.due = dict(self.off_book), list(self.due)
+        copy.schedules = dict(self.schedules)
         copy.insurance, copy.fee_pool = dict(self.insurance), self.fee_pool
         copy.house_usdc, copy.house = self.house_usdc, dict(self.house)
         copy.arrivals, copy.isolated = self.arrivals, self.isolated
@@ -162,10 +168,11 @@ class Exchange:
         )
 
     def stateful_count(self, subaccount: SubaccountId) -> int:
-        """How many long-term and conditional orders of a subaccount are in state."""
+        """How many stateful orders of a subaccount are in state; legs of a TWAP order are free."""
         resting = (order_id for book in self.books.values() for order_id in book.orders)
         everywhere = (*resting, *self.untriggered, *self.off_book)
-        return sum(o.subaccount == subaccount and not o.is_short_term for o in everywhere)
+        free = (SHORT_TERM, TWAP_LEG)
+        return sum(o.subaccount == subaccount and o.order_flags not in free for o in everywhere)
 
     def fund_of(self, perpetual_id: int) -> int | None:
         """The key of the insurance fund that stands behind a perpetual; None is the common one."""
@@ -192,15 +199,20 @@ class Exchange:
         return replace(account, usdc=QuoteQuantums(account.usdc + owed), held=held)
 
     def store(self, account: Account) -> None:
-        """Store an account that this block changed."""
+        """Store an account that this block changed, settled if its positions changed."""
+        before = self.account(account.id).held
+        if before != account.held:
+            self.dust_ppm += ruler.funding_owed_ppm(before, self.terms) % ruler.MILLION
         self.accounts[account.id] = replace(account, updated_height=self.height)
 
     def risk(self, account: Account) -> Risk:
         """NC, IMR and MMR of an account on the current terms."""
         return ruler.risk(account.usdc, account.held, self.terms, account.custom_imf_ppm)
 
-    def risk_on(self, account: Account, terms: Terms) -> Risk:
+    def risk_on(self, account: Account, terms: Terms | None) -> Risk:
         """The same with one market's terms replaced, as a match does with open interest."""
+        if terms is None:
+            return self.risk(account)
         on = {**self.terms, terms.perpetual_id: terms}
         return ruler.risk(account.usdc, account.held, on, account.custom_imf_ppm)
 
@@ -234,8 +246,20 @@ class Exchange:
         return self.arrivals
 
     def remember_fill(self, order_id: OrderId, filled: int, good_til_block: int) -> None:
-        """Remember how much of an order id has filled; short-term ids until GTB + 40."""
+        """Remember how much of an order id has filled; short-term ids until GTB + 40.
+
+        What a leg fills its TWAP order has filled too.
+        """
         known = self.fills.get(order_id)
+        parent = self.off_book.get(replace(order_id, order_flags=TWAP))
+        if order_id.order_flags == TWAP_LEG and parent is not None:
+            more = filled - (known.filled if known else 0)
+            parent = replace(parent, filled=BaseQuantums(parent.filled + more))
+            self.off_book[parent.order.order_id] = parent
+            self.remember_fill(parent.order.order_id, parent.filled, good_til_block)
+            self.log.orders.append(
+                OrderEvent(order=parent.order, status=OrderStatus.OPEN, filled=parent.filled)
+            )
         forget = good_til_block + FILL_MEMORY_BLOCKS
         self.fills[order_id] = FillMemory(
             filled=filled, forget_height=max(forget, known.forget_height if known else 0)
@@ -247,9 +271,16 @@ class Exchange:
         return known.filled if known else 0
 
     def total_money(self) -> int:
-        """All USDC inside in quote quantums; only deposits and withdrawals change it."""
-        accounts = sum(account.usdc for account in self.accounts.values())
-        return accounts + self.house_usdc + self.fee_pool + sum(self.insurance.values())
+        """All USDC inside in quote quantums; only deposits and withdrawals change it.
+
+        Funding that is owed counts as held, so that what one side pays the other side has.
+        """
+        accounts = self.accounts.values()
+        owed = sum(ruler.funding_owed_ppm(account.held, self.terms) for account in accounts)
+        funding, rest = divmod(owed + self.house_funding_ppm + self.dust_ppm, ruler.MILLION)
+        assert rest == 0, "funding that is paid and not received"
+        held = sum(account.usdc for account in accounts) + self.house_usdc + self.fee_pool
+        return held + funding + sum(self.insurance.values())
 
 
 def open_interest_change(before: int, after: int) -> int:

@@ -1,4 +1,4 @@
-"""What a block does to the exchange, step by step: orders, cancels, oracle, funding, expiry.
+"""What a block does to the exchange, step by step: orders, cancels, oracle, expiry.
 
 CheckTx runs the same steps on a fork.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seawall.simulator import matching, ruler
-from seawall.simulator.events import FundingUpdate, OrderEvent, OrderStatus, PriceUpdate, Reason
+from seawall.simulator import matching, ruler, twap
+from seawall.simulator.events import OrderEvent, OrderStatus, PriceUpdate, Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
     CONDITIONAL,
+    TWAP,
     BatchCancel,
     CancelOrder,
     ClobMessage,
@@ -22,10 +23,10 @@ from seawall.simulator.messages import (
 )
 from seawall.simulator.orders import refuse_in_memory, refuse_status, short_term_ids
 from seawall.simulator.state import OpenOrder
+from seawall.simulator.updates import terms_after
 from seawall.units import BaseQuantums
 
 WOULD_INCREASE = 2001
-FUNDING_CLAMP_PPM = 6_000_000  # times what a tier leaves between initial and maintenance
 
 
 def execute(exchange: Exchange, message: ClobMessage) -> None:
@@ -55,7 +56,7 @@ def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
     """Place an order that nothing speaks against.
 
     A short-term one meets the book at once; a long-term one is in state from now on and meets it in
-    the next block, a conditional one when it has triggered.
+    the next block, a conditional one when it has triggered, a TWAP order never: its legs do.
     """
     order_id = order.order_id
     if order_id.is_short_term:
@@ -72,7 +73,10 @@ def accept(exchange: Exchange, order: PlaceOrder) -> Reason:
         exchange.untriggered[order_id] = placed
     else:
         exchange.off_book[order_id] = placed
-        exchange.due.append(order_id)
+        if order_id.order_flags == TWAP:
+            twap.begin(exchange, order)
+        else:
+            exchange.due.append(order_id)
     status = OrderStatus.UNTRIGGERED if is_conditional else OrderStatus.OPEN
     exchange.log.orders.append(OrderEvent(order=order, status=status, filled=BaseQuantums(0)))
     return Reason.NONE
@@ -88,9 +92,12 @@ def cancel(exchange: Exchange, message: CancelOrder) -> None:
 
 
 def cancel_batch(exchange: Exchange, batch: BatchCancel) -> None:
-    """Cancel what a batch names, as far as it is there."""
-    for order_id in short_term_ids(batch):
-        if order_id.clob_pair_id in exchange.tickers:
+    """Cancel what a batch names, as far as it is there; nothing where a clob pair is not.
+
+    The chain ends a batch at an unknown pair and answers code 0 all the same (ORDERS.md 2.3).
+    """
+    if all(pair in exchange.tickers for pair, _ in batch.cancels):
+        for order_id in short_term_ids(batch):
             _cancel_short_term(exchange, order_id, batch.good_til_block)
 
 
@@ -111,21 +118,6 @@ def update_oracle(exchange: Exchange, prices: Mapping[str, int]) -> None:
         terms = ruler.terms_of(market.spec, price, known.funding_index, known.open_interest)
         exchange.set_market(replace(market, price=price, terms=terms))
         exchange.log.prices.append(PriceUpdate(ticker=ticker, price=price))
-
-
-def pay_funding(exchange: Exchange) -> None:
-    """One hourly funding tick: indices move, accounts settle when they are touched."""
-    for ticker, market in tuple(exchange.markets.items()):
-        if market.rate_8h_ppm == 0:
-            continue
-        rate = ruler.funding_rate((market.rate_8h_ppm,), 1, 0, market.terms, FUNDING_CLAMP_PPM)
-        index = market.terms.funding_index + ruler.funding_index_delta(
-            rate, market.price, market.spec.notional_shift
-        )
-        exchange.set_market(replace(market, terms=replace(market.terms, funding_index=index)))
-        exchange.log.funding.append(
-            FundingUpdate(ticker=ticker, rate_8h_ppm=rate, funding_index=index)
-        )
 
 
 def cancel_stateful(exchange: Exchange, clob_pair_id: int) -> None:
@@ -164,7 +156,7 @@ def assign(exchange: Exchange, subaccount: SubaccountId, ticker: str, quantums: 
     changes = ((held, held + quantums), (house, house - quantums))
     exchange.store(exchange.with_trade(before, perpetual, quantums, -cost))
     exchange.house_trades(perpetual, -quantums, cost)
-    exchange.set_open_interest(market, matching.terms_after(market, changes))
+    exchange.set_open_interest(market, terms_after(market, changes))
 
 
 def everything_open(exchange: Exchange) -> tuple[OpenOrder, ...]:

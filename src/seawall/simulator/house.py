@@ -9,7 +9,6 @@ from seawall.simulator.events import Reason
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.matching import (
     Match,
-    accepts,
     builder_fee,
     crosses,
     cut,
@@ -18,9 +17,9 @@ from seawall.simulator.matching import (
     maker_filled,
     opposite,
     remove,
-    terms_after,
 )
 from seawall.simulator.state import MarketState, OpenOrder
+from seawall.simulator.updates import accepts, terms_after
 
 
 def cross_resting(exchange: Exchange) -> None:

@@ -229,7 +229,7 @@ class LocalVenue:
         if refused is not None:
             return refused
         ante = Ante(payer=self._float, fee=self._gas_fee, sequence=action.sequence)
-        return _reply(self._chain.check(deposit, ante=ante))
+        return _reply(self._check(deposit, ante))
 
     def _refuse_envelope(self, action: TopUp) -> Reply | None:
         """What the chain would say to the signature, the sequence and the timeout."""
@@ -256,7 +256,11 @@ class LocalVenue:
         # Stateful ones go out with a nonce of their own: no node has seen their bytes.
         if messages.is_short_term(message) and self._is_known(message, 0):
             return ALREADY_KNOWN
-        return _reply(self._chain.check(message))
+        return _reply(self._check(message))
+
+    def _check(self, message: Message, ante: Ante | None = None) -> CheckResult:
+        """CheckTx of a message that the node has not seen yet."""
+        return self._chain.check(message, ante=ante)
 
     def _is_known(self, message: Message, sequence: int) -> bool:
         """Whether the node has seen these bytes; it remembers refused ones too."""

@@ -7,7 +7,6 @@ that fails: what became of it is in the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -16,16 +15,17 @@ from seawall.account import Side
 from seawall.simulator import pools, ruler
 from seawall.simulator.book import Maker
 from seawall.simulator.events import FillEvent, FillKind, Liquidity, OrderEvent, OrderStatus, Reason
-from seawall.simulator.exchange import Exchange, ReduceOnly, open_interest_change
+from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     IMMEDIATE_OR_CANCEL,
     POST_ONLY,
+    TWAP_LEG,
     OrderId,
     PlaceOrder,
     SubaccountId,
 )
-from seawall.simulator.ruler import Terms, Verdict
 from seawall.simulator.state import Account, MarketState, OpenOrder
+from seawall.simulator.updates import accepts, terms_after
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 
 NEVER_FORGOTTEN = 2**60  # stateful fill amounts live as long as the order
@@ -170,24 +170,6 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
     return Outcome.MATCHED
 
 
-def terms_after(market: MarketState, changes: Iterable[tuple[int, int]]) -> Terms:
-    """The market's terms with the open interest that positions before and after imply."""
-    change = sum(open_interest_change(before, after) for before, after in changes)
-    if change == 0:
-        return market.terms
-    return replace(market.terms, open_interest=market.terms.open_interest + change)
-
-
-def accepts(exchange: Exchange, terms: Terms, before: Account, after: Account) -> bool:
-    """The state-transition rule, the old state on the old terms and the new one on the new."""
-    if pools.violates(before.held, exchange.isolated, (terms.perpetual_id,)):
-        return False
-    new = exchange.risk_on(after, terms)
-    if new.nc >= new.imr:
-        return True
-    return ruler.judge(exchange.risk(before), new) is Verdict.SUCCESS
-
-
 class Taker(NamedTuple):
     """An order that walks the book, with its side and market."""
 
@@ -291,13 +273,19 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
             quote=QuoteQuantums(quote),
             fee=QuoteQuantums(fee),
             liquidity=Liquidity.TAKER,
-            kind=FillKind.LIMIT,
+            kind=_kind_of(order.order_id, FillKind.LIMIT),
             order_id=order.order_id,
             client_metadata=order.client_metadata,
             position_before=before.quantums(spec.perpetual_id),
         )
     )
     return outcome
+
+
+def _kind_of(order_id: OrderId, kind: FillKind) -> FillKind:
+    """The kind of a user's fill; that of a TWAP order's leg has a name of its own."""
+    is_leg = order_id.order_flags == TWAP_LEG and kind is FillKind.LIMIT
+    return FillKind.TWAP_SUBORDER if is_leg else kind
 
 
 def builder_fee(order: PlaceOrder, quote: int) -> int:
@@ -348,7 +336,7 @@ def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int)
             quote=QuoteQuantums(proposed.quote),
             fee=QuoteQuantums(fee),
             liquidity=Liquidity.MAKER,
-            kind=proposed.maker_kind,
+            kind=_kind_of(order.order_id, proposed.maker_kind),
             order_id=order.order_id,
             client_metadata=order.client_metadata,
             position_before=before.quantums(proposed.market.spec.perpetual_id),

@@ -15,6 +15,7 @@ SHORT_TERM = 0
 CONDITIONAL = 32
 LONG_TERM = 64
 TWAP = 128
+TWAP_LEG = 256  # made by the chain, refused from anybody else
 
 GOOD_TIL_TIME = 0
 IMMEDIATE_OR_CANCEL = 1
@@ -59,6 +60,11 @@ class TwapParameters:
     duration_s: int
     interval_s: int
     tolerance_ppm: int
+
+    @property
+    def legs(self) -> int:
+        """How many parts the order is cut into."""
+        return self.duration_s // self.interval_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil, floor
 
 from seawall.account import MarketStatus, Side
-from seawall.simulator import pools, ruler
+from seawall.simulator import ruler
 from seawall.simulator.exchange import Exchange, ReduceOnly
 from seawall.simulator.messages import (
     CONDITIONAL,
@@ -33,7 +34,9 @@ from seawall.simulator.messages import (
     PlaceOrder,
     SubaccountId,
 )
+from seawall.simulator.ruler import Verdict
 from seawall.simulator.state import MarketState, OpenOrder
+from seawall.simulator.updates import verdict
 
 STATEFUL_WINDOW_SECONDS = 95 * 24 * 3_600
 BATCH_CANCEL_MAX = 100
@@ -206,7 +209,7 @@ def _bad_terms(order: PlaceOrder) -> CheckResult | None:
 
 
 def _bad_extras(order: PlaceOrder) -> CheckResult | None:
-    """Builder code, and the schedule of a TWAP order, which this venue judges and does not play."""
+    """Builder code, and the schedule of a TWAP order."""
     builder, twap = order.builder, order.twap
     if builder is not None and not 0 < builder.fee_ppm <= BUILDER_FEE_MOST_PPM:
         return clob(50, f"builder fee {builder.fee_ppm} ppm is not within 1 and 10,000")
@@ -222,7 +225,7 @@ def _bad_extras(order: PlaceOrder) -> CheckResult | None:
         return clob(12, f"duration {twap.duration_s} s is not within 300 and 86,400")
     if twap.duration_s % twap.interval_s or twap.tolerance_ppm >= MILLION:
         return clob(12, "duration is a multiple of the interval, and tolerance below 1,000,000 ppm")
-    return clob(49, "the simulated venue does not play TWAP orders")
+    return None
 
 
 def bad_subaccount(subaccount: SubaccountId) -> CheckResult | None:
@@ -253,6 +256,8 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return clob(3004, "good-til-block-time is more than 95 days ahead")
     if order.trigger_subticks % spec.subticks_per_tick:
         return clob(12, f"trigger {order.trigger_subticks} is off the tick")
+    if order.twap is not None and order.quantums // order.twap.legs < spec.step_base_quantums:
+        return clob(12, f"{order.quantums} quantums in {order.twap.legs} legs are below the step")
     return None
 
 
@@ -314,35 +319,40 @@ def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | Non
     most = exchange.rules.limits.stateful_most(equity)
     if exchange.stateful_count(order_id.subaccount) >= most:
         return clob(10001, f"{most} stateful orders may be open with net collateral {equity}")
-    if order_id.order_flags == LONG_TERM and _mixes_isolated(exchange, order):
-        return clob(2005, "order would violate isolated subaccount constraints")
-    if order_id.order_flags == LONG_TERM and not _is_collateralized(exchange, order):
-        return clob(3007, "the account would not hold the margin of this order if it filled")
-    return None
+    is_conditional = order_id.order_flags == CONDITIONAL
+    return None if is_conditional else refuse_unfunded(exchange, order)
 
 
-def _mixes_isolated(exchange: Exchange, order: PlaceOrder) -> bool:
-    """Whether a fill of the order would put an isolated position beside another one."""
-    market = exchange.market_of_clob(order.order_id.clob_pair_id)
-    assert market is not None
-    held = exchange.account(order.order_id.subaccount).held
-    return pools.violates(held, exchange.isolated, (market.spec.perpetual_id,))
-
-
-def _is_collateralized(exchange: Exchange, order: PlaceOrder) -> bool:
+def refuse_unfunded(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
     """Whether the account may have the whole order filled at its price, with the maker fee."""
     market = exchange.market_of_clob(order.order_id.clob_pair_id)
     assert market is not None
     assert order.side is not None
+    perpetual = market.spec.perpetual_id
     account = exchange.settled(order.order_id.subaccount)
-    after = exchange.with_trade(
-        account,
-        market.spec.perpetual_id,
-        order.side.sign * order.quantums,
-        cash_of(market, order.side, order.quantums, order.subticks, exchange.rules.fees.maker_ppm),
-    )
-    verdict = ruler.judge(exchange.risk(account), exchange.risk(after))
-    return verdict is ruler.Verdict.SUCCESS
+    maker_ppm = exchange.rules.fees.maker_ppm
+    price = whole_price(order, market)
+    cash = cash_of(market, order.side, order.quantums, price, maker_ppm)
+    after = exchange.with_trade(account, perpetual, order.side.sign * order.quantums, cash)
+    match verdict(exchange, account, after, (perpetual,)):
+        case Verdict.SUCCESS:
+            return None
+        case Verdict.VIOLATES_ISOLATION:
+            return clob(2005, "order would violate isolated subaccount constraints")
+        case _:
+            return clob(3007, "the account would not hold the margin of this order if it filled")
+
+
+def whole_price(order: PlaceOrder, market: MarketState) -> int:
+    """Subticks of an order; a TWAP order without a price has the oracle's with its tolerance."""
+    if order.subticks or order.twap is None:
+        return order.subticks
+    assert order.side is not None
+    tick = market.spec.subticks_per_tick
+    tolerance = order.side.sign * order.twap.tolerance_ppm
+    fair = market.price * Fraction(10) ** market.spec.subticks_shift
+    ticks = fair * (MILLION + tolerance) / MILLION / tick
+    return (ceil(ticks) if tolerance >= 0 else floor(ticks)) * tick
 
 
 def cash_of(market: MarketState, side: Side, quantums: int, subticks: int, fee_ppm: int) -> int:

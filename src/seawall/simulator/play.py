@@ -74,8 +74,7 @@ class Player:
         change = self.path.next_change(self.now)
         if change is not None:
             limits.append(change)
-        if self.chain.has_funding:
-            limits.append(Millis((self.now // HOUR + 1) * HOUR))
+        limits.append(Millis((self.now // HOUR + 1) * HOUR))  # funding is told every hour
         blocks = (min(limits) - self.now) // self.block_time
         if min(limits) != self.path.end:
             blocks -= 1

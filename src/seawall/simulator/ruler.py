@@ -67,6 +67,8 @@ class Verdict(StrEnum):
     SUCCESS = "Success"
     NEWLY_UNDERCOLLATERALIZED = "NewlyUndercollateralized"
     STILL_UNDERCOLLATERALIZED = "StillUndercollateralized"
+    VIOLATES_ISOLATION = "ViolatesIsolatedSubaccountConstraints"
+    BLOCKED = "WithdrawalsAndTransfersBlocked"
 
 
 TermsById = Mapping[int, Terms]
@@ -131,10 +133,14 @@ def base_for(terms: Terms, quote: int) -> int:
 
 def funding_owed(held: Iterable[Held], terms: TermsById) -> int:
     """Funding to settle, > 0 received: one floor over the sum of all positions (MARGIN.md 2.1)."""
-    total = sum(
+    return funding_owed_ppm(held, terms) // MILLION
+
+
+def funding_owed_ppm(held: Iterable[Held], terms: TermsById) -> int:
+    """The same before it is rounded, in 10^-6 quote quantums."""
+    return sum(
         -(terms[one.perpetual_id].funding_index - one.funding_index) * one.quantums for one in held
     )
-    return total // MILLION
 
 
 def maintenance(terms: Terms, size: int) -> int:
@@ -308,9 +314,24 @@ def funding_rate(
     the rate is kept within what the tier allows.
     """
     premium = _toward_zero(sum(premiums), max(len(premiums), samples, 1))
-    below = terms.initial_ppm - terms.initial_ppm * terms.maintenance_ppm // MILLION
-    bound = clamp_ppm * below // MILLION
+    bound = clamp_bound(terms, clamp_ppm)
     return min(max(premium + default_ppm, -bound), bound)
+
+
+def clamp_bound(terms: Terms, clamp_ppm: int) -> int:
+    """The largest rate or premium in ppm, of either sign, that a tier allows (MARGIN.md 2.6)."""
+    below = terms.initial_ppm - terms.initial_ppm * terms.maintenance_ppm // MILLION
+    return clamp_ppm * below // MILLION
+
+
+def median(values: Sequence[int], length: int) -> int:
+    """The median of values filled up with zeros; that of two middle ones is rounded from zero."""
+    filled = sorted((*values, *(0 for _ in range(length - len(values)))))
+    middle = len(filled) // 2
+    if len(filled) % 2:
+        return filled[middle]
+    both = filled[middle - 1] + filled[middle]
+    return -(-both // 2) if both > 0 else both // 2
 
 
 def funding_index_delta(rate_8h_ppm: int, price: int, shift: int, seconds: int = 3_600) -> int:

@@ -10,6 +10,7 @@ legs:
   - {name: rest, over: 2m}
   - {name: drift, over: 6h, move: {"*": -3%}, volatility: 2%, correlation: 80%}
   - {name: crowded, over: 4h, funding: {BTC-USD: 0.02%}}
+isolated: [ETH-USD]
 faults:
   - {kind: oracle_lags, first: 120, last: 180}
 ```
@@ -17,9 +18,10 @@ faults:
 A leg is a straight line from where the price is; a market it does not move rests. With a volatility
 (standard deviation of an hour) every market wanders around its line and ends on it; the wanderings
 share `correlation` of their variance. `seed:` of the file chooses them. `funding` is the rate per
-hour from the leg's start until another leg names it again, > 0: longs pay. `faults` are written as
-in a fault file (`faults.file`); blocks are seconds. Every scalar is read as text and typed here;
-all problems of a file are reported at once, with line and column.
+hour from the leg's start until another leg names it again, > 0: longs pay. An `isolated` market is
+held by a child subaccount of its own. `faults` are written as in a fault file (`faults.file`);
+blocks are seconds. Every scalar is read as text and typed here; all problems of a file are reported
+at once, with line and column.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ EVERY_OTHER = "*"
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 _DURATION = re.compile(r"(\d+)(s|m|h)")
 _PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)%")
-_FILE_KEYS = ("name", "why", "start", "seed", "prices", "legs", "faults")
+_FILE_KEYS = ("name", "why", "start", "seed", "prices", "isolated", "legs", "faults")
 _LEG_KEYS = ("name", "over", "move", "volatility", "correlation", "funding")
 
 
@@ -72,6 +74,7 @@ class Script:
     prices: Mapping[str, Decimal]
     legs: tuple[Leg, ...]
     seed: int = 1
+    isolated: frozenset[str] = frozenset()  # tickers
     faults: Faults = CALM
 
     def path(self) -> Path:
@@ -155,12 +158,20 @@ class _Reader:
         if start is None:
             return None
         seed = self._seed(keys["seed"]) if "seed" in keys else 1
+        alone = self._tickers(keys["isolated"], prices) if "isolated" in keys else frozenset()
         faults, wrong = read_rows(self.file, keys["faults"]) if "faults" in keys else (CALM, ())
         self.problems.extend(wrong)
         if self.problems:
             return None
         return Script(
-            name=name, why=why, start=start, prices=prices, legs=legs, seed=seed, faults=faults
+            name=name,
+            why=why,
+            start=start,
+            prices=prices,
+            legs=legs,
+            seed=seed,
+            isolated=alone,
+            faults=faults,
         )
 
     def _complain(self, node: Node, message: str) -> None:
@@ -221,6 +232,16 @@ class _Reader:
         if not prices:
             self._complain(node, "no market: write at least one price, such as {BTC-USD: 100_000}")
         return prices
+
+    def _tickers(self, node: Node, prices: Mapping[str, Decimal]) -> frozenset[str]:
+        if not isinstance(node, SequenceNode):
+            self._complain(node, "expected a list of markets, such as [SOL-USD]")
+            return frozenset()
+        for item in node.value:
+            word = self._text(item)
+            if word not in prices:
+                self._complain(item, f"`{word}` has no price: expected {', '.join(prices)}")
+        return frozenset(map(self._text, node.value))
 
     def _legs(self, node: Node, prices: Mapping[str, Decimal]) -> tuple[Leg, ...]:
         if not isinstance(node, SequenceNode) or not node.value:

@@ -173,7 +173,7 @@ def market_seen(market: MarketState) -> Market:
 
 
 def funding_seen(market: MarketState) -> Funding:
-    """A market's funding; the venue's rate is what it always was, so it is its own p90."""
+    """A market's funding; the rate of the moment stands for its own p90."""
     rate = market.hourly_rate
     return Funding(rate=rate, p90_long=max(rate, rate * 0), p90_short=max(-rate, rate * 0))
 

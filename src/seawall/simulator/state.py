@@ -46,6 +46,7 @@ class MarketState:
     price: int
     terms: Terms
     rate_8h_ppm: int = 0  # funding rate per 8 hours, > 0: longs pay; an eighth falls due each hour
+    is_rate_given: bool = False  # by a scenario, so that premiums do not change it
 
     @property
     def funding_index(self) -> int:
@@ -61,6 +62,16 @@ class MarketState:
     def open_interest(self) -> BaseQuantums:
         """Open interest in base quantums."""
         return BaseQuantums(self.terms.open_interest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Premiums:
+    """Premiums that funding is made of, in ppm by perpetual, those of zero left out."""
+
+    blocks: int = 0  # since the last sample, each with a vote
+    votes: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    taken: int = 0  # samples since the last tick
+    samples: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +101,14 @@ class OpenOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the next leg of a TWAP order is made, and how many there are still to make."""
+
+    legs: int
+    due_s: int  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Everything a query can ask of the chain at one height."""
 
@@ -101,6 +120,7 @@ class State:
     accounts: Mapping[SubaccountId, Account]
     wallets: Mapping[str, AccountState]
     orders: Mapping[SubaccountId, tuple[OpenOrder, ...]]
+    premiums: Premiums = field(default_factory=Premiums)
     negative_seen: Mapping[int | None, int] = field(default_factory=dict)  # height, by pool
     outage_seen: int | None = None
     insurance: Mapping[int | None, int] = field(default_factory=dict)  # quote quantums, by pool

@@ -326,6 +326,14 @@ def _refuse_bundle(tx: Transaction) -> CheckResult | None:
 
 def _refuse_form(message: Message) -> CheckResult | None:
     """What a message's own form says, before any state is asked (cosmos-sdk ValidateBasic)."""
+    refused = refuse_message(message)
+    if refused is None and isinstance(message, TransferMessage):
+        return _refuse_recipient(message.recipient, message)
+    return refused
+
+
+def refuse_message(message: Message) -> CheckResult | None:
+    """The same without a look at addresses, which in process are bare names."""
     match message:
         case PlaceOrder():
             return refuse_form(message)
@@ -334,7 +342,7 @@ def _refuse_form(message: Message) -> CheckResult | None:
         case BatchCancel():
             return refuse_batch_form(message)
         case Deposit() | Withdraw() | Transfer() | Send():
-            return refuse_transfer(message) or _refuse_recipient(message.recipient, message)
+            return refuse_transfer(message)
         case _:
             return None
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from seawall.simulator import ruler
 from seawall.simulator.events import TransferEvent, TransferKind
 from seawall.simulator.exchange import Exchange
 from seawall.simulator.messages import (
@@ -25,7 +24,9 @@ from seawall.simulator.messages import (
     Withdraw,
 )
 from seawall.simulator.orders import bad_subaccount
+from seawall.simulator.ruler import Verdict
 from seawall.simulator.state import BLOCKED_FOR_BLOCKS, AccountState
+from seawall.simulator.updates import verdict
 from seawall.units import QuoteQuantums
 
 FAILED_UPDATE = 102
@@ -141,7 +142,7 @@ def carry_out(
 ) -> CheckResult:
     """Move the money of a message in its block; the chain's refusal where it may not move."""
     if gate.refuses(message, exchange):
-        return _failed_update("WithdrawalsAndTransfersBlocked")
+        return _failed_update(Verdict.BLOCKED)
     paid = _debit(exchange, wallets, message)
     if not paid.is_accepted:
         return paid
@@ -185,14 +186,14 @@ def _take(exchange: Exchange, subaccount: SubaccountId, amount: int) -> CheckRes
     """Debit a margin account if the state-transition rule lets the money go."""
     before = exchange.settled(subaccount)
     after = replace(before, usdc=QuoteQuantums(before.usdc - amount))
-    verdict = ruler.judge(exchange.risk(before), exchange.risk(after))
-    if verdict is not ruler.Verdict.SUCCESS:
-        return _failed_update(verdict)
+    judged = verdict(exchange, before, after)
+    if judged is not Verdict.SUCCESS:
+        return _failed_update(judged)
     exchange.store(after)
     return ACCEPTED
 
 
-def _failed_update(why: str) -> CheckResult:
+def _failed_update(why: Verdict) -> CheckResult:
     log = f"Subaccount update failed: {why}: failed to apply subaccount updates"
     return CheckResult(code=FAILED_UPDATE, codespace="subaccounts", log=log)
 

@@ -61,13 +61,13 @@ class Day:
         )
         return asyncio.run(self.venue.send(action))
 
-    def top_up(self, dollars: int = 100) -> Reply:
-        """Deposit from the float wallet with the sequence that is committed."""
+    def top_up(self, dollars: int = 100, *, ahead: int = 0) -> Reply:
+        """Deposit from the float wallet with the sequence that is committed, or one ahead of it."""
         wallet = self.chain.committed.wallets[FLOAT]
         action = TopUp(
             subaccount=0,
             amount=QuoteQuantums(dollars * DOLLAR),
-            sequence=wallet.sequence,
+            sequence=wallet.sequence + ahead,
             account_number=wallet.account_number,
             timeout_height=self.chain.height + 20,
         )

@@ -112,6 +112,16 @@ def test_a_sent_order_is_answered_and_filled_as_the_fault_says(
     assert (day.size < 5_000_000_000) is fills
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ACCEPTED_LOST, FaultKind.NODE_FROZEN])
+def test_a_node_that_loses_what_it_takes_judges_and_knows_it(kind: FaultKind) -> None:
+    day = day_of(fault(kind, first=1, last=9))
+    day.play(2)
+
+    replies = [day.reduce(), day.reduce(), day.top_up(), day.top_up(ahead=1)]
+
+    assert [spoken(one) for one in replies] == ["accepted", "sdk 19", "accepted", "sdk 32"]
+
+
 def spoken(reply: Reply) -> str:
     if reply.is_unknown:
         return "unknown"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -178,15 +180,17 @@ def test_a_crossed_book_stands_on_its_head_in_rest_and_feed_and_then_on_its_feet
     assert told[1] == [[told[0][0][0], "0"]]  # the level that crossed is taken back
 
 
-def test_an_agents_clock_that_is_ahead_sees_the_indexers_behind() -> None:
+def test_to_an_agents_clock_that_is_ahead_the_indexers_is_behind() -> None:
     with looking(fault(FaultKind.CLOCK_SKEW, first=1, last=1, seconds=5)) as look:
-        offs = []
+        offs, heights = [], []
         for _ in range(3):
             time = look.venue.do(lambda: look.venue.server.node.state.time)
             offs.append(look.get("time").json()["epoch"] - time / 1_000)
+            told = datetime.fromisoformat(look.get("height").json()["time"])
+            heights.append(told.timestamp() - time / 1_000)
             look.next()
 
-    assert offs == [0, -5, 0]
+    assert offs == heights == [0, -5, 0]
 
 
 @pytest.mark.parametrize(

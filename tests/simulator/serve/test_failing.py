@@ -25,7 +25,10 @@ from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.schedule import Fault, Faults
 from seawall.simulator.keys import DemoKey, demo_key
 from seawall.simulator.messages import CONDITIONAL, AddAuthenticator
+from seawall.simulator.serve.failing import FailingNode
 from seawall.simulator.serve.launch import Cast
+from seawall.simulator.serve.node import Node
+from tests.simulator.faults.day import day_of
 from tests.simulator.serve.running import START, Running, running
 from tests.simulator.serve.signing import Envelope, cancel, deposit, order
 
@@ -129,6 +132,7 @@ def wired(faults: Faults) -> Iterator[Wire]:
         (FaultKind.NODE_UNAVAILABLE, [2, "UNAVAILABLE", "UNAVAILABLE", 5]),
         (FaultKind.NODE_DROPS, [2, "DEADLINE_EXCEEDED", 4, 5]),
         (FaultKind.NODE_FROZEN, [2, 2, 2, 5]),
+        (FaultKind.NODE_SYNCING, [2, 2, 2, 5]),
     ],
 )
 def test_the_node_shows_what_its_fault_says(kind: FaultKind, shown: list[int | str]) -> None:
@@ -314,3 +318,30 @@ def permit(venue: Running) -> None:
         chain.set_smart_accounts(is_active=True)  # commits what was added
 
     venue.do(add)
+
+
+def test_a_clock_that_is_off_sees_blocks_of_another_time() -> None:
+    day = day_of(Fault(kind=FaultKind.CLOCK_SKEW, first=1, last=1, seconds=5))
+    node = Node(day.player)
+    failing = FailingNode(node, day.player.trouble)
+
+    offs = []
+    for _ in range(3):
+        offs.append(failing.state(node.state).time - node.state.time)
+        node.step()
+
+    assert offs == [0, -5_000, 0]
+
+
+def test_blocks_that_are_an_agents_clock_are_told_as_they_are() -> None:
+    skew = Fault(kind=FaultKind.CLOCK_SKEW, first=0, last=99, seconds=5)
+    with running(faults=Faults(faults=(skew,))) as venue:
+        node = venue.server.node
+
+        def off() -> int:
+            return node.shown_state(node.state).time - node.state.time
+
+        assert venue.do(lambda: list(venue.server.pace.guards)) == ["test"]
+        assert venue.do(off) == 0
+        venue.do(lambda: venue.server.pace.detach("test"))
+        assert venue.do(off) == -5_000

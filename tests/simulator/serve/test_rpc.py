@@ -31,7 +31,7 @@ from seawall.simulator.serve.queries import QUERIES
 from seawall.simulator.serve.queries.answer import Query, page
 from seawall.simulator.serve.queries.leverage import LEVERAGE
 from seawall.simulator.serve.rpc import Services
-from seawall.units import decode_serializable_int
+from seawall.units import Millis, decode_serializable_int
 from tests.simulator.serve.running import Running, flat_path, running
 from tests.simulator.serve.signing import Envelope, deposit, order
 
@@ -270,6 +270,27 @@ def test_methods_newer_than_the_node_are_unimplemented(channel: grpc.Channel) ->
     assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+NOT_SERVED = (
+    "/dydxprotocol.clob.Query/StreamOrderbookUpdates",
+    "/dydxprotocol.feetiers.Query/UserStakingTier",
+    "/dydxprotocol.vault.Query/MegavaultOwnerShares",
+    "/dydxprotocol.vault.Query/MegavaultWithdrawalInfo",
+    "/dydxprotocol.rewards.Query/Params",
+)
+
+
+@pytest.mark.parametrize("path", NOT_SERVED)
+def test_what_is_not_served_says_so_by_its_name(channel: grpc.Channel, path: str) -> None:
+    _, service_name, method = path.split("/")
+    stream = channel.unary_stream(path, bytes, bytes)
+
+    with pytest.raises(grpc.RpcError) as missing:
+        list(stream(b"", timeout=5))
+
+    assert missing.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert missing.value.details() == f"unknown method {method} for service {service_name}"
+
+
 def test_custom_leverage_is_served_unless_the_node_is_set_to_be_older() -> None:
     player = produce(flat_path(), Cast(accounts=1)).player
     served = Services(Node(player)).paths
@@ -323,3 +344,30 @@ def test_every_query_is_a_method_of_the_real_protocol() -> None:
         assert isinstance(query, Query)
         real = pool.FindServiceByName(name).methods_by_name[method]
         assert real.input_type.full_name == query.request.DESCRIPTOR.full_name
+
+
+def test_premiums_are_told_as_they_are_made(venue: Running, channel: grpc.Channel) -> None:
+    chain = venue.server.node.chain
+    index = {
+        ticker: float(m.price) * 10**m.spec.oracle_exponent
+        for ticker, m in chain.committed.markets.items()
+    }
+    above = {ticker: price * 1.01 for ticker, price in index.items()}
+    venue.do(lambda: chain.advance(Millis(chain.time + 1_000), above, index))
+
+    asked = perpetuals.QueryPremiumVotesRequest()
+    path = "/dydxprotocol.perpetuals.Query/PremiumVotes"
+    told, _ = ask(channel, path, asked, perpetuals.QueryPremiumVotesResponse)
+    votes = told.premium_votes
+
+    assert votes.num_premiums == 1
+    assert [one.perpetual_id for one in votes.all_market_premiums] == [0, 1, 5]
+    assert all(len(one.premiums) == 1 and one.premiums[0] > 0 for one in votes.all_market_premiums)
+    path = "/dydxprotocol.perpetuals.Query/PremiumSamples"
+    samples, _ = ask(
+        channel,
+        path,
+        perpetuals.QueryPremiumSamplesRequest(),
+        perpetuals.QueryPremiumSamplesResponse,
+    )
+    assert samples.premium_samples.num_premiums == 0

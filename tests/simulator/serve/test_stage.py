@@ -146,12 +146,19 @@ def test_time_jumps_no_further_than_the_first_of_several_guards_allows(caller: C
     assert caller.state()["at"] == START + 59_000
 
 
-def test_a_guard_with_nothing_due_lets_time_jump_to_the_end(caller: Caller) -> None:
-    caller.step("a", height=1, idle_until=None)
-    caller.wait_above(1)
+def test_a_guard_with_nothing_due_lets_time_jump_to_the_hour_and_to_the_end(
+    caller: Caller,
+) -> None:
+    next_hour = (START // HOUR + 1) * HOUR  # at which funding is told
+    seen = []
+    for height in range(1, 4):
+        caller.step("a", height=height, idle_until=None)
+        caller.wait_above(height)
+        state = caller.state()
+        seen.append(state["at"])
 
-    state = caller.state()
-    assert (state["at"], state["is_over"], state["progress"]) == (START + HOUR, True, "1.000000")
+    assert seen == [next_hour - 1_000, next_hour, START + HOUR]
+    assert (state["is_over"], state["progress"]) == (True, "1.000000")
 
 
 def test_a_guard_that_says_nothing_of_idleness_sees_every_block(caller: Caller) -> None:

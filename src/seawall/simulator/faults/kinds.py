@@ -86,7 +86,7 @@ USUAL: Mapping[FaultKind, Usual] = {
     ),
     FaultKind.NODE_UNAVAILABLE: Usual(what="the node answers UNAVAILABLE to every call"),
     FaultKind.NODE_SYNCING: Usual(
-        what="the node says that it catches up; nothing it holds can be trusted"
+        what="the node says that it catches up, and stays at the height that it has"
     ),
     FaultKind.NODE_BEHIND: Usual(what="the node shows an older height than the chain's", blocks=15),
     FaultKind.NODE_RESTARTED: Usual(

@@ -11,10 +11,13 @@ from dataclasses import replace
 
 from seawall.account import Blind, KeyReach, Observation, Seen
 from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
+from seawall.simulator.ante import Ante
 from seawall.simulator.faults import advice
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.play import FaultyPlayer
 from seawall.simulator.local import LocalVenue
+from seawall.simulator.messages import ACCEPTED, CheckResult, Message
+from seawall.simulator.transactions import refuse_message
 from seawall.units import SECOND, Millis, QuoteQuantums
 from seawall.venue import Reply
 
@@ -24,6 +27,7 @@ LOST = Reply(is_unknown=True, log="no answer within the deadline")
 UNAVAILABLE = Reply(is_unknown=True, log="UNAVAILABLE: connection refused")
 NO_AUTHENTICATOR = Reply(code=1, codespace="dydxaccountplus", log="authenticator not found")
 SMART_OFF = Reply(code=4, codespace="dydxaccountplus", log="smart account is not active")
+LOSING = {FaultKind.ACCEPTED_LOST, FaultKind.NODE_FROZEN}
 BLINDING = {
     FaultKind.NODE_UNAVAILABLE: "node: UNAVAILABLE",
     FaultKind.NODE_SYNCING: "node: catching up",
@@ -104,8 +108,6 @@ class FaultyVenue(LocalVenue):
             return LOST
         if FaultKind.BROADCAST_LOST in in_force:
             return LOST
-        if FaultKind.ACCEPTED_LOST in in_force or FaultKind.NODE_FROZEN in in_force:
-            return Reply()
         slow = self._trouble.of(FaultKind.NODE_SLOW)
         if slow is not None:
             self._trouble.later(slow.lag, self._delivery(action))
@@ -114,6 +116,12 @@ class FaultyVenue(LocalVenue):
         if FaultKind.DELIVERED_TWICE in in_force:
             reply = self.submit(action)
         return LOST if FaultKind.ANSWER_LOST in in_force else reply
+
+    def _check(self, message: Message, ante: Ante | None = None) -> CheckResult:
+        """CheckTx; a node that loses transactions judges their form and hands them to nobody."""
+        if self._trouble.in_force.keys() & LOSING:
+            return refuse_message(message) or ACCEPTED
+        return super()._check(message, ante)
 
     def _blindness(self) -> str | None:
         """Why the node shows nothing; None where it shows something."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from seawall.simulator.chain import Chain
 from seawall.simulator.faults.kinds import FaultKind, When
 from seawall.simulator.faults.schedule import Fault, Faults
+from seawall.units import SECOND, Millis
 
 NOTHING: Mapping[FaultKind, Fault] = {}
 
@@ -51,6 +52,11 @@ class Trouble:
     def of(self, kind: FaultKind) -> Fault | None:
         """The fault of a kind that is in force; None where there is none."""
         return self.in_force.get(kind)
+
+    def told(self, time: Millis) -> Millis:
+        """A moment as it is told to an agent whose clock is off: behind by what that is ahead."""
+        skew = self.of(FaultKind.CLOCK_SKEW)
+        return time if skew is None else Millis(time - skew.length_s * SECOND)
 
     def at_block(self, block: int) -> Mapping[FaultKind, Fault]:
         """The faults of another block, as far as is known now."""

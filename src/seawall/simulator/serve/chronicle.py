@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from seawall.simulator.events import Block
+from seawall.simulator.events import Block, FundingUpdate
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.serve.profits import Profits
 from seawall.simulator.serve.records import FillRecord, Noted
@@ -88,7 +88,8 @@ class Chronicle:
             )
         self.profits.note(state, noted.by_subaccount)
         for tick in block.funding:
-            self._pay(tick.ticker, block, state)
+            if tick.rate_8h_ppm:
+                self._pay(tick, block, state)
 
     def candles(self, ticker: str, resolution: str) -> list[Candle]:
         """Candles of a market, the newest first."""
@@ -126,8 +127,8 @@ class Chronicle:
             if one.subaccount in wanted and ticker in (None, one.ticker)
         ]
 
-    def _pay(self, ticker: str, block: Block, state: State) -> None:
-        market = state.markets[ticker]
+    def _pay(self, tick: FundingUpdate, block: Block, state: State) -> None:
+        market = state.markets[tick.ticker]
         price = oracle_dollars(market.price, market.spec.oracle_exponent)
         for account in state.accounts.values():
             quantums = account.quantums(market.spec.perpetual_id)
@@ -136,12 +137,12 @@ class Chronicle:
                 self.payments.appendleft(
                     Payment(
                         subaccount=account.id,
-                        ticker=ticker,
+                        ticker=tick.ticker,
                         perpetual_id=market.spec.perpetual_id,
                         size=size,
                         price=price,
-                        rate=market.hourly_rate,
-                        dollars=-size * price * market.hourly_rate,
+                        rate=tick.hourly,
+                        dollars=-size * price * tick.hourly,
                         funding_index=market.funding_index,
                         at=block.time,
                         height=block.height,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from seawall.simulator.faults.kinds import FaultKind
 from seawall.simulator.faults.trouble import Trouble
+from seawall.units import Millis
 
 
 class Condition:
@@ -59,11 +60,9 @@ class Condition:
         """How many blocks late money that leaves is seen, once it has begun."""
         return 0 if self._trouble is None else self._trouble.lag(FaultKind.WITHDRAWAL_LATE)
 
-    @property
-    def clock_skew_s(self) -> int:
-        """How many seconds the agent's clock is ahead of the one that is shown here."""
-        fault = None if self._trouble is None else self._trouble.of(FaultKind.CLOCK_SKEW)
-        return 0 if fault is None else fault.length_s
+    def told(self, time: Millis) -> Millis:
+        """A moment as it is told: behind by what the agent's clock is ahead."""
+        return time if self._trouble is None else self._trouble.told(time)
 
     def crossed(self, tickers: Iterable[str]) -> frozenset[str]:
         """Markets whose best bid is shown above their best ask."""

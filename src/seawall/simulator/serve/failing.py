@@ -43,6 +43,7 @@ HIDING = frozenset(
         FaultKind.NODE_SLOW,
     }
 )
+STUCK = frozenset({FaultKind.NODE_FROZEN, FaultKind.NODE_SYNCING})  # at the height before
 LOST = (grpc.StatusCode.DEADLINE_EXCEEDED, "no answer within the deadline")
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "connection refused")
 
@@ -54,13 +55,14 @@ class FailingNode:
         self._node = node
         self._trouble = trouble
         self._calls = 0
+        self.is_clock: Callable[[], bool] = lambda: False  # whether blocks are an agent's clock
 
     def height(self, newest: int) -> int:
         """The height that the node shows as its newest."""
         shown = newest
-        if FaultKind.NODE_FROZEN in self._trouble.in_force:
-            spans = self._trouble.spans(FaultKind.NODE_FROZEN)
-            shown = min(span.start - 1 for span in spans if newest in span)
+        for kind in STUCK & self._trouble.in_force.keys():
+            begun = [span.start for span in self._trouble.spans(kind) if newest in span]
+            shown = min(shown, *(start - 1 for start in begun))
         behind = self._trouble.of(FaultKind.NODE_BEHIND)
         if behind is not None:
             shown = min(shown, newest - behind.lag)
@@ -73,8 +75,13 @@ class FailingNode:
         return not HIDING.isdisjoint(self._trouble.in_force)
 
     def state(self, state: State) -> State:
-        """A state as the node shows it: permissioned keys may be gone or switched off."""
+        """A state as the node shows it: keys gone or switched off, and told to a clock that is off.
+
+        An agent that lives by the blocks' time has no other clock to be off.
+        """
         in_force = self._trouble.in_force
+        if FaultKind.CLOCK_SKEW in in_force and not self.is_clock():
+            state = replace(state, time=self._trouble.told(state.time))
         if FaultKind.KEY_REVOKED in in_force:
             state = replace(state, permissions={})
         if FaultKind.SMART_ACCOUNTS_OFF in in_force:

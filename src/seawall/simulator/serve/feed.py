@@ -107,7 +107,7 @@ class Feed:
             case "v4_markets":
                 return shapes.markets(state)
             case "v4_block_height":
-                return shapes.height(state)
+                return shapes.height(state.height, self._condition.told(state.time))
             case "v4_orderbook":
                 return shapes.orderbook(*self._told_book(topic.name))
             case "v4_trades":
@@ -281,7 +281,8 @@ class Feed:
 
     def _height(self, _: str, news: News) -> Iterator[Contents]:
         block = news.block
-        yield Contents(body={"blockHeight": str(block.height), "time": shapes.iso(block.time)})
+        time = shapes.iso(self._condition.told(block.time))
+        yield Contents(body={"blockHeight": str(block.height), "time": time})
 
 
 def _subaccount_id(name: str) -> SubaccountId:

@@ -25,7 +25,8 @@ from seawall.simulator.play import Player
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.serve.server import Endpoints, Server, ServeSettings
 from seawall.simulator.serve.shapes import Json, Value, iso, text
-from seawall.simulator.setup import chain_on, equal_parts, fund, fund_wallet, open_book
+from seawall.simulator.setup import chain_on, fund_wallet, open_family
+from seawall.simulator.state import Account
 from seawall.units import DAY, MINUTE, Millis
 
 WALLET_DOLLARS = Decimal(1_000)  # a trader's own wallet, for gas and deposits by hand
@@ -81,21 +82,18 @@ def calm_path(seed: int, start: Millis) -> Path:
 def produce(
     path: Path, cast: Cast, faults: Faults = CALM, settings: ChainSettings | None = None
 ) -> Production:
-    """Set the stage at the start of a path: wallets, subaccounts 0, books in equal parts.
+    """Set the stage at the start of a path: wallets, subaccounts, books in equal parts.
 
-    Accidents among the faults happen to the first trader. Raises OperatorError for a book that
-    initial margin would not have let anybody open, and for a fault of a market without prices.
+    Accidents among the faults happen to the first trader's subaccount 0. Raises OperatorError for a
+    book that initial margin would not have let anybody open, and for a fault, or an isolated
+    market, without prices.
     """
     chain = chain_on(path, settings)
     _check_tickers(faults, tuple(chain.committed.markets))
     traders = tuple(demo_key(cast.seed, f"trader-{n + 1}") for n in range(cast.accounts))
-    tickers = tuple(chain.committed.markets)
     for key in traders:
         fund_wallet(chain, key.address, WALLET_DOLLARS)
-        fund(chain, key.address, 0, cast.equity)
-        if cast.leverage:
-            book = equal_parts(cast.equity, cast.leverage, tickers, cast.side)
-            open_book(chain, key.address, 0, book)
+        open_family(chain, key.address, cast.equity, cast.leverage, cast.side)
     if traders and cast.leverage:
         _check_margin(chain, traders[-1], cast.leverage)
     float_key = demo_key(cast.seed, FLOAT_NAME) if cast.float_dollars else None
@@ -132,10 +130,11 @@ def _check_tickers(faults: Faults, played: tuple[str, ...]) -> None:
 
 
 def _check_margin(chain: Chain, key: DemoKey, leverage: Decimal) -> None:
-    risk = chain.committed.risk(chain.committed.subaccount(key.address, 0))
-    if risk.nc >= risk.imr:
+    risks = [chain.committed.risk(one) for one in chain.committed.subaccounts_of(key.address)]
+    if all(risk.nc >= risk.imr for risk in risks):
         return
-    largest = (leverage * risk.nc / risk.imr).quantize(TENTH, ROUND_DOWN)
+    share = min(Decimal(risk.nc) / risk.imr for risk in risks if risk.imr)
+    largest = (leverage * share).quantize(TENTH, ROUND_DOWN)
     raise OperatorError(
         f"--leverage {leverage:f}x is more than initial margin lets anybody open in these markets: "
         f"at most {largest:f}x"
@@ -229,6 +228,10 @@ def as_text(production: Production, endpoints: Endpoints, notes: tuple[str, ...]
     ]
     for key in production.traders:
         lines += [f"  {key.name}  {key.address}/0", f"    {key.mnemonic}"]
+        lines += [
+            f"    child {one.id.number} holds {_held(one, chain)}, isolated"
+            for one in _children(key, chain)
+        ]
     if production.float_key is not None:
         key = production.float_key
         lines += [f"  {key.name}  {key.address}", f"    {key.mnemonic}"]
@@ -243,5 +246,22 @@ def _key(key: DemoKey) -> dict[str, Value]:
 
 def _account(key: DemoKey, chain: Chain) -> Json:
     state = chain.committed
-    equity = state.risk(state.subaccount(key.address, 0)).nc
-    return {**_key(key), "subaccount": 0, "equity": text(Decimal(equity).scaleb(-6))}
+    children: list[Value] = [
+        {"subaccount": one.id.number, "market": _held(one, chain), "equity": _equity(one, chain)}
+        for one in _children(key, chain)
+    ]
+    equity = _equity(state.subaccount(key.address, 0), chain)
+    return {**_key(key), "subaccount": 0, "equity": equity, "children": children}
+
+
+def _children(key: DemoKey, chain: Chain) -> tuple[Account, ...]:
+    return tuple(one for one in chain.committed.subaccounts_of(key.address) if one.id.number)
+
+
+def _held(child: Account, chain: Chain) -> str:
+    tickers = {m.spec.perpetual_id: t for t, m in chain.committed.markets.items()}
+    return ", ".join(tickers[one.perpetual_id] for one in child.held)
+
+
+def _equity(account: Account, chain: Chain) -> str:
+    return text(Decimal(chain.committed.risk(account).nc).scaleb(-6))

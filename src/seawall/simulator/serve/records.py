@@ -167,7 +167,7 @@ class Records:
         for tick in block.funding:
             self.funding[tick.ticker].appendleft(
                 FundingRecord(
-                    rate=Decimal(tick.rate_8h_ppm).scaleb(-6) / 8,
+                    rate=tick.hourly,
                     price=_oracle(state.markets[tick.ticker]),
                     at=block.time,
                     height=block.height,

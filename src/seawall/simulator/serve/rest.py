@@ -10,7 +10,6 @@ from seawall.simulator.serve.chronicle import RESOLUTIONS
 from seawall.simulator.serve.condition import Condition
 from seawall.simulator.serve.indexer import Indexer
 from seawall.simulator.serve.shapes import Json, Value
-from seawall.units import SECOND, Millis
 
 SPARKLINES = {"ONE_DAY": ("1HOUR", 24), "SEVEN_DAYS": ("4HOURS", 42)}  # resolution, how many
 
@@ -100,11 +99,12 @@ class Rest:
         )
 
     async def _height(self, _: web.Request) -> web.Response:
-        return answer(shapes.height(self._shown.state))
+        state = self._shown.state
+        return answer(shapes.height(state.height, self._condition.told(state.time)))
 
     async def _time(self, _: web.Request) -> web.Response:
         # The venue's clock is the chain's; to an agent whose clock is ahead it is behind.
-        time = Millis(self._told.state.time - self._condition.clock_skew_s * SECOND)
+        time = self._condition.told(self._told.state.time)
         seconds = f"{time // 1_000}.{time % 1_000:03d}"
         return web.Response(
             text=f'{{"iso": "{shapes.iso(time)}", "epoch": {seconds}}}',

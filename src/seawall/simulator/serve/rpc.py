@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -37,6 +38,28 @@ OPTIONS = (
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Call = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+if TYPE_CHECKING:
+    AnyHandler = grpc.GenericRpcHandler[bytes, bytes]
+else:
+    AnyHandler = grpc.GenericRpcHandler  # which takes no parameters where it runs
+
+
+class Unserved(AnyHandler):
+    """Everything else: UNIMPLEMENTED by its name, streams among it (ORDERS.md 8.2: mostly off)."""
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A handler that says what is not served."""
+        _, service_name, method = (*handler_call_details.method.split("/"), "", "")[:3]
+        words = f"unknown method {method} for service {service_name}"
+
+        async def refuse(_: bytes, context: Context) -> bytes:
+            return await context.abort(grpc.StatusCode.UNIMPLEMENTED, words)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 class Services:
@@ -71,9 +94,12 @@ class Services:
             handler = grpc.unary_unary_rpc_method_handler(wrap(path, call) if wrap else call)
             services.setdefault(name, {})[method] = handler
         server.add_generic_rpc_handlers(
-            tuple(
-                grpc.method_handlers_generic_handler(name, methods)
-                for name, methods in services.items()
+            (
+                *(
+                    grpc.method_handlers_generic_handler(name, methods)
+                    for name, methods in services.items()
+                ),
+                Unserved(),
             )
         )
 

@@ -81,7 +81,7 @@ class ServeSettings:
     is_started: bool = True  # else blocks wait for POST /seawall/start
     feed_lag: int = 0  # blocks that the websocket is behind the chain
     rest_lag: int = 0  # blocks that REST is behind the websocket
-    snapshot_s: float = 0.0  # how long the websocket takes to fetch a snapshot
+    snapshot_s: float = 0.01  # how long the websocket takes to fetch a snapshot
 
 
 class Server:
@@ -118,6 +118,8 @@ class Server:
             speed=self._settings.speed,
             guard_timeout_s=self._settings.guard_timeout_s,
         )
+        if self._failing is not None:
+            self._failing.is_clock = lambda: bool(self.pace.guards)
         self._runner: web.AppRunner | None = None
         self._grpc: grpc.aio.Server | None = None
         self._blocks: asyncio.Task[None] | None = None

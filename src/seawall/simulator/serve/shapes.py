@@ -19,6 +19,8 @@ from seawall.simulator.messages import (
     IMMEDIATE_OR_CANCEL,
     POST_ONLY,
     STOP_LOSS,
+    TWAP,
+    TWAP_LEG,
     USDC_ASSET,
     OrderId,
     SubaccountId,
@@ -83,9 +85,9 @@ def oracle(market: MarketState) -> Decimal:
     return oracle_dollars(market.price, market.spec.oracle_exponent)
 
 
-def height(state: State) -> Json:
+def height(block: int, at: Millis) -> Json:
     """Body of /v4/height and of the v4_block_height snapshot."""
-    return {"height": str(state.height), "time": iso(state.time)}
+    return {"height": str(block), "time": iso(at)}
 
 
 def market(state: MarketState) -> Json:
@@ -234,6 +236,10 @@ def order(record: OrderRecord, state: State) -> Json:
         body["goodTilBlockTime"] = iso(Millis(placed.good_til_block_time * 1_000))
     if named.order_flags == CONDITIONAL:
         body["triggerPrice"] = price_text(one, placed.trigger_subticks)
+    if placed.twap is not None:
+        body["duration"] = str(placed.twap.duration_s)
+        body["interval"] = str(placed.twap.interval_s)
+        body["priceTolerance"] = str(placed.twap.tolerance_ppm)
     if is_hearsay(record):
         body = {key: value for key, value in body.items() if key not in OF_BLOCKS}
     return body
@@ -243,7 +249,7 @@ def order_type(record: OrderRecord) -> str:
     """The indexer's word for the kind of an order."""
     placed = record.event.order
     if placed.order_id.order_flags != CONDITIONAL:
-        return "LIMIT"
+        return {TWAP: "TWAP", TWAP_LEG: "TWAP_SUBORDER"}.get(placed.order_id.order_flags, "LIMIT")
     return "STOP_LIMIT" if placed.condition_type == STOP_LOSS else "TAKE_PROFIT"
 
 

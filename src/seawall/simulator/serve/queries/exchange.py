@@ -8,8 +8,10 @@ from v4_proto.dydxprotocol.perpetuals import params_pb2 as perpetuals_params
 from v4_proto.dydxprotocol.perpetuals import query_pb2 as perpetuals
 from v4_proto.dydxprotocol.perpetuals.perpetual_pb2 import (
     LiquidityTier,
+    MarketPremiums,
     Perpetual,
     PerpetualParams,
+    PremiumStore,
 )
 from v4_proto.dydxprotocol.prices import query_pb2 as prices
 from v4_proto.dydxprotocol.prices.market_price_pb2 import MarketPrice
@@ -20,14 +22,13 @@ from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import Subaccount as WireS
 from v4_proto.dydxprotocol.subaccounts.subaccount_pb2 import SubaccountId as WireSubaccountId
 
 from seawall.account import MarketType
+from seawall.simulator.funding import FEWEST_VOTES, FUNDING_CLAMP_PPM, PREMIUM_CLAMP_PPM
 from seawall.simulator.messages import USDC_ASSET
 from seawall.simulator.serve.queries.answer import Answerer, Constants, NotFound, Query, page
 from seawall.simulator.state import BLOCKED_FOR_BLOCKS, Account, MarketState, State
 from seawall.units import encode_serializable_int
 
 MARKET_TYPES: Mapping[MarketType, int] = {MarketType.CROSS: 1, MarketType.ISOLATED: 2}
-FUNDING_CLAMP_PPM = 6_000_000
-PREMIUM_CLAMP_PPM = 60_000_000
 
 
 def _by_id(state: State, key: Callable[[MarketState], int], wanted: int) -> MarketState | None:
@@ -164,9 +165,37 @@ def _perpetuals_params(
     params = perpetuals_params.Params(
         funding_rate_clamp_factor_ppm=FUNDING_CLAMP_PPM,
         premium_vote_clamp_factor_ppm=PREMIUM_CLAMP_PPM,
-        min_num_votes_per_sample=15,
+        min_num_votes_per_sample=FEWEST_VOTES,
     )
     return perpetuals.QueryParamsResponse(params=params)
+
+
+def _premium_votes(
+    _: Constants, state: State, __: perpetuals.QueryPremiumVotesRequest
+) -> perpetuals.QueryPremiumVotesResponse:
+    told = state.premiums
+    return perpetuals.QueryPremiumVotesResponse(
+        premium_votes=_wire_premiums(told.votes, told.blocks)
+    )
+
+
+def _premium_samples(
+    _: Constants, state: State, __: perpetuals.QueryPremiumSamplesRequest
+) -> perpetuals.QueryPremiumSamplesResponse:
+    told = state.premiums
+    return perpetuals.QueryPremiumSamplesResponse(
+        premium_samples=_wire_premiums(told.samples, told.taken)
+    )
+
+
+def _wire_premiums(premiums: Mapping[int, tuple[int, ...]], count: int) -> PremiumStore:
+    return PremiumStore(
+        all_market_premiums=[
+            MarketPremiums(perpetual_id=key, premiums=values)
+            for key, values in sorted(premiums.items())
+        ],
+        num_premiums=count,
+    )
 
 
 def _wire_price(market: MarketState) -> MarketPrice:
@@ -222,6 +251,16 @@ QUERIES: tuple[Answerer, ...] = (
     ),
     Query(
         "/dydxprotocol.perpetuals.Query/Params", perpetuals.QueryParamsRequest, _perpetuals_params
+    ),
+    Query(
+        "/dydxprotocol.perpetuals.Query/PremiumVotes",
+        perpetuals.QueryPremiumVotesRequest,
+        _premium_votes,
+    ),
+    Query(
+        "/dydxprotocol.perpetuals.Query/PremiumSamples",
+        perpetuals.QueryPremiumSamplesRequest,
+        _premium_samples,
     ),
     Query("/dydxprotocol.prices.Query/MarketPrice", prices.QueryMarketPriceRequest, _market_price),
     Query(
