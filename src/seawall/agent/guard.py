@@ -31,12 +31,14 @@ from seawall.decide.memory import (
     Memory,
     Message,
     Numbered,
+    Panic,
     Pause,
     Urgency,
 )
 from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
+from seawall.journal.lock import is_panicking
 from seawall.journal.store import Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, SECOND, Millis
@@ -79,6 +81,7 @@ class Agent:
         self._stored_at: Millis | None = None
         self._held_at: Millis | None = None
         self._failure = ""
+        self._heeds_panic = False  # whether a panic may have sent what has no outcome yet
 
     @classmethod
     def resume(
@@ -99,7 +102,6 @@ class Agent:
         """
         check_owner(journal, owner, chain_id=chain_id, parent=parent)
         memory, through = restore(journal)
-        memory = with_open_sends(memory, journal)
         start = StartRow(
             version=__version__,
             digest=digest,
@@ -111,7 +113,7 @@ class Agent:
         )
         entries = [*taken_over(journal), (Kind.START, to_json(start))]
         journal.append_all(entries, durable=True)
-        return cls(
+        agent = cls(
             venue,
             journal,
             policy,
@@ -121,10 +123,15 @@ class Agent:
             commands_through=through,
             family=family_of(journal, owner),
         )
+        agent._heeds_panic = True
+        agent._take_over()
+        return agent
 
     async def tick(self) -> Decision:
         """One tick; what cannot be recorded is not done."""
         commands, through = self._commands()
+        self._heeds_panic |= any(isinstance(command, Panic) for command in commands)
+        self._take_over()
         seen = self.seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
         if self.mode is not Mode.LIVE:  # whatever was decided: a run on paper has nothing to send
@@ -182,6 +189,19 @@ class Agent:
             log.exception("commands not read")
             return (), self._commands_through
         return tuple(commands), through
+
+    def _take_over(self) -> None:
+        """Follow what a panic has sent once its process is gone: it ended, or died half way."""
+        if not self._heeds_panic or is_panicking(self.journal.path):
+            return
+        try:
+            self.memory = with_open_sends(self.memory, self.journal)
+        except JournalUnreadable:
+            log.exception("sends of a panic not read; tried again at the next tick")
+            return
+        except ValueError:  # another version's: its orders end by themselves with their window
+            log.exception("sends of a panic cannot be understood")
+        self._heeds_panic = False
 
     def _aged(self, command: Command, row: Row) -> Command:
         """A command as it still holds: a pause that waited for the guard is shorter by that."""

@@ -228,11 +228,17 @@ class Journal(Reader):
             raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def last(self, kind: str) -> Row | None:
-        """The newest row of a kind, rows that still wait in the spill file included."""
-        for row in reversed(self._waiting()):
-            if row.kind == kind:
-                return row
-        return super().last(kind)
+        """The newest row of a kind, rows that still wait in the spill file included.
+
+        Raises JournalUnreadable where either cannot be read now.
+        """
+        try:
+            for row in reversed(self._waiting()):
+                if row.kind == kind:
+                    return row
+            return super().last(kind)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def head(self) -> Head:
         """Number and hash of the last row, rows that still wait in the spill file included."""
