@@ -302,7 +302,7 @@ def test_stops_on_the_chain_stand_below_the_rules(journal: Path, tmp_path: Path)
 
 
 def test_the_stops_are_explained_as_a_rule_is(journal: Path, tmp_path: Path) -> None:
-    command = ["backstop", "--rules", SHIPPED, "--journal"]
+    command: tuple[str | Path, ...] = ("backstop", "--rules", SHIPPED, "--journal")
 
     said = explained(*command, journal).stdout
     objects = json.loads(explained(*command, journal, "--json").stdout)["backstops"]

@@ -81,6 +81,7 @@ class Agent:
         self._stored_at: Millis | None = None
         self._held_at: Millis | None = None
         self._failure = ""
+        self._is_unrecorded = False  # whether the last tick could not be written down
         self._heeds_panic = False  # whether a panic may have sent what has no outcome yet
 
     @classmethod
@@ -147,10 +148,15 @@ class Agent:
         )
         try:
             self._record(row)
-        except JournalUnwritable:
-            log.exception("tick=%d not recorded, nothing sent", decision.tick)
+        except JournalUnwritable as error:
+            if not self._is_unrecorded:
+                log.error("tick=%d not recorded, nothing sent: %s", decision.tick, error)
+            self._is_unrecorded = True
             decision = replace(decision, actions=())
         else:
+            if self._is_unrecorded:
+                log.error("tick=%d recorded again", decision.tick)
+            self._is_unrecorded = False
             self.memory = memory
             self._commands_through = through
             await self._act(decision)
@@ -170,8 +176,8 @@ class Agent:
         page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
         try:
             self.journal.append(Kind.MESSAGE, to_json(page))
-        except JournalUnwritable:
-            log.exception("failed tick not recorded")
+        except JournalUnwritable as unwritable:
+            log.error("failed tick not recorded: %s", unwritable)
 
     def idle_until(self) -> Millis | None:
         """The next block time at which a tick could differ with every input at rest."""
@@ -185,8 +191,8 @@ class Agent:
                 assert row.body is not None
                 commands.append(self._aged(from_json(Command, row.body), row))
                 through = row.seq
-        except JournalUnreadable:
-            log.exception("commands not read")
+        except JournalUnreadable as error:
+            log.error("commands not read: %s", error)
             return (), self._commands_through
         return tuple(commands), through
 
@@ -196,8 +202,8 @@ class Agent:
             return
         try:
             self.memory = with_open_sends(self.memory, self.journal)
-        except JournalUnreadable:
-            log.exception("sends of a panic not read; tried again at the next tick")
+        except JournalUnreadable as error:
+            log.error("sends of a panic not read; tried again at the next tick: %s", error)
             return
         except ValueError:  # another version's: its orders end by themselves with their window
             log.exception("sends of a panic cannot be understood")
@@ -245,8 +251,8 @@ class Agent:
         self._held_at = at
         try:
             self.journal.append(Kind.HOLDS, to_json(holds), at=at)
-        except JournalUnwritable:
-            log.exception("holds not recorded; a restart now would take their time back")
+        except JournalUnwritable as error:
+            log.error("holds not recorded; a restart now would take their time back: %s", error)
 
     def _family_with(self, seen: Seen) -> tuple[int, ...]:
         """The subaccounts known so far, with those of an observation."""
@@ -278,6 +284,6 @@ class Agent:
         row = ReplyRow(action_id=numbered.id, reply=reply)
         try:
             self.journal.append(Kind.REPLY, to_json(row), at=decision.at)
-        except JournalUnwritable:
+        except JournalUnwritable as error:
             # The action is out and its `sending` row stands: the chain will tell its end.
-            log.exception("action=%s reply not recorded", numbered.id)
+            log.error("action=%s reply not recorded: %s", numbered.id, error)

@@ -66,10 +66,10 @@ def _explain_stops(policy: Policy, row: TickRow | None, *, as_json: bool) -> Non
 
     said = list(describe(policy))
     view = None if row is None else view_of(row, policy)
-    if row is None or view is None:
-        reports, now, at = (), [NO_NUMBERS], None
-    else:
-        reports, at = stop_reports(view, policy), when(row)
+    reports = () if view is None else stop_reports(view, policy)
+    now, at = [NO_NUMBERS], None
+    if row is not None and view is not None:
+        at = when(row)
         shown = stop_lines(reports, view.observation, policy) if policy.backstop else ()
         now = [f"at {at}:", *(f"{place}  {what}" for place, what in shown)]
     if as_json:
