@@ -89,13 +89,18 @@ def test_with_a_spill_file_a_locked_journal_stops_nothing(place: Path, tmp_path:
         journal.verify()
 
 
-def test_without_a_trace_nothing_is_done(place: Path) -> None:
+def test_without_a_trace_nothing_is_done(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     chain = stage()
 
     with guard(chain, place) as (agent, journal):
         before = chain.committed.subaccount(OWNER, 0)
         with held(place):
             assert acts(at_once(agent.tick())) == set()
+            assert acts(at_once(agent.tick())) == set()
+        (line,) = caplog.messages  # once, however long it lasts
+        assert "not recorded, nothing sent: " in line
+        assert "database is locked; no spill file is set" in line
+        assert caplog.records[0].exc_info is None
         advance(chain)
         assert chain.committed.subaccount(OWNER, 0) == before
         assert list(journal.rows(Kind.SENDING)) == []

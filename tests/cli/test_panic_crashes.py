@@ -1,9 +1,13 @@
-"""`seawall panic` that dies anywhere, then is run again or left to a guard: once, and latched."""
+"""`seawall panic` that dies anywhere, then is run again or left to a guard: once, and latched.
+
+A guard may start afterwards, or have run beside it all the while and never be started again.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,7 @@ from tests.agent.crashes import (
     DyingVenue,
     Killed,
     Points,
+    Written,
     advance,
     stage,
     written,
@@ -33,12 +38,30 @@ WHOLE = 50 * 10**8  # base quantums of the position
 Then = Callable[[Chain, Path], None]
 
 
+@dataclass(slots=True)
+class Beside:
+    """A guard that ticks beside a panic, at every so many of its blocks."""
+
+    guard: Agent
+    every: int
+    blocks: int = 0
+
+    def block(self) -> None:
+        self.blocks += 1
+        if self.blocks % self.every == 0:
+            at_once(self.guard.tick())
+
+
 class DyingShell(DyingVenue):
     """A shell that may die before or after any call; waiting makes the next block."""
+
+    beside: Beside | None = None
 
     async def wait_for_change(self, timeout: Millis) -> None:
         assert timeout > 0
         advance(self._chain)
+        if self.beside is not None:
+            self.beside.block()
 
 
 def opened(path: Path, points: Points) -> DyingJournal:
@@ -47,9 +70,10 @@ def opened(path: Path, points: Points) -> DyingJournal:
     return journal
 
 
-def run_panic(chain: Chain, path: Path, points: Points) -> Left:
+def run_panic(chain: Chain, path: Path, points: Points, beside: Beside | None = None) -> Left:
     """One run of the command to its end; raises Killed where a point kills it."""
     venue = DyingShell(chain, OWNER)
+    venue.beside = beside
     venue.points, venue.journal, venue.sent = points, path, []
     journal = opened(path, points)
     try:
@@ -129,15 +153,51 @@ def test_killed_at_every_point_it_closes_once_and_is_remembered(
             raise AssertionError(f"killed {name} (point {number}): {error}") from error
 
 
+@pytest.mark.parametrize("ticks_between", [1, 3])
+def test_a_guard_that_runs_follows_what_a_panic_sent_before_it_died(
+    tmp_path: Path, ticks_between: int
+) -> None:
+    points = Points()
+    run_panic(stage(), tmp_path / "whole.db", points)
+
+    for number, name in enumerate(points.names):
+        chain, path = stage(), tmp_path / f"{number}.db"
+        journal = opened(path, Points())
+        venue = LocalVenue(chain, OWNER)
+        guard = Agent.resume(venue, journal, Policy(), digest="d", mode=Mode.LIVE, owner=OWNER)
+        beside = Beside(guard, ticks_between)
+
+        with pytest.raises(Killed):
+            run_panic(chain, path, Points(kill_at=number), beside)
+        for _ in range(20):
+            at_once(guard.tick())
+            advance(chain)
+
+        journal.close()
+        try:
+            assert not guard.memory.sent
+            assert not guard.memory.cancels
+            assert_ended(path)
+            assert_well(chain, path, is_closed="before writing command" not in name)
+        except AssertionError as error:
+            raise AssertionError(f"killed {name} (point {number}): {error}") from error
+
+
+def assert_ended(path: Path) -> Written:
+    """A journal in which everything that was sent has one id and one end."""
+    journal = written(path)
+    ids = [one.id for one in journal.sending]
+    assert len(ids) == len(set(ids))
+    assert Counter(one.action_id for one in journal.outcomes) == Counter(ids)
+    return journal
+
+
 def assert_well(chain: Chain, path: Path, *, is_closed: bool) -> None:
     """What holds whoever died when; a command that was never written is no command."""
     sold = sum(fill.quantums for _, fill in chain.history.fills)
     assert sold == (WHOLE if is_closed else 0)
     assert latches(path, chain) is is_closed
-    journal = written(path)
-    ids = [one.id for one in journal.sending]
-    assert len(ids) == len(set(ids))
-    assert Counter(one.action_id for one in journal.outcomes) == Counter(ids)
+    journal = assert_ended(path)
     bodies: dict[int, set[Reduce]] = {}
     for one in journal.sending:
         if isinstance(one.action, Reduce):

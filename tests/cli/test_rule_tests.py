@@ -329,6 +329,33 @@ def test_rules_stand_in_columns(journal: Path) -> None:
     assert len(states) == 1
 
 
+def test_stops_on_the_chain_stand_below_the_rules(journal: Path, tmp_path: Path) -> None:
+    command = ["--rules", str(SHIPPED), "--journal", str(journal)]
+
+    lines = CliRunner().invoke(rules_app, command).stdout.splitlines()
+    said = json.loads(CliRunner().invoke(rules_app, [*command, "--json"]).stdout)
+
+    places = [line.split()[0] for line in lines if line.startswith("backstop/")]
+    assert places == ["backstop/0/BTC-USD"]
+    assert [one["market"] for one in said["backstops"]] == ["BTC-USD"]
+    bare = tmp_path / "rules.yaml"
+    bare.write_text(RULES)
+    without = CliRunner().invoke(rules_app, ["--rules", str(bare), "--journal", str(journal)])
+    assert "backstop: none: the rules have no `backstop`" in without.stdout
+
+
+def test_the_stops_are_explained_as_a_rule_is(journal: Path, tmp_path: Path) -> None:
+    command: tuple[str | Path, ...] = ("backstop", "--rules", SHIPPED, "--journal")
+
+    said = explained(*command, journal).stdout
+    objects = json.loads(explained(*command, journal, "--json").stdout)["backstops"]
+
+    assert "backstop: something on the chain closes each position if the guard dies" in said
+    assert "0/BTC-USD  none" in said
+    assert [one["market"] for one in objects] == ["BTC-USD"]
+    assert "no numbers" in explained(*command, tmp_path / "none.db").stdout
+
+
 def initialised(folder: Path, *words: str) -> Result:
     given = ["--loss", "15%", "--gap", "8%", "--cash", "$1_000", "--equity", "$12_345", *words]
     return CliRunner().invoke(init_app, [str(folder), *given])

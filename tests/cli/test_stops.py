@@ -8,7 +8,14 @@ import pytest
 
 from seawall.account import EquityTier, Missing, Observation, RestingOrder, Side
 from seawall.action import stop_ids
-from seawall.cli.stops import stop_lines, stop_objects, stop_reports
+from seawall.cli.stops import (
+    NOT_ASKED_FOR,
+    describe,
+    stop_lines,
+    stop_objects,
+    stop_reports,
+    stop_rows,
+)
 from seawall.measures.view import View
 from seawall.policy import HandsOff, Policy
 from seawall.rulefile import parse
@@ -52,7 +59,7 @@ def test_one_that_rests_is_told_with_its_distance_bound_and_end() -> None:
 
     assert row == (
         "0/BTC-USD",
-        "rests: sell 0.1 at $94,000 (6% away), $89,300 or better, until 2023-11-28",
+        "rests for 0s: sell 0.1 at $94,000 (6% away), $89,300 or better, until 2023-11-28",
     )
 
 
@@ -61,7 +68,10 @@ def test_two_are_told_while_one_takes_the_others_place() -> None:
 
     rows = shown(over(older, rests()))
 
-    assert [what.partition(":")[0] for _, what in rows] == ["rests", "has gone off"]
+    assert [what.partition(":")[0] for _, what in rows] == [
+        "rests for 0s",
+        "has gone off, stood for 13d",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,16 +117,54 @@ def test_a_traders_own_stop_is_none_of_ours() -> None:
     assert shown(over(rests(client_id=7))) == [("0/BTC-USD", ABSENT)]
 
 
+@pytest.mark.parametrize(
+    ("seen", "row"),
+    [
+        (
+            over(rests(good_til_block_time=AT // 1_000 + 14 * 86_400 - 7_200)),
+            ("rests", "sell 0.1 at $94,000", "6% away", "for 2h"),
+        ),
+        (
+            over(rests(is_triggered=True)),
+            ("has gone off", "sell 0.1 at $94,000", "6% away", "for 0s"),
+        ),
+        (over(), ("none", "wanted: sell 0.1 at $94,000", "6% away", "")),
+        (over(missing=Missing(reason="no feed")), ("none", "", "no data: no feed", "")),
+    ],
+)
+def test_in_columns_each_has_its_state_distance_and_age(
+    seen: Observation, row: tuple[str, ...]
+) -> None:
+    looked = view(seen, scenarios=list(POLICY.scenarios.values()))
+
+    assert list(stop_rows(stop_reports(looked, POLICY), seen, POLICY)) == [
+        ("backstop/0/BTC-USD", *row)
+    ]
+
+
+def test_what_the_block_asks_for_is_said_in_words() -> None:
+    said = " ".join(describe(POLICY))
+
+    for words in ("60% of the way", "scenario gap", "500bps beyond", "if the guard dies"):
+        assert words in said
+    assert list(describe(replace(POLICY, backstop=None))) == [NOT_ASKED_FOR]
+
+
 def test_json_has_prices_and_sizes_as_strings() -> None:
-    seen = over(rests())
+    seen = over(rests(good_til_block_time=AT // 1_000 + 14 * 86_400 - 7_200))
     looked = view(seen, scenarios=list(POLICY.scenarios.values()))
 
     (said,) = stop_objects(stop_reports(looked, POLICY), seen)
 
-    prices = {"side": "SELL", "size": "0.1000000000", "trigger": "94000.00000"}
+    prices = {"side": "SELL", "size": "0.1000000000", "trigger": "94000.00000", "away": "0.06"}
     assert said["wanted"] == prices | {"worst_price": "89300.00000"}
     assert said["rests"] == [
         prices
-        | {"worst_price": "89300.00000", "until": AT // 1_000 + 14 * 86_400, "has_gone_off": False}
+        | {
+            "worst_price": "89300.00000",
+            "until": AT // 1_000 + 14 * 86_400 - 7_200,
+            "has_gone_off": False,
+        }
+        | {"age_s": 7_200}
     ]
     assert (said["subaccount"], said["market"], said["reason"]) == (0, "BTC-USD", None)

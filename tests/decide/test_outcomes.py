@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from seawall.account import Fill, Side
-from seawall.action import Outcome
+from seawall.action import Ending, Outcome
 from seawall.units import QuoteQuantums, usd
 from tests.decide.guarded import (
     FLOAT,
@@ -107,6 +107,22 @@ def test_an_order_that_filled_nothing_uses_no_budget() -> None:
     assert len(outcomes(world)) == 4
     assert world.memory.spent.hour_orders == 0
     assert world.memory.spent.hour_notional == 0
+
+
+def test_an_order_that_a_dead_panic_sent_too_is_charged_once() -> None:
+    world = guarded(ladder(HALVE))
+    world.tick()
+    (ours,) = world.memory.sent
+    world.memory = replace(world.memory, sent=(ours, replace(ours, action_id="7000001.0")))
+
+    world.ticks(7)
+
+    assert [(one.action_id, one.ending) for one in outcomes(world)] == [
+        (ours.action_id, Ending.FILLED),
+        ("7000001.0", Ending.NOTHING),
+    ]
+    assert world.memory.spent.hour_orders == 1
+    assert usd(world.memory.spent.hour_notional) == Decimal(5_000)
 
 
 def test_a_deposit_that_landed_is_told_and_counts_once() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seawall.errors import OperatorError
-from seawall.journal.lock import alone
+from seawall.journal.lock import alone, is_panicking, panicking
 from seawall.journal.store import Journal
 
 
@@ -35,3 +35,26 @@ def test_a_command_joins_beside_the_guard_that_holds_the_journal(tmp_path: Path)
 def test_where_no_lock_can_be_made_the_guard_runs_all_the_same(tmp_path: Path) -> None:
     with alone(tmp_path / "nowhere" / "journal.db"):
         pass
+
+
+def test_a_panic_is_heard_while_it_lives_and_a_second_one_knows_of_the_first(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.db"
+    assert not is_panicking(path)
+
+    with panicking(path) as is_only:
+        assert is_only
+        assert is_panicking(path)
+        with panicking(path) as is_only_too:
+            assert not is_only_too
+        assert is_panicking(path)
+
+    assert not is_panicking(path)
+
+
+def test_a_panic_waits_for_no_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    with panicking(tmp_path / "nowhere" / "journal.db") as is_only:
+        assert is_only
+    with panicking(None) as is_only:
+        assert is_only

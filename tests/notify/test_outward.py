@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from seawall.account import Seen
 from seawall.agent import Agent
 from seawall.decide.memory import Decision, Memory
-from seawall.errors import SettingsError
+from seawall.errors import JournalUnwritable, SettingsError
 from seawall.journal.store import Journal
 from seawall.notify.messenger import Notice
 from seawall.notify.metrics import Metrics
@@ -164,13 +164,18 @@ async def test_a_journal_that_takes_no_rows_pages_past_it(tmp_path: Path) -> Non
     told = Told(messengers=(memory,))
     async with Outward(journal, told, account="a/0", clock=clock) as outward:
         journal.close()
+        with pytest.raises(JournalUnwritable):
+            journal.append("tick", "{}")
 
         for tick in (1, 2, 3):
             outward.note_tick(decision(tick), Memory(tick=0))
         await until(lambda: bool(memory.carried))
 
     assert len(memory.carried) == 1
-    assert "no trace, no act" in memory.carried[0].body
+    said = memory.carried[0].body
+    assert "no trace, no act" in said
+    assert "seawall.db: Cannot operate on a closed database" in said
+    assert "journal.spill" in said
 
 
 class Stumbling:

@@ -31,12 +31,14 @@ from seawall.decide.memory import (
     Memory,
     Message,
     Numbered,
+    Panic,
     Pause,
     Urgency,
 )
 from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
+from seawall.journal.lock import is_panicking
 from seawall.journal.store import Journal
 from seawall.policy import Mode, Policy
 from seawall.units import MINUTE, SECOND, Millis
@@ -79,6 +81,8 @@ class Agent:
         self._stored_at: Millis | None = None
         self._held_at: Millis | None = None
         self._failure = ""
+        self._is_unrecorded = False  # whether the last tick could not be written down
+        self._heeds_panic = False  # whether a panic may have sent what has no outcome yet
 
     @classmethod
     def resume(
@@ -99,7 +103,6 @@ class Agent:
         """
         check_owner(journal, owner, chain_id=chain_id, parent=parent)
         memory, through = restore(journal)
-        memory = with_open_sends(memory, journal)
         start = StartRow(
             version=__version__,
             digest=digest,
@@ -111,7 +114,7 @@ class Agent:
         )
         entries = [*taken_over(journal), (Kind.START, to_json(start))]
         journal.append_all(entries, durable=True)
-        return cls(
+        agent = cls(
             venue,
             journal,
             policy,
@@ -121,10 +124,15 @@ class Agent:
             commands_through=through,
             family=family_of(journal, owner),
         )
+        agent._heeds_panic = True
+        agent._take_over()
+        return agent
 
     async def tick(self) -> Decision:
         """One tick; what cannot be recorded is not done."""
         commands, through = self._commands()
+        self._heeds_panic |= any(isinstance(command, Panic) for command in commands)
+        self._take_over()
         seen = self.seen = await self.venue.observe()
         memory, decision = decide(self.policy, self.memory, seen, mode=self.mode, commands=commands)
         if self.mode is not Mode.LIVE:  # whatever was decided: a run on paper has nothing to send
@@ -140,10 +148,15 @@ class Agent:
         )
         try:
             self._record(row)
-        except JournalUnwritable:
-            log.exception("tick=%d not recorded, nothing sent", decision.tick)
+        except JournalUnwritable as error:
+            if not self._is_unrecorded:
+                log.error("tick=%d not recorded, nothing sent: %s", decision.tick, error)
+            self._is_unrecorded = True
             decision = replace(decision, actions=())
         else:
+            if self._is_unrecorded:
+                log.error("tick=%d recorded again", decision.tick)
+            self._is_unrecorded = False
             self.memory = memory
             self._commands_through = through
             await self._act(decision)
@@ -163,8 +176,8 @@ class Agent:
         page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
         try:
             self.journal.append(Kind.MESSAGE, to_json(page))
-        except JournalUnwritable:
-            log.exception("failed tick not recorded")
+        except JournalUnwritable as unwritable:
+            log.error("failed tick not recorded: %s", unwritable)
 
     def idle_until(self) -> Millis | None:
         """The next block time at which a tick could differ with every input at rest."""
@@ -178,10 +191,23 @@ class Agent:
                 assert row.body is not None
                 commands.append(self._aged(from_json(Command, row.body), row))
                 through = row.seq
-        except JournalUnreadable:
-            log.exception("commands not read")
+        except JournalUnreadable as error:
+            log.error("commands not read: %s", error)
             return (), self._commands_through
         return tuple(commands), through
+
+    def _take_over(self) -> None:
+        """Follow what a panic has sent once its process is gone: it ended, or died half way."""
+        if not self._heeds_panic or is_panicking(self.journal.path):
+            return
+        try:
+            self.memory = with_open_sends(self.memory, self.journal)
+        except JournalUnreadable as error:
+            log.error("sends of a panic not read; tried again at the next tick: %s", error)
+            return
+        except ValueError:  # another version's: its orders end by themselves with their window
+            log.exception("sends of a panic cannot be understood")
+        self._heeds_panic = False
 
     def _aged(self, command: Command, row: Row) -> Command:
         """A command as it still holds: a pause that waited for the guard is shorter by that."""
@@ -225,8 +251,8 @@ class Agent:
         self._held_at = at
         try:
             self.journal.append(Kind.HOLDS, to_json(holds), at=at)
-        except JournalUnwritable:
-            log.exception("holds not recorded; a restart now would take their time back")
+        except JournalUnwritable as error:
+            log.error("holds not recorded; a restart now would take their time back: %s", error)
 
     def _family_with(self, seen: Seen) -> tuple[int, ...]:
         """The subaccounts known so far, with those of an observation."""
@@ -258,6 +284,6 @@ class Agent:
         row = ReplyRow(action_id=numbered.id, reply=reply)
         try:
             self.journal.append(Kind.REPLY, to_json(row), at=decision.at)
-        except JournalUnwritable:
+        except JournalUnwritable as error:
             # The action is out and its `sending` row stands: the chain will tell its end.
-            log.exception("action=%s reply not recorded", numbered.id)
+            log.error("action=%s reply not recorded: %s", numbered.id, error)

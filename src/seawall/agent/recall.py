@@ -14,6 +14,8 @@ from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK, Reader
 from seawall.journal.store import Entry, Journal
 
+PANIC_ROWS = 100  # newest ones that are searched for what has no end yet
+
 
 def family_of(journal: Reader, owner: str) -> tuple[int, ...]:
     """The subaccounts of an owner that a guard has ever seen."""
@@ -92,17 +94,19 @@ def taken_over(journal: Journal) -> list[Entry]:
 
 
 def with_open_sends(memory: Memory, journal: Reader) -> Memory:
-    """Memory with what a panic sent before it died, whose end nobody has written down."""
-    row = journal.last(Kind.PANIC)
-    if row is None or row.body is None:
+    """Memory with what panics sent before they died, whose end nobody has written down."""
+    rows = journal.newest(PANIC_ROWS, kind=Kind.PANIC)
+    afters = [from_json(TickRow, row.body).after for row in rows if row.body is not None]
+    if not any(after.sent or after.cancels for after in afters):
         return memory
-    after = from_json(TickRow, row.body).after
     known = {one.action_id for one in memory.sent} | {one.action_id for one in memory.cancels}
-    for later in journal.rows(Kind.OUTCOME, after=row.seq):
+    for later in journal.rows(Kind.OUTCOME, after=rows[0].seq):
         assert later.body is not None
         known.add(from_json(Outcome, later.body).action_id)
+    sent = {one.action_id: one for after in afters for one in after.sent}
+    cancels = {one.action_id: one for after in afters for one in after.cancels}
     return replace(
         memory,
-        sent=(*memory.sent, *(one for one in after.sent if one.action_id not in known)),
-        cancels=(*memory.cancels, *(one for one in after.cancels if one.action_id not in known)),
+        sent=(*memory.sent, *(one for name, one in sent.items() if name not in known)),
+        cancels=(*memory.cancels, *(one for name, one in cancels.items() if name not in known)),
     )

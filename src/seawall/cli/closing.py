@@ -3,7 +3,7 @@
 It is the guard's own tick with one rule (decide/panic.py): the same windows and order ids, rows
 before sends, outcomes from the chain. So the chain carries out each cut once, whoever else sends
 it. The command row tells a guard that runs, or starts later, to do and to remember the same; what
-a panic that died has sent is followed to its end by the next one, or by that guard.
+a panic that died has sent is followed to its end by that guard, or by the next panic.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from seawall.agent import Agent, Kind, with_open_sends
 from seawall.decide import decide
 from seawall.decide.memory import Decision, Memory, Panic
 from seawall.journal.codec import to_json
+from seawall.journal.lock import panicking
 from seawall.journal.store import Journal
 from seawall.policy import HandsOff, Mode, Policy
 from seawall.units import SECOND, Millis
@@ -77,14 +78,31 @@ async def close_everything(
     `patience` runs on the agent's clock and on the journal's, since a venue that plays prices may
     have stopped its own. Raises JournalUnwritable: no trace, no act.
     """
+    with panicking(journal.path) as is_only:
+        return await _close(
+            venue, journal, hands_off, patience=patience, heard=heard, is_only=is_only
+        )
+
+
+async def _close(
+    venue: Venue,
+    journal: Journal,
+    hands_off: HandsOff,
+    *,
+    patience: Millis,
+    heard: Callable[[Decision], None],
+    is_only: bool,
+) -> Left:
+    """The same; what another panic has sent is its own to follow while it lives."""
     seq = journal.append(Kind.COMMAND, to_json(Panic()), durable=True)
+    memory = Memory(tick=seq * TICKS_MOST)
     agent = Agent(
         venue,
         journal,
         Policy(hands_off=hands_off),
         digest=Kind.PANIC,
         mode=Mode.LIVE,
-        memory=with_open_sends(Memory(tick=seq * TICKS_MOST), journal),
+        memory=with_open_sends(memory, journal) if is_only else memory,
         commands_through=seq - 1,
         ticks_as=Kind.PANIC,
     )

@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+BACKSTOP = "backstop"  # the block of the rule file, explained as a rule is
+NO_NUMBERS = "no numbers: no guard has written a tick that can be read here"
+
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id.")],
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id, or backstop.")],
     rules: Annotated[Path, typer.Option(help="The rule file.")] = Path("config/rules.yaml"),
     journal: JournalOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what a rule does, what it leaves alone, how far it is from acting, what would clear it.
+
+    `seawall explain backstop` says the same of the stops on the chain.
 
     Example: seawall explain account-drawdown
     """
@@ -38,8 +43,11 @@ def explain(
 
     policy = load(rules).policy
     found = next((one for one in policy.rules if one.id == rule), None)
+    if found is None and rule == BACKSTOP:
+        _explain_stops(policy, last_tick(journal_path(journal)), as_json=as_json)
+        return
     if found is None:
-        known = [one.id for one in policy.rules]
+        known = [*(one.id for one in policy.rules), BACKSTOP]
         raise OperatorError(f"{rules}: no rule `{rule}`, {did_you_mean(rule, known)}")
     row = last_tick(journal_path(journal))
     words, now = list(describe(found, policy)), list(_now(found, policy, row))
@@ -48,6 +56,27 @@ def explain(
         print(json.dumps(said | _numbers(found, policy, row), indent=2))
         return
     for line in (*words, *now):
+        print(line)
+
+
+def _explain_stops(policy: Policy, row: TickRow | None, *, as_json: bool) -> None:
+    """What the stops on the chain are for, and which rest as of the last recorded tick."""
+    from seawall.cli.latest import view_of, when
+    from seawall.cli.stops import describe, stop_lines, stop_objects, stop_reports
+
+    said = list(describe(policy))
+    view = None if row is None else view_of(row, policy)
+    reports = () if view is None else stop_reports(view, policy)
+    now, at = [NO_NUMBERS], None
+    if row is not None and view is not None:
+        at = when(row)
+        shown = stop_lines(reports, view.observation, policy) if policy.backstop else ()
+        now = [f"at {at}:", *(f"{place}  {what}" for place, what in shown)]
+    if as_json:
+        objects = None if view is None else stop_objects(reports, view.observation)
+        print(json.dumps({"words": said, "at": at, "backstops": objects}, indent=2))
+        return
+    for line in (*said, *now):
         print(line)
 
 
@@ -60,7 +89,7 @@ def _now(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[str]:
     held = _held(view)
     yield from capacity(rule, policy, view, held)
     if row is None or view is None:
-        yield "no numbers: no guard has written a tick that can be read here"
+        yield NO_NUMBERS
         return
     yield f"at {when(row)}:"
     found = values(rule, policy, view)

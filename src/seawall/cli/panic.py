@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+UNWRITABLE = (
+    "without a trace nothing is sent, so nothing more was: run it again with --journal FILE on a "
+    "disk that has room, or close by hand"
+)
+
 
 @app.command()
 def panic(
@@ -49,7 +54,7 @@ def panic(
 
     Example: seawall panic --dry-run
     """
-    from seawall.errors import OperatorError
+    from seawall.errors import JournalUnwritable, OperatorError
     from seawall.rulefile.literals import LiteralError, duration
     from seawall.settings import load_settings
 
@@ -61,7 +66,10 @@ def panic(
         raise OperatorError(f"--give-up-after {error}") from None
     chosen = load_settings(settings)
     work = _rehearse(chosen) if dry_run else _carry_out(chosen, patience, is_quiet=as_json)
-    actions, left = asyncio.run(work)
+    try:
+        actions, left = asyncio.run(work)
+    except JournalUnwritable as error:
+        raise JournalUnwritable(f"{error}; {UNWRITABLE}") from error
     is_done = not left.unverified if dry_run else left.is_done
     if as_json:
         print(json.dumps(_as_object(actions, left, is_done=is_done, is_rehearsal=dry_run)))

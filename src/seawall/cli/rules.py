@@ -42,17 +42,22 @@ def list_rules(
     Example: seawall rules --rules config/rules.yaml
     """
     from seawall.cli.latest import aged, last_tick, when
+    from seawall.cli.stops import NOT_ASKED_FOR
     from seawall.rulefile import load
 
     loaded = load(rules)
     row = last_tick(journal_path(journal))
     lines = [line for rule in loaded.policy.rules for line in _lines(rule, loaded.policy, row)]
+    stops, stop_objects = _stops(loaded.policy, row)
     if as_json:
         at = None if row is None else when(row)
-        print(json.dumps({"at": at, "rules": [_as_object(line) for line in lines]}, indent=2))
+        said = {"at": at, "rules": [_as_object(line) for line in lines], "backstops": stop_objects}
+        print(json.dumps(said, indent=2))
         return
-    for text in _columns(lines):
+    for text in _columns([*lines, *stops]):
         print(text)
+    if loaded.policy.backstop is None and not stops:
+        print(f"backstop: {NOT_ASKED_FOR}")
     if row is None:
         print("no numbers: no guard has written a tick that can be read here")
     elif row.digest != loaded.digest:
@@ -86,6 +91,24 @@ def _lines(rule: Rule, policy: Policy, row: TickRow | None) -> Iterator[Line]:
                 rule, key, value, row.after.alarms.get(key), row.after.at or row.seen.seen_at
             ),
         )
+
+
+def _stops(
+    policy: Policy, row: TickRow | None
+) -> tuple[list[Line], list[dict[str, object]] | None]:
+    """The stops on the chain as lines, and for programs; None where nothing is known of them."""
+    from seawall.cli.latest import view_of
+    from seawall.cli.stops import stop_objects, stop_reports, stop_rows
+
+    view = None if row is None else view_of(row, policy)
+    if view is None:
+        return [], None
+    reports = stop_reports(view, policy)
+    lines = [
+        Line(rule=name, state=state, value=what, distance=away, age=age)
+        for name, state, what, away, age in stop_rows(reports, view.observation, policy)
+    ]
+    return lines, stop_objects(reports, view.observation)
 
 
 def _columns(lines: Sequence[Line]) -> Iterator[str]:

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from seawall import action, backstop, words
-from seawall.account import Missing, Observation, RestingOrder
+from seawall.account import Market, Missing, Observation, RestingOrder
+from seawall.action import STOP_LIFE
 from seawall.backstop import NoStop, Stop
 from seawall.decide import stop_desk
 from seawall.intervention import sizes
 from seawall.measures.spec import Unit
 from seawall.measures.view import View
 from seawall.policy import Policy
+from seawall.units import SECOND, Millis
 
 NOT_ASKED_FOR = "none: the rules have no `backstop`; if the guard dies, nothing closes a position"
 
@@ -68,6 +70,27 @@ def stop_reports(view: View, policy: Policy) -> tuple[StopReport, ...]:
     return tuple(found)
 
 
+def describe(policy: Policy) -> Iterator[str]:
+    """What the file's `backstop` asks for, a line each."""
+    asked = policy.backstop
+    if asked is None:
+        yield NOT_ASKED_FOR
+        return
+    at = words.percent(asked.at)
+    yield "backstop: something on the chain closes each position if the guard dies"
+    yield (
+        f"one reduce-only stop of the whole position, at {at} of the way to its own liquidation or "
+        f"to the account's in scenario {asked.scenario}, whichever is nearer; no price worse than "
+        f"{words.bps(asked.slippage)} beyond that"
+    )
+    yield (
+        "good for 14 days and renewed at half; moved once it is off by more than a tenth in "
+        "distance or size, never with a moment without; cancelled when the position is flat"
+    )
+    yield "left as it rests by a pause, by stale state, and by the guard's end"
+    yield "one attempt at the book as it then is: what does not fill stays open"
+
+
 def stop_lines(
     reports: Iterable[StopReport], seen: Observation, policy: Policy
 ) -> Iterator[tuple[str, str]]:
@@ -84,10 +107,22 @@ def stop_lines(
 
 
 def _rests(order: RestingOrder, seen: Observation) -> str:
-    what = "has gone off" if order.is_triggered else "rests"
     until = datetime.fromtimestamp(order.good_til_block_time or 0, UTC).date()
     trigger = order.trigger_subticks or 0
-    return f"{what}: {_order_words(order, trigger, order.subticks, seen)}, until {until}"
+    words_of_it = _order_words(order, trigger, order.subticks, seen)
+    state = "has gone off, stood" if order.is_triggered else "rests"
+    return f"{state} {_age_words(order, seen)}: {words_of_it}, until {until}"
+
+
+def _age_words(order: RestingOrder, seen: Observation) -> str:
+    """For how long it has stood: its end is a fixed time after its start."""
+    return f"for {words.duration(Millis(_age(order, seen) * SECOND))}"
+
+
+def _age(order: RestingOrder, seen: Observation) -> int:
+    """Seconds since an order of ours was placed; 0 where its end says later than now."""
+    began = (order.good_til_block_time or 0) * SECOND - STOP_LIFE
+    return max(0, seen.at - began) // SECOND
 
 
 def _absent(one: StopReport, seen: Observation) -> str:
@@ -98,13 +133,42 @@ def _absent(one: StopReport, seen: Observation) -> str:
 
 def _order_words(stop: RestingOrder | Stop, trigger: int, worst: int, seen: Observation) -> str:
     market = seen.markets[stop.ticker]
-    at = market.dollars(trigger)
-    away = words.show(abs(at / market.oracle_dollars - 1), Unit.RATIO)
+    away = _away(market, trigger)
+    or_better = f"{words.dollars(market.dollars(worst))} or better"
+    return f"{_what(stop, market, trigger)} ({away} away), {or_better}"
+
+
+def _what(stop: RestingOrder | Stop, market: Market, trigger: int) -> str:
     size = words.coins(market.coins(stop.quantums))
-    return (
-        f"{stop.side.lower()} {size} at {words.dollars(at)} ({away} away), "
-        f"{words.dollars(market.dollars(worst))} or better"
-    )
+    return f"{stop.side.lower()} {size} at {words.dollars(market.dollars(trigger))}"
+
+
+def _away(market: Market, trigger: int) -> str:
+    """How far the oracle price is from a trigger."""
+    return words.show(abs(market.dollars(trigger) / market.oracle_dollars - 1), Unit.RATIO)
+
+
+def stop_rows(
+    reports: Iterable[StopReport], seen: Observation, policy: Policy
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """The same in columns: name, state, order, distance of the trigger, and for how long."""
+    for one in reports:
+        name, market = f"backstop/{one.subaccount}/{one.market}", seen.markets[one.market]
+        for order in one.rests:
+            trigger = order.trigger_subticks or 0
+            state = "has gone off" if order.is_triggered else "rests"
+            what = _what(order, market, trigger)
+            yield name, state, what, f"{_away(market, trigger)} away", _age_words(order, seen)
+        if not one.rests and policy.backstop is not None:
+            yield name, "none", *_missing(one, market), ""
+
+
+def _missing(one: StopReport, market: Market) -> tuple[str, str]:
+    """What is wanted where nothing rests, or why nothing is."""
+    if one.reason or one.wanted is None:
+        return "", one.reason
+    trigger = one.wanted.trigger
+    return f"wanted: {_what(one.wanted, market, trigger)}", f"{_away(market, trigger)} away"
 
 
 def stop_objects(reports: Iterable[StopReport], seen: Observation) -> list[dict[str, object]]:
@@ -116,6 +180,7 @@ def stop_objects(reports: Iterable[StopReport], seen: Observation) -> list[dict[
             "rests": [
                 _order_object(order, order.trigger_subticks or 0, order.subticks, seen)
                 | {"until": order.good_til_block_time, "has_gone_off": order.is_triggered}
+                | {"age_s": _age(order, seen)}
                 for order in one.rests
             ],
             "wanted": None
@@ -135,6 +200,7 @@ def _order_object(
         "side": stop.side.value,
         "size": _text(market.coins(stop.quantums)),
         "trigger": _text(market.dollars(trigger)),
+        "away": _text(abs(market.dollars(trigger) / market.oracle_dollars - 1)),
         "worst_price": _text(market.dollars(worst)),
     }
 

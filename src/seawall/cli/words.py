@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from seawall import words
 from seawall.action import Outcome
-from seawall.decide.memory import Cause, Decision
+from seawall.alarm import Phase
+from seawall.decide.memory import Cause, Decision, Memory
 from seawall.units import Millis, usd
 
 
@@ -38,6 +39,26 @@ def lines_of(decision: Decision) -> Iterator[str]:
     if decision.has_new_refusal:
         for refusal in decision.refusals:
             yield f"{at}  refused  {refusal.what}: {refusal.code}, {refusal.detail}"
+
+
+def standing(memory: Memory) -> Iterator[str]:
+    """What still holds from before a start, a line each: a pause, latches, pages that nobody read.
+
+    A guard that starts again must not look freer than it is.
+    """
+    if memory.pause is not None:
+        until = clock(memory.pause.until)
+        yield f"paused  until {until}: nothing is sent; seawall pause 1s ends it"
+    latched = [
+        key
+        for key, held in memory.alarms.items()
+        if any(state.phase is Phase.LATCHED for state in held.levels)
+    ]
+    if latched:
+        yield f"latched {', '.join(latched)}: until seawall rearm"
+    waiting = [key for key, page in memory.pages.items() if not page.is_acknowledged]
+    if waiting:
+        yield f"pages   {', '.join(waiting)}: repeated until seawall ack"
 
 
 def outcome_words(outcome: Outcome) -> str:

@@ -29,11 +29,17 @@ def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, .
     open_sent = []
     spent = memory.spent
     doubts = dict(memory.doubts)
+    ended: set[tuple[int, str, int]] = set()
     for sent in memory.sent:
         outcome = _of_reduction(sent, seen)
         if outcome is None:
             open_sent.append(sent)
             continue
+        order = (sent.action.subaccount, sent.action.ticker, sent.action.client_id)
+        if order in ended:  # a panic that died sent it too: the chain fills an id once
+            outcomes.append(_nothing(sent, seen))
+            continue
+        ended.add(order)
         outcomes.append(outcome)
         spent = _spend(spent, sent, outcome)
         if outcome.filled > 0:
@@ -88,6 +94,11 @@ def _of_reduction(sent: Sent, seen: Observation) -> Outcome | None:
         cost_vs_oracle=QuoteQuantums(sign * (oracle - quote) + fee if known else 0),
         cost_vs_mid=QuoteQuantums(sign * (mid - quote) + fee if known else 0),
     )
+
+
+def _nothing(sent: Sent, seen: Observation) -> Outcome:
+    """The outcome of a second body for an order id, whose fills are the first's."""
+    return Outcome(action_id=sent.action_id, ending=Ending.NOTHING, height=seen.height, at=seen.at)
 
 
 def _fills_of(sent: Sent, seen: Observation) -> Sequence[Fill]:

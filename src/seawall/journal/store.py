@@ -66,6 +66,7 @@ class Journal(Reader):
         self._is_full = False  # whether the last commit waited for the disk
         self._file_id = None if path is None else file_id(path)
         self.failure: str | None = None  # why rows go to the spill file; None while none do
+        self.refusal: str | None = None  # why neither took the last rows; None where one did
 
     @classmethod
     def open(
@@ -174,9 +175,11 @@ class Journal(Reader):
         at = self.now() if at is None else at
         with self._turn:
             try:
-                return self._append(entries, at, durable=durable)
+                seq = self._append(entries, at, durable=durable)
             except sqlite3.DatabaseError as error:
-                return self._append_to_spill(entries, at, error)
+                seq = self._append_to_spill(entries, at, error)
+            self.refusal = None
+            return seq
 
     def prune(self, *, before: Millis, kinds: Collection[str]) -> int:
         """Drop the bodies of rows of these kinds written before a moment; returns how many.
@@ -228,11 +231,17 @@ class Journal(Reader):
             raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def last(self, kind: str) -> Row | None:
-        """The newest row of a kind, rows that still wait in the spill file included."""
-        for row in reversed(self._waiting()):
-            if row.kind == kind:
-                return row
-        return super().last(kind)
+        """The newest row of a kind, rows that still wait in the spill file included.
+
+        Raises JournalUnreadable where either cannot be read now.
+        """
+        try:
+            for row in reversed(self._waiting()):
+                if row.kind == kind:
+                    return row
+            return super().last(kind)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise JournalUnreadable(f"{self.path}: {error}") from error
 
     def head(self) -> Head:
         """Number and hash of the last row, rows that still wait in the spill file included."""
@@ -285,15 +294,15 @@ class Journal(Reader):
     def _append_to_spill(self, entries: Sequence[Entry], at: Millis, error: Exception) -> int:
         where = f"{self.path}: {error}"
         if self._spill is None:
-            raise JournalUnwritable(
+            self.refusal = (
                 f"{where}; no spill file is set: name one on another disk as journal.spill"
-            ) from error
+            )
+            raise JournalUnwritable(self.refusal) from error
         try:
             head = self._spill.append(self._known_head(), entries, at)
         except OSError as spill_error:
-            raise JournalUnwritable(
-                f"{where}; and the spill file {self._spill.path}: {spill_error}"
-            ) from spill_error
+            self.refusal = f"{where}; and the spill file {self._spill.path}: {spill_error}"
+            raise JournalUnwritable(self.refusal) from spill_error
         self._begin_failure(str(error))
         return head.seq
 

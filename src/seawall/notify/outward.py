@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +25,7 @@ from pydantic import SecretStr
 
 from seawall.decide.memory import Decision, Memory, Message, Urgency
 from seawall.decide.pages import REPEAT_AFTER
-from seawall.errors import JournalUnwritable
+from seawall.errors import JournalError, JournalUnwritable
 from seawall.journal.codec import to_json
 from seawall.journal.store import Journal, wall_clock
 from seawall.notify.courier import MESSAGE, Courier
@@ -120,7 +122,9 @@ class Outward:
             self._courier.wake()
         if self._metrics is not None:
             self._metrics.note_tick(decision, memory, now=now, why_not=reason)
-            self._metrics.note_journal(self._journal.head().seq, failure=self._journal.failure)
+            with suppress(sqlite3.DatabaseError, JournalError):  # the tick itself was well
+                head = self._journal.head().seq
+                self._metrics.note_journal(head, failure=self._journal.failure)
             self._metrics.note_lanes(self._courier.lanes)
 
     async def beat(self) -> None:
@@ -159,9 +163,9 @@ class Outward:
         if not is_recorded:
             self.page(
                 UNWRITABLE,
-                f"The journal takes no rows ({failure or 'no reason given'}), so nothing is sent: "
-                f"no trace, no act. Make room or repair {self._journal.path}; orders on the chain "
-                "stand as they are.",
+                f"The journal takes no rows ({self._journal.refusal or failure}), so nothing is "
+                "sent: no trace, no act. Make room there or repair it; orders on the chain stand "
+                "as they are.",
             )
         elif failure is not None:
             self.page(

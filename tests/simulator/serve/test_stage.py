@@ -154,8 +154,8 @@ def test_a_guard_with_nothing_due_lets_time_jump_to_the_hour_and_to_the_end(
     for height in range(1, 4):
         caller.step("a", height=height, idle_until=None)
         caller.wait_above(height)
-        state = caller.state()
-        seen.append(state["at"])
+        seen.append(caller.state()["at"])
+    state = caller.state()
 
     assert seen == [next_hour - 1_000, next_hour, START + HOUR]
     assert (state["is_over"], state["progress"]) == (True, "1.000000")

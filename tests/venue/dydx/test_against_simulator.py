@@ -30,6 +30,7 @@ from seawall.action import (
 )
 from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks, usd
 from seawall.venue.dydx import fields
+from seawall.venue.dydx.chain_stops import ChainStops
 from seawall.venue.dydx.connection import Connection, Keys
 from seawall.venue.dydx.keys import load_key
 from seawall.venue.dydx.venue import DydxVenue
@@ -303,6 +304,44 @@ async def test_a_stop_rests_is_told_and_goes_only_by_a_cancel_of_its_own_life(
         assert order.ours
         assert not order.is_triggered
         assert observation.equity_tiers[-1].orders == 200
+
+
+async def test_the_chain_s_word_on_a_stop_stands_above_the_feed_s(
+    running: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with observing(running, monkeypatch) as venue:
+        action = stop_of(await in_a_window(venue), "ETH-USD")
+        await venue.send(action)
+        there = await first_seen(venue, lambda seen: bool(stops_in(seen, "ETH-USD")))
+        (order,) = stops_in(there, "ETH-USD")
+        chain = ChainStops(there.chain_id, there.owner)
+        slots = [(0, venue.grids["ETH-USD"])]
+        nothing = Missing(reason="no feed")
+
+        await chain.read(venue.nodes, there.height, slots, ())
+        after_one = chain.corrected(())
+        await chain.read(venue.nodes, there.height, slots, ())
+        assert (after_one, chain.corrected(())) == ((), (order,)), "untold twice: it rests"
+        assert chain.corrected((order,)) == (order,), "told by now: once"
+        assert chain.corrected(nothing) is nothing
+
+        cancel = Cancel(
+            subaccount=0,
+            ticker="ETH-USD",
+            clob_pair_id=action.clob_pair_id,
+            client_id=action.client_id,
+            order_flags=32,
+            good_til_block_time=action.good_til_block_time,
+        )
+        await venue.send(cancel)
+        gone = await first_seen(venue, lambda seen: not stops_in(seen, "ETH-USD"))
+        await chain.read(venue.nodes, gone.height, slots, (order,))
+        assert chain.corrected((order,)) == (), "the feed alone still tells it"
+        newer = replace(order, good_til_block_time=(order.good_til_block_time or 0) + 60)
+        assert chain.corrected((newer,)) == (newer,), "younger than what the chain was asked"
+        traders = replace(order, client_id=7)
+        await chain.read(venue.nodes, gone.height, slots, (traders, newer))
+        assert chain.corrected((traders, newer)) == (traders, newer)
 
 
 async def test_a_stop_that_comes_too_late_for_its_timeout_never_rests(

@@ -256,5 +256,6 @@ async def test_a_feed_that_differs_from_the_node_is_asked_again() -> None:
         await venue.reconcile()
 
         assert agreed == asked
+        assert not venue.nodes._failed_at, "what a node does not serve is not held against it"
         await until(lambda: len(indexer.asked) >= asked + 2)
         assert {m["channel"] for m in indexer.asked[asked:]} == {"v4_subaccounts"}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from v4_proto.dydxprotocol.perpetuals.perpetual_pb2 import Perpetual
 from v4_proto.dydxprotocol.prices.market_price_pb2 import MarketPrice
 
 from seawall import units
-from seawall.account import Market, Missing, Position, Subaccount
+from seawall.account import IndexerSizes, Market, Missing, Position, Subaccount
 from seawall.errors import MalformedAnswer, MissingParameter
 from seawall.units import BaseQuantums, Ppm, QuoteQuantums
 from seawall.venue.dydx.parameters import Listing, Parameters
@@ -23,6 +23,15 @@ class Held:
     quantums: int
     funding_index: int
     quote_balance: int
+
+
+def differing(subaccounts: Iterable[Subaccount], shown: IndexerSizes) -> Iterator[int]:
+    """The subaccounts whose positions the indexer shows otherwise."""
+    for subaccount in subaccounts:
+        held = {p.ticker: p.quantums for p in subaccount.positions}
+        told = {t: q for (n, t), q in shown.quantums.items() if n == subaccount.number}
+        if held != told:
+            yield subaccount.number
 
 
 def integer(encoded: bytes) -> int:

@@ -369,6 +369,8 @@ class Mirror:
             account.transfers[records.transfer_name(entry)] = records.transfer(
                 self.owner, number, frozenset(self._accounts), entry
             )
+        newest = sorted(account.transfers.items(), key=lambda item: item[1].height)
+        account.transfers = dict(newest[-TRANSFERS_MOST:])
 
     def _grid_of(self, entry: Fields) -> Grid | None:
         if "ticker" in entry or "market" in entry:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import grpc
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from seawall.errors import MissingParameter, TornState, VenueError, VenueUnreachable
 from seawall.venue.dydx.node import Block, Node
@@ -19,7 +18,6 @@ log = logging.getLogger(__name__)
 PENALTY_S = 30.0  # so long a node that failed is asked last
 BEHIND_MOST = 10  # blocks
 SYNCING_EVERY_S = 10.0
-ATTEMPTS = 2
 PAUSE_S = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -76,13 +74,14 @@ class Nodes:
         self, node: Node, block: Block, action: Callable[[Node, Block], Awaitable[T]]
     ) -> T:
         self._highest = max(self._highest, block.height)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_fixed(PAUSE_S),
-            reraise=True,
-        )
-        found: T = await retrying(action, node, block)
+        try:
+            found = await action(node, block)
+        except VenueError as error:
+            if not _may_pass(error):
+                raise
+            await asyncio.sleep(PAUSE_S)
+            # Not tenacity's: each of its calls leaves a cycle of garbage that holds what was read.
+            found = await action(node, block)
         self.answered = node.url
         return found
 
@@ -110,7 +109,7 @@ class Nodes:
         log.info("event=node_failed url=%s reason=%s", node.url, error)
 
 
-def _may_pass(error: BaseException) -> bool:
+def _may_pass(error: VenueError) -> bool:
     # One address may hide several nodes, of which some have not seen the pinned block yet.
     if isinstance(error, TornState):
         return True

@@ -22,19 +22,17 @@ from seawall.account import (
     Seen,
 )
 from seawall.action import Action
-from seawall.errors import (
-    MissingParameter,
-    NoSuchSubaccount,
-    VenueError,
-)
+from seawall.errors import MissingParameter, NoSuchSubaccount, VenueError
 from seawall.units import Millis
 from seawall.venue import Reply
 from seawall.venue.dydx.broadcast import Broadcaster
+from seawall.venue.dydx.chain_stops import ChainStops
 from seawall.venue.dydx.connection import Connection, Keys, wall_clock
 from seawall.venue.dydx.feed import SILENCE_S, Feed, Subscription
 from seawall.venue.dydx.funding import FundingRates
 from seawall.venue.dydx.grid import Grid
 from seawall.venue.dydx.indexer import Indexer
+from seawall.venue.dydx.joined import differing
 from seawall.venue.dydx.mirror import Change, Channel, Mirror
 from seawall.venue.dydx.node import Block, Node, State, Wanted
 from seawall.venue.dydx.parameters import Parameters
@@ -78,6 +76,7 @@ class DydxVenue:
         self._steps = Steps(connection.step_url, connection.guard)
         self._mirror = Mirror(connection.owner, self._now, chain_id=connection.chain_id)
         self._mirror.guard(self._numbers)
+        self._stops = ChainStops(connection.chain_id, connection.owner)
         self._feed = Feed(
             connection.feeds,
             self._mirror,
@@ -214,17 +213,19 @@ class DydxVenue:
         await self._read_parameters()
 
     async def reconcile(self) -> None:
-        """Renew the feed's picture of a subaccount that differs from the node's at one height."""
-        shown = self._mirror.sizes()
-        state = self._state
-        if isinstance(shown, Missing) or state is None or shown.height != state.block.height:
+        """Renew the feed's picture of a subaccount that differs from the node's at one height.
+
+        What it tells of our stops is held against the chain's; raises VenueError.
+        """
+        shown, state = self._mirror.sizes(), self._state
+        if isinstance(shown, Missing) or state is None:
             return
-        for subaccount in state.subaccounts:
-            held = {p.ticker: p.quantums for p in subaccount.positions}
-            told = {t: q for (n, t), q in shown.quantums.items() if n == subaccount.number}
-            if held != told:
-                log.warning("event=feed_differs subaccount=%d", subaccount.number)
-                self._feed.renew(self._subaccount_feed(subaccount.number))
+        if shown.height == state.block.height:
+            for number in differing(state.subaccounts, shown):
+                log.warning("event=feed_differs subaccount=%d", number)
+                self._feed.renew(self._subaccount_feed(number))
+        slots = [(s.number, self.grids[p.ticker]) for s in state.subaccounts for p in s.positions]
+        await self._stops.read(self.nodes, self._mirror.height, slots, self._mirror.orders())
 
     async def close(self) -> None:
         """Release sockets; idempotent."""
@@ -387,7 +388,7 @@ class DydxVenue:
             equity_tiers=self._parameters.equity_tiers,
             advice=Advice(
                 books=mirror.books(),
-                orders=mirror.orders(),
+                orders=self._stops.corrected(mirror.orders()),
                 fills=mirror.fills(),
                 transfers=mirror.transfers(),
                 funding=self._funding.told(mirror.next_funding),
