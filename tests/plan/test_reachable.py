@@ -115,6 +115,15 @@ def test_it_must_be_reached_once_the_oracle_has_caught_up(mid: int, *, is_reacha
     assert plan.is_unreachable(on, freed(on, 4_800), 0, FREE) is not is_reachable  # 4675 at 99,000
 
 
+@pytest.mark.parametrize(("target", "is_reachable"), [("4389.99", True), ("4390.01", False)])
+def test_what_is_out_of_scope_helps_not_by_a_cent(target: str, *, is_reachable: bool) -> None:
+    on = hedged()
+
+    wanted = freed(on, target, slots=[ETH_SLOT])  # 5000 - 10 - 2% of $30,000
+
+    assert plan.is_unreachable(on, wanted, 0, FREE) is not is_reachable
+
+
 def test_what_cannot_be_told_is_not_called_unreachable() -> None:
     on = hedged()
     elsewhere = Instance(subaccount=7)

@@ -6,6 +6,7 @@ it does not, and the wrong part makes it worse. So the rows themselves are asked
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import highspy
@@ -14,8 +15,8 @@ import numpy as np
 from seawall.account import MarketStatus
 from seawall.measures.view import View
 from seawall.plan import solver, trial
-from seawall.plan.demand import UntilDemand
-from seawall.plan.frame import DOLLAR, Column, Frame, frame_of, stands_of
+from seawall.plan.demand import Slot, UntilDemand
+from seawall.plan.frame import DOLLAR, Frame, stands_of
 from seawall.plan.rows import ask, rows_for
 from seawall.plan.solver import Programme
 from seawall.policy import HandsOff
@@ -31,29 +32,42 @@ def is_unreachable(view: View, demand: UntilDemand, cash: int, hands_off: HandsO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtBest:
-    """Every position that may ever be traded, whole, at a price that adds to no fee.
+    """Every position that may ever be traded, whole and for the fee alone.
 
     What is hands-off or in final settlement is never cut. Frames are at the oracle and, where it
     differs, once the oracle has caught up with the mids.
     """
 
-    columns: tuple[Column, ...]
+    rooms: Mapping[Slot, float]  # dollars at the oracle
     frames: tuple[Frame, ...]
 
     @staticmethod
     def of(view: View, hands_off: HandsOff) -> AtBest:
         """The same for each demand on one view."""
-        stands, _ = stands_of(view)
         markets, fee = view.observation.markets, view.observation.taker_fee_ppm / PPM_ONE
-        columns = tuple(
-            Column(slot=slot, room=stand.size, each=1.0, cost=-1.0, price=0.0)
-            for slot, stand in stands.items()
+        rooms = {
+            slot: stand.size
+            for slot, stand in stands_of(view)[0].items()
             if markets[slot[1]].status is not MarketStatus.FINAL_SETTLEMENT
             and not hands_off.covers(*slot)
-        )
-        views = (view, trial.caught_up(view))
-        frames = (frame_of(view, one, columns, fee) for one in views if one is not None)
-        return AtBest(columns=columns, frames=tuple(frames))
+        }
+        frames = []
+        for one in (view, trial.caught_up(view)):
+            if one is not None:
+                stands, margins = stands_of(one)
+                worth = np.array([stands[slot].size / size for slot, size in rooms.items()])
+                frames.append(
+                    Frame(
+                        view=one,
+                        stands=stands,
+                        margins=margins,
+                        slots=tuple(rooms),
+                        at=np.arange(len(rooms)),
+                        worth=worth,
+                        drag=fee * worth,
+                    )
+                )
+        return AtBest(rooms=rooms, frames=tuple(frames))
 
     def is_short(self, demand: UntilDemand, cash: int) -> bool:
         """Whether the target is missed at best; a measure without rows says nothing.
@@ -65,7 +79,7 @@ class AtBest:
         rows = [(row, frame) for frame in self.frames for row in rows_for(frame, wanted)]
         if not rows:
             return False
-        rooms = [one.room if one.slot in demand.slots else 0.0 for one in self.columns]
+        rooms = [size if slot in demand.slots else 0.0 for slot, size in self.rooms.items()]
         # The last column is what every row is short by: the least of it is missing at best.
         short = len(rooms) + 1
         found = solver.solve(
