@@ -66,6 +66,35 @@ def test_a_rule_that_may_have_both_takes_the_cheaper_and_serves_the_other_by_the
     assert closed(made, on).keys() == {"ETH-USD"}
 
 
+def test_what_a_rule_leans_on_is_there() -> None:
+    # $5,000 of anything for the leverage, which it would have of ether; the $30,000 of bitcoin that
+    # the other needs would do for it too, and then there is no ether to lean on.
+    on = dear_bitcoin()
+    both = until(on, "leverage", "<= 7.5", slots=[BTC_SLOT, ETH_SLOT])
+
+    made = plan.propose(on, [of_bitcoin(on), both], Means())
+
+    assert made.solver.startswith("highs")
+    assert all(claim.reached for claim in made.claims)
+    sold = closed(made, on)
+    assert 5_000 < sold["ETH-USD"] < 5_100
+    assert 25_000 < sold["BTC-USD"] < 26_000
+
+
+def test_a_rule_leans_on_several_things_each_as_far_as_it_goes() -> None:
+    on = dear_bitcoin()  # free collateral 10000 - 1600; the ether that is sold frees $100
+    cash = until(on, "free_collateral", ">= 8800", slippage=None, cash=5_000)
+
+    made = plan.propose(on, [of_bitcoin(on), of_ether(on), cash], with_cash(6_000))
+
+    assert made.solver.startswith("highs")
+    assert all(claim.reached for claim in made.claims)
+    ((_, amount),) = made.top_ups
+    assert quote(200) < amount <= quote(310)
+    assert closed(made, on)["ETH-USD"] == 5_000
+    assert 20_000 < closed(made, on)["BTC-USD"] < 26_000
+
+
 def test_cuts_of_fixed_size_count_for_whoever_they_help() -> None:
     on = dear_bitcoin()
     some = until(on, "gross_exposure", "<= 20000", instance=Instance(market="ETH-USD"))

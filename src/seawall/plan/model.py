@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from seawall.plan import sharing
 from seawall.plan.demand import Slot
 from seawall.plan.desk import Desk, step_worth
 from seawall.plan.frame import Frame, columns_of, frame_of
 from seawall.plan.ladder import EXACT, Best, Ladder, Line
 from seawall.plan.rows import Row, ask, rows_for
-from seawall.plan.sharing import Share
+from seawall.plan.sharing import Share, Shared
 from seawall.plan.solver import Floats
 from seawall.units import PPM_ONE
 
@@ -152,7 +151,8 @@ class Model:
         ]
         if all(found.values[list(one.at)].sum() <= one.own + EXACT for one in shares):
             return found
-        return sharing.best(self._lines, self._price, most, let_go, shares)
+        shared = Shared(lines=self._lines, price=self._price, most=most, shares=shares)
+        return shared.best(let_go)
 
     def _shares(self, allowed: Mapping[int, float]) -> Iterator[Share]:
         """What each unmet demand is not offered by its own level, or not as much of."""
@@ -163,7 +163,7 @@ class Model:
             for slot, columns in places.items():
                 if demand.max_slippage is None or slot not in demand.slots:
                     fixed = self._desk.paper.cut_of(slot) * self.columns[columns[0]].each
-                    yield Share(owner=demand.name, at=tuple(columns), own=fixed)
+                    yield Share(owner=demand.name, at=tuple(columns), own=fixed, is_cash=False)
             for at, number in enumerate(self.numbers, len(self.columns)):
                 own = (demand.cash_most or 0) / PPM_ONE if number == demand.cash_to else 0.0
                 if own < allowed[number]:

@@ -26,7 +26,7 @@ class Share:
     owner: str
     at: tuple[int, ...]
     own: float
-    is_cash: bool = False
+    is_cash: bool
 
     def gain(self, line: Line) -> float:
         """What a dollar of it brings a row, before what it costs; 0 where it is another's row."""
@@ -35,27 +35,55 @@ class Share:
         return float((line.coefficients if self.is_cash else line.gains)[self.at[0]])
 
 
-def best(
-    lines: Sequence[Line],
-    price: Floats,
-    most: Floats,
-    let_go: Sequence[str],
-    shares: Sequence[Share],
-) -> Best | None:
-    """The cheapest point at which nobody leans on more than is his; None where there is none."""
-    wanted = _wanted_by_others(lines, price, most, let_go, shares)
-    count, width = len(shares), len(price)
-    within: list[Line] = []  # no more is leaned on than is there
-    for at, share in enumerate(shares):
-        there = np.zeros(width + count)
-        there[list(share.at)], there[width + at] = 1.0, -1.0
-        within.append(Line(coefficients=there, least=0.0, kind="share"))
-    caps = [max(share.own, wanted[share.at]) for share in shares]
-    found = Ladder(
-        [*(_leaning(line, shares) for line in lines), *within],
-        np.concatenate((price, np.zeros(count))),
-    ).best(let_go, np.concatenate((most, caps)))
-    return None if found is None else replace(found, values=found.values[:width])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A programme with what its demands may not have to themselves."""
+
+    lines: Sequence[Line]
+    price: Floats
+    most: Floats
+    shares: Sequence[Share]
+
+    def best(self, let_go: Sequence[str]) -> Best | None:
+        """The cheapest point at which nobody leans on more than others want; None for none.
+
+        What the fewest want themselves is settled first, without all who lean on it; what those
+        few lean on in turn is known by then, or they have none of it.
+        """
+        outsiders: dict[tuple[int, ...], frozenset[str]] = {}
+        for share in self.shares:
+            outsiders[share.at] = outsiders.get(share.at, frozenset()) | {share.owner}
+        wanted: dict[tuple[int, ...], float] = {}
+        for owners in sorted({*outsiders.values()}, key=lambda one: (-len(one), sorted(one))):
+            others = replace(
+                self,
+                lines=[
+                    one for one in self.lines if not (one.kind == "goal" and one.owner in owners)
+                ],
+                shares=[one for one in self.shares if one.owner not in owners],
+            )
+            found = others._within(let_go, wanted)
+            wanted |= {
+                at: 0.0 if found is None else float(found.values[list(at)].sum())
+                for at, its in outsiders.items()
+                if its == owners
+            }
+        return self._within(let_go, wanted)
+
+    def _within(
+        self, let_go: Sequence[str], wanted: Mapping[tuple[int, ...], float]
+    ) -> Best | None:
+        """The cheapest point with no more leaned on than is there, nor than is wanted of it."""
+        count, width = len(self.shares), len(self.price)
+        there = np.zeros((count, width + count))
+        for at, share in enumerate(self.shares):
+            there[at, list(share.at)], there[at, width + at] = 1.0, -1.0
+        caps = [max(one.own, wanted.get(one.at, 0.0)) for one in self.shares]
+        lines = [_leaning(line, self.shares) for line in self.lines]
+        lines += [Line(coefficients=one, least=0.0, kind="share") for one in there]
+        price = np.concatenate((self.price, np.zeros(count)))
+        found = Ladder(lines, price).best(let_go, np.concatenate((self.most, caps)))
+        return None if found is None else replace(found, values=found.values[:width])
 
 
 def _leaning(line: Line, shares: Sequence[Share]) -> Line:
@@ -67,26 +95,3 @@ def _leaning(line: Line, shares: Sequence[Share]) -> Line:
             own[list(share.at)] -= gain
             leaned[at] = gain
     return replace(line, coefficients=np.concatenate((own, leaned)))
-
-
-def _wanted_by_others(
-    lines: Sequence[Line],
-    price: Floats,
-    most: Floats,
-    let_go: Sequence[str],
-    shares: Sequence[Share],
-) -> Mapping[tuple[int, ...], float]:
-    """Dollars of each market and cash without the goals of those whose own it is not."""
-    outsiders: dict[tuple[int, ...], frozenset[str]] = {}
-    for share in shares:
-        outsiders[share.at] = outsiders.get(share.at, frozenset()) | {share.owner}
-    found: dict[frozenset[str], Best | None] = {}
-    for owners in outsiders.values():
-        if owners not in found:
-            others = [one for one in lines if one.kind != "goal" or one.owner not in owners]
-            found[owners] = Ladder(others, price).best(let_go, most)
-    wanted = {}
-    for at, owners in outsiders.items():
-        without = found[owners]
-        wanted[at] = 0.0 if without is None else float(without.values[list(at)].sum())
-    return wanted
