@@ -141,14 +141,18 @@ async def _stand_guard(
 ) -> None:
     """Guard until told to stop, and tell people and watchers what happens."""
     from seawall.cli.outward import outward_of
+    from seawall.cli.unreached import Unreached
     from seawall.daemon import guard
 
+    unreached = Unreached()
     async with outward_of(settings, agent.journal) as outward:
         is_first = True
 
         def heard(decision: Decision) -> None:
             nonlocal is_first
             _say(decision)
+            for said in unreached.new(agent.policy, agent.memory):
+                print(f"warning: {said}", flush=True)
             outward.note_tick(decision, agent.memory)
             if is_first:
                 _forget_what_is_loaded()

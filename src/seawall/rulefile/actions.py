@@ -39,7 +39,8 @@ _CAP_MISSING = "a reduction needs a slippage cap, like `max_slippage: 60bps`"
 def read_do(node: Node, report: Report) -> DoDraft:
     """The actions of a `do` list; a bare `lock` takes the largest slippage beside it."""
     if not isinstance(node, Listing):
-        shown = node.text if isinstance(node, Word) and node.text in ACTIONS else "notify"
+        text = node.text if isinstance(node, Word) else ""
+        shown = text if all(part.strip() in ACTIONS for part in text.split(",")) else "notify"
         report.refuse(node, f"{kind_of(node)}: `do` is a list of actions, like [{shown}]")
         return DoDraft(place=node, is_whole=False)
     if not node.items:

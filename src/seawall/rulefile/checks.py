@@ -19,6 +19,7 @@ from seawall.policy import (
     ReduceAmount,
     ReduceUntil,
     TopUpUntil,
+    word_of,
 )
 from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.fields import Found
@@ -130,17 +131,17 @@ def _check_moves(level: LevelDraft, measure: Measure, report: Report) -> None:
             case ReduceAmount() | Flatten() | Lock() if measure.family is Family.TRUST:
                 report.refuse(
                     place,
-                    f"`{_word(do.kind)}`: {measure.name} is about trust in what is seen; "
+                    f"`{word_of(do)}`: {measure.name} is about trust in what is seen; "
                     "such a level may notify, page and cancel",
                 )
                 continue
             case _:
                 continue
         if move not in measure.moved_by:
-            report.refuse(place, f"`{_word(do.kind)}`: {_cannot_move(move, measure)}")
+            report.refuse(place, f"`{word_of(do)}`: {_cannot_move(move, measure)}")
         elif level.target is None:
             report.refuse(
-                place, f"`{_word(do.kind)}`: says `until: target`, and the level has no `target`"
+                place, f"`{word_of(do)}`: says `until: target`, and the level has no `target`"
             )
         if isinstance(do, ReduceUntil) and do.or_else is None and measure.needs_or_else:
             report.refuse(
@@ -153,10 +154,6 @@ def _check_moves(level: LevelDraft, measure: Measure, report: Report) -> None:
             level.target.place,
             f"`target`: no action can bring {measure.name} to a target, leave it out",
         )
-
-
-def _word(kind: str) -> str:
-    return "reduce" if kind.startswith("reduce") else kind
 
 
 def _cannot_move(move: Move, measure: Measure) -> str:
@@ -190,7 +187,8 @@ def _check_reach(level: LevelDraft, measure: Measure, report: Report) -> None:
     if not _can_hold(trigger, measure):
         report.refuse(
             level.trigger.place,
-            f"`{shown}`: unreachable level, {measure.name} is never {_limit_of(trigger)}",
+            f"`{shown}`: unreachable level, {measure.name} is never {_limit_of(trigger)}"
+            f"{_as_a_loss(trigger, measure)}",
         )
         return
     if measure.name == OF_THE_DAY and level.hold >= DAY:
@@ -244,6 +242,14 @@ def _can_fail(bound: Bound, measure: Measure) -> bool:
     if bound.operator.is_upward:
         return measure.name not in NEVER_BELOW_ZERO or not bound.holds(Decimal(0))
     return measure.name not in NEVER_ABOVE_ONE or not bound.holds(Decimal(1))
+
+
+def _as_a_loss(trigger: Bound, measure: Measure) -> str:
+    """The hint for a loss that was written as a negative number."""
+    if trigger.operator.is_upward or not measure.worse_up or trigger.value >= 0:
+        return ""
+    loss = words.exact(-trigger.value, measure.unit).replace(",", "_")
+    return f", did you mean `{trigger.operator.replace('<', '>')} {loss}`?"
 
 
 def _limit_of(bound: Bound) -> str:

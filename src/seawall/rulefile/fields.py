@@ -173,6 +173,8 @@ def market(word: Word, report: Report, known: Known) -> str:
     if known.markets is not None and word.text not in known.markets:
         hint = _which_market(word.text, known.markets)
         report.refuse(word, f"`{word.text}`: the venue has no such market, {hint}")
+    elif "*" in word.text and word.text != "*":
+        report.refuse(word, f"`{word.text}`: a market is named whole, like `BTC-USD`")
     elif not is_ticker(word.text):
         meant = _QUOTED_IN.sub("", word.text.upper()) + "-USD"
         hint = f", did you mean `{meant}`?" if is_ticker(meant) else ""

@@ -33,7 +33,13 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)Z", re.ASCII)
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 _LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
 _DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
-_LOOSE_OPERATORS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "==": "", "=": "", "!=": ""}
+_LOOSE_OPERATORS = {
+    "=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "==": "", "=": "", "!=": "",
+    "above ": ">", "over ": ">", "more than ": ">", "at least ": ">=",
+    "below ": "<", "under ": "<", "less than ": "<", "at most ": "<=",
+}  # fmt: skip
+_JOINED = re.compile(r"\s(and|or|&&|\|\|)\s", re.IGNORECASE)
+_MINUS = str.maketrans("−–", "--")
 
 _CURLY = "“”„‘’‚«»"
 
@@ -123,6 +129,8 @@ def bound(text: str, unit: Unit) -> Bound:
     found = _BOUND.fullmatch(text)
     if found is None or found[2][0] in "<>=":
         raise LiteralError(_no_operator(text, unit))
+    if _JOINED.search(text):
+        raise LiteralError(f"`{text}`: one bound, of one measure; another is another rule")
     return Bound(operator=Operator(found[1]), value=amount(found[2], unit))
 
 
@@ -220,6 +228,7 @@ def _complaint(text: str, unit: Unit, expected: str) -> str:
 
 def _meant(text: str, unit: Unit) -> str | None:
     """The same number written as a literal of the unit; None where the text says too little."""
+    text = text.translate(_MINUS)
     together = "".join(text.split())
     if unit is Unit.SECONDS and _match(together, unit) is not None:
         return together

@@ -27,9 +27,12 @@ KEYS: Final = (
     "version", "account", "equity", "caps", "limits", "scenarios", "backstop", "price_band",
     "budgets", "interlocks", "rules",
 )  # fmt: skip
-OF_TESTS: Final = dict.fromkeys(
-    ("tests", "require", "defaults"), "this belongs in a file of rule tests, see `seawall test`"
-)
+ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("tests", "require"), "this belongs in a file of rule tests, see `seawall test`"
+    ),
+    "mode": "this belongs to a rule; for all of them it is `run --dry-run` or `run --live`",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def _read_policy(
     root: Node, report: Report, known: Known
 ) -> tuple[Policy | None, tuple[RuleDraft, ...]]:
     """The policy, None where something was refused, and its rules as written."""
-    fields = Fields(root, report, what="a rule file", known=KEYS, elsewhere=OF_TESTS)
+    fields = Fields(root, report, what="a rule file", known=KEYS, elsewhere=ELSEWHERE)
     fields.read("version", _version)
     scenarios = _scenarios(fields, known)
     float_source, hands_off = _account(fields, known)

@@ -35,6 +35,10 @@ LEVEL_KEYS = (
 )  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_NOT_WRITTEN = dict.fromkeys(
+    ("enabled", "disabled", "active"),
+    "a rule is on while it stands here; `mode: dry-run` keeps it on paper",
+)
 _OF_THE_RULE = dict.fromkeys(RULE_KEYS, "belongs to the rule, not to a level")
 
 
@@ -82,9 +86,18 @@ def read_rules(node: Node, ground: Ground, report: Report) -> tuple[RuleDraft, .
     return tuple(drafts)
 
 
+def _with_scenario(text: str) -> str:
+    """The hint for a scenario that is joined to its measure, as rule tests write it."""
+    name, _, scenario = re.sub(r"[./: ]+", "/", text).partition("/")
+    measure = MEASURES.get(name)
+    if measure is None or not measure.needs_scenario or not scenario:
+        return ""
+    return f"did you mean {{{name}: {scenario}}}?"
+
+
 def _read_rule(node: Node, ground: Ground, report: Report) -> RuleDraft:
     known = (*RULE_KEYS, *LEVEL_KEYS, "levels")
-    fields = Fields(node, report, what="this rule", known=known)
+    fields = Fields(node, report, what="this rule", known=known, elsewhere=_NOT_WRITTEN)
     identity = fields.required("id", _name, "every alert and every `rearm` names the rule by it")
     why = fields.required("why", _sentence, "one sentence that every alert shows")
     watched = _read_measure(fields, ground)
@@ -121,7 +134,7 @@ def _read_measure(fields: Fields, ground: Ground) -> _Watched:
             return nothing
     measure = MEASURES.get(name.text)
     if measure is None:
-        hint = did_you_mean(name.text, MEASURES)
+        hint = _with_scenario(name.text) or did_you_mean(name.text, MEASURES)
         report.refuse(name, f"`{name.text}`: unknown measure, {hint}")
         meant = nearest(name.text, MEASURES)
         return _Watched(place=node, ref=None, measure=MEASURES.get(meant or ""))
@@ -200,7 +213,8 @@ def _read_levels(fields: Fields, measure: Measure | None) -> tuple[LevelDraft, .
                 fields.place_of(key), f"`{key}`: belongs to a level, since this rule has `levels`"
             )
     if not isinstance(node, Listing) or not node.items:
-        report.refuse(node, f"{kind_of(node)}: `levels` is a list of levels, mildest first")
+        like = ", like `- {name: watch, ...}`" if isinstance(node, Table) else ""
+        report.refuse(node, f"{kind_of(node)}: `levels` is a list of levels, mildest first{like}")
         return ()
     levels = []
     first: dict[str, int] = {}
