@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from seawall import arming
+from seawall.account import Blind
 from seawall.decide.memory import Urgency
-from seawall.errors import NotArmed
+from seawall.errors import NotArmed, VenueUnreachable
 from seawall.journal.store import Journal
 from tests.decide.guarded import FLOAT
-from tests.see import OWNER
+from tests.see import AT, OWNER
 from tests.test_arming import CALM, HASTY, Shown, admit, journal, loaded_of, rules, start, told
 
 __all__ = ["journal", "rules"]  # fixtures
@@ -35,6 +36,22 @@ def test_a_restart_over_a_hasty_file_goes_on_with_the_last_set_and_pages(
     )
     assert page.text.endswith("If that is what you want: `seawall reload --arm`.")
     assert admit(Shown(), journal, hasty, arms=True) is hasty
+
+
+def test_a_restart_before_a_node_that_does_not_answer_goes_on_with_the_last_set_and_pages(
+    journal: Journal, rules: Path
+) -> None:
+    post = start(rules, CALM, journal)
+    dark = Shown(seen=Blind(seen_at=AT, reasons=("node does not answer",)))
+
+    admitted = admit(dark, journal, loaded_of(rules, HASTY))
+
+    assert admitted.digest == post.agent.digest
+    (page,) = told(journal)
+    assert page.urgency is Urgency.PAGE
+    assert "node does not answer; `seawall reload` once it can be judged." in page.text
+    with pytest.raises(VenueUnreachable):  # its deposits could not be signed
+        admit(dark, journal, loaded_of(rules, f"{FLOAT}{HASTY}"))
 
 
 def test_a_restart_with_another_float_wallet_does_not_fall_back(

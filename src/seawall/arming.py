@@ -165,21 +165,27 @@ async def admit(
     """The set to start with: this one, where it is armed, armed now, or does nothing at once.
 
     Otherwise the set that was in force last, and a page: a machine that reboots over a file that
-    nobody has armed is still guarded. Where there is none, or its float wallet is another, raises
-    NotArmed with what this set would do at once; VenueUnreachable where there is no state.
+    nobody has armed is still guarded, and so where there is no state to judge the file on. Where
+    there is none, or its float wallet is another, raises NotArmed with what this set would do at
+    once; VenueUnreachable where there is no state.
     """
     if is_armed(journal, owner, loaded.digest):
         return loaded
     last = last_in_force(journal, owner, Mode.LIVE)
     before = None if last is None else last.policy
-    would = await _judged(venue, loaded.policy, memory, before)
+    if last is not None and last.policy.float_source != loaded.policy.float_source:
+        last = None  # its deposits could not be signed with the key at hand
+    try:
+        would = await _judged(venue, loaded.policy, memory, before)
+    except VenueUnreachable as error:
+        if last is None:
+            raise
+        return _kept(journal, last, loaded, f"{error}; `seawall reload` once it can be judged.")
     if would.may_act and not arms:
-        if last is None or last.policy.float_source != loaded.policy.float_source:
+        if last is None:
             raise NotArmed(_stays_out(would, loaded.digest, "`seawall run --live --arm`"))
-        kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
-        text = f"{kept} Kept out: {_stays_out(would, loaded.digest, '`seawall reload --arm`')}"
-        _tell(journal, Message(urgency=Urgency.PAGE, key="rules/reload", text=text))
-        return replace(last, policy=replace(last.policy, cash_price=loaded.policy.cash_price))
+        why = _stays_out(would, loaded.digest, "`seawall reload --arm`")
+        return _kept(journal, last, loaded, why)
     by = "--arm" if arms else "it does nothing at once"
     arm(journal, owner, loaded.digest, by=by, would=would)
     return loaded
@@ -202,6 +208,15 @@ async def _judged(venue: Venue, policy: Policy, memory: Memory, before: Policy |
     if would is None:
         raise VenueUnreachable(f"no state to judge the rule set on: {'; '.join(reasons)}")
     return would
+
+
+def _kept(journal: Journal, last: Loaded, loaded: Loaded, why: str) -> Loaded:
+    """The set that was in force last instead of the file's, and a page that says why."""
+    kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
+    _tell(
+        journal, Message(urgency=Urgency.PAGE, key="rules/reload", text=f"{kept} Kept out: {why}")
+    )
+    return replace(last, policy=replace(last.policy, cash_price=loaded.policy.cash_price))
 
 
 def _stays_out(would: AtOnce, digest: str, remedy: str) -> str:

@@ -17,6 +17,7 @@ from seawall.alarm import Phase
 from seawall.journal.codec import from_json
 from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
+from seawall.notify.pulse import pulse_path, read_pulse
 from tests.cli.played import (
     ROOT,
     RULES,
@@ -220,6 +221,30 @@ def test_a_venue_that_is_not_there_is_said_with_its_address(place: Venue, tmp_pa
     assert "correct venue.nodes" in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "journal.db").exists()
+
+
+def test_a_guard_that_ran_before_starts_blind_where_no_node_answers(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    with venue(tmp_path) as place:
+        with guard(place, journal, "--live", "--arm"):
+            wait_until(lambda: count(journal, Kind.TICK) >= 1, "a tick")
+        before = count(journal, Kind.START)
+        dark = place.environment(SEAWALL_VENUE__NODES="127.0.0.1:9")
+        command = guard_command(journal, "--live", "--allow-wide-key")
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dark
+        ) as process:
+            try:
+                wait_until(lambda: count(journal, Kind.START) > before, "a second start")
+                pulse = pulse_path(journal)
+                wait_until(lambda: "127.0.0.1:9" in read_pulse(pulse).reason, "a blind tick")
+                process.send_signal(signal.SIGINT)
+                said, _ = process.communicate(timeout=20)
+            finally:
+                process.kill()
+
+    assert process.returncode == 0
+    assert "warning: blind until a node answers: no node answers: 127.0.0.1:9" in said
 
 
 LATCHING = """\

@@ -90,3 +90,16 @@ def test_equity_is_topped_up_per_account_and_per_subaccount(per: str, key: str) 
     assert [str(end.end) for one in decisions for end in one.ended] == ["reached"]
     assert not world.running
     assert world.phases(key) == ["clear"]
+
+
+def test_a_page_about_what_is_out_of_reach_from_the_start_does_not_say_that_it_is_done() -> None:
+    rules = ladder(EQUITY, measure="equity", scope="{per: subaccount}", head=FLOAT + BUDGETS)
+    world = guarded(rules, sizes={"BTC-USD": "0.1"}, equity=15_000, float=100)
+
+    decision = world.tick()
+
+    texts = {message.key.rpartition("/")[2]: message.text for message in decision.messages}
+    assert "the target cannot be reached" in texts["unreachable"]
+    assert "Wanted: deposit until >= $21,000" in texts["act"]
+    assert "Not yet: reach the target of" in texts["act"]
+    assert "Doing" not in texts["act"]

@@ -18,7 +18,10 @@ from seawall.journal import codec
 from seawall.journal.store import Entry
 from seawall.plan.demand import Demand
 from seawall.policy import Mode
+from seawall.storm import referee, stops
 from seawall.storm.fuse import FusedJournal
+from seawall.storm.model import Model
+from seawall.storm.purse import Purse
 from seawall.units import Millis, QuoteQuantums
 
 
@@ -103,3 +106,30 @@ def a_page_about_a_budget_falls_between_two_windows(patch: pytest.MonkeyPatch) -
         return told(refusals, demands, {}, seen)
 
     patch.setattr(telling, "out_of_budget", anew)
+
+
+def the_model_comes_back_without_credits(patch: pytest.MonkeyPatch) -> None:
+    """After a restart the model counts a hold anew that the guard had written down."""
+    patch.setattr(Model, "_at", lambda *_: None)
+
+
+def a_stop_must_beat_the_venue_by_less_than_a_tick(patch: pytest.MonkeyPatch) -> None:
+    """The judge asks for a trigger between the oracle price and the tick next to it."""
+    patch.setattr(stops, "is_next_tick", lambda *_: False)
+
+
+def the_first_exposure_of_an_hour_is_its_base(patch: pytest.MonkeyPatch) -> None:
+    """The judge's budget does not follow a book that grew within the hour, as the guard's does."""
+    saw = Purse.saw
+
+    def keeping(purse: Purse, seen: Observation) -> None:
+        before = dict(purse._gross)
+        saw(purse, seen)
+        purse._gross.update(before)
+
+    patch.setattr(Purse, "saw", keeping)
+
+
+def a_pause_holds_against_the_tick_that_obeys_a_panic(patch: pytest.MonkeyPatch) -> None:
+    """The judge holds a guard to a pause that the operator's panic has just ended."""
+    patch.setattr(referee, "is_panic", lambda _: False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 
 from seawall.action import Outcome
@@ -13,6 +14,8 @@ from seawall.errors import OperatorError
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK, Reader
 from seawall.journal.store import Entry, Journal
+
+log = logging.getLogger(__name__)
 
 PANIC_ROWS = 100  # newest ones that are searched for what has no end yet
 
@@ -90,6 +93,7 @@ def taken_over(journal: Journal) -> list[Entry]:
             f"changed the file, and look at positions, latches and budgets yourself."
         ),
     )
+    log.error("event=page key=%s text=%s", page.key, page.text)
     return [*entries, (Kind.MESSAGE, to_json(page))]
 
 

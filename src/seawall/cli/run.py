@@ -113,7 +113,7 @@ async def _guard(settings: Settings, starting: Starting) -> None:
         venue = DydxVenue(_connection(settings, loaded.policy, family), keys)
         try:
             await venue.start()
-            await venue.preflight()
+            await _preflight(venue, journal)
             if mode is Mode.LIVE:
                 loaded = await _admit(venue, journal, loaded, starting, owner)
             agent = Agent.resume(
@@ -265,22 +265,49 @@ async def _check_reach(settings: Settings) -> None:
 async def _check_key(settings: Settings, starting: Starting) -> None:
     """Raise SettingsError for a trading key that can do too much, or nothing.
 
-    A guard that ran before starts without a permission too: it can still top up, and page.
+    A guard that ran before starts without a permission too: it can still top up, and page. So it
+    does where no node answers, and is blind until one does.
     """
+    from seawall.errors import VenueUnreachable
     from seawall.venue.dydx.desk import Desk
-    from seawall.venue.dydx.key_state import permit_of
+    from seawall.venue.dydx.key_state import KeyState, permit_of
     from seawall.venue.dydx.preflight import refuse_wide_key, refuse_without_permission
 
     owner, wanted = settings.account.address, settings.keys.trading_authenticator
     is_first = not settings.journal.path.exists()
-    async with Desk(settings.venue.nodes, owner) as desk:
-        await desk.check_chain(settings.venue.chain_id)
-        state = await desk.key_state(permit_of(_trading_key(settings), owner, wanted))
+    permit = permit_of(_trading_key(settings), owner, wanted)
+    try:
+        async with Desk(settings.venue.nodes, owner) as desk:
+            await desk.check_chain(settings.venue.chain_id)
+            state = await desk.key_state(permit)
+    except VenueUnreachable:
+        if is_first:
+            raise
+        if not isinstance(permit, KeyState):
+            return
+        state = permit
     is_played = settings.venue.step_url is not None  # there is nothing to steal
     if not starting.allows_wide_key and not is_played:
         refuse_wide_key(state)
     if is_first:
         refuse_without_permission(state)
+
+
+async def _preflight(venue: DydxVenue, journal: Journal) -> None:
+    """Refuse a wrong chain or account; where no node answers only a guard that ran here begins.
+
+    A machine that reboots while the node is down is guarded from the first block it sees, and its
+    owner hears that it is blind.
+    """
+    from seawall.agent import Kind
+    from seawall.errors import VenueUnreachable
+
+    try:
+        await venue.preflight()
+    except VenueUnreachable as error:
+        if journal.last(Kind.START) is None:
+            raise
+        print(f"warning: blind until a node answers: {error}", flush=True)
 
 
 def _announce(settings: Settings, loaded: Loaded, agent: Agent) -> None:

@@ -7,7 +7,7 @@ memory; a missed message costs a tick, never the account.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from seawall import alarm
@@ -236,8 +236,16 @@ def _tell(
                 continue
             if any(isinstance(do, Notify | Page) for do in level.do):
                 done = telling.done_words(carried.numbered, carried.plan, one.key)
-                waits = "" if done or not has_work(level) else telling.wait_words(carried.refusals)
+                waiting = [*_given_up(draft, f"{one.key}/{level.name}"), *carried.refusals]
+                waits = "" if done or not has_work(level) else telling.wait_words(waiting)
                 draft.messages.append(telling.firing(one, level, done, waits, its_mode))
+
+
+def _given_up(draft: Draft, name: str) -> Iterator[Refusal]:
+    """Why what a level set out to do ended in the tick in which it began."""
+    for refusal in draft.refusals:
+        if refusal.code is RefusalCode.UNREACHABLE and f" {name}#" in refusal.what:
+            yield refusal
 
 
 def _close(
