@@ -3,7 +3,8 @@
 Changed: comparisons at their bound, == is in and not, + - * / // % & |, and/or, numbers by one,
 True/False, conditions negated, min/max, any/all, roundings up and down, abs dropped, a value
 returned as None, a statement left out, break and continue. Left alone: text for people (f-strings,
-logging), annotations, and assertions, which tell of our own faults and have no behaviour to test.
+logging), annotations, bounds like 1e-6 that no float meets, and assertions, which tell of our own
+faults and have no behaviour to test.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def _changes(node: ast.AST, above: list[ast.AST]) -> Iterator[ast.AST]:
     yield from _negated(node)
     match node:
         case ast.Compare(ops=ops):
-            for index, one in enumerate(ops):
-                yield _with(node, ops=_put(ops, index, OPERATORS[type(one)]()))
+            met = [n for n, side in enumerate(node.comparators) if not _is_hair(node.left, side)]
+            yield from (_with(node, ops=_put(ops, n, OPERATORS[type(ops[n])]())) for n in met)
         case ast.BoolOp(op=op) | ast.BinOp(op=op) | ast.AugAssign(op=op):
             if type(op) in OPERATORS and not _joins_types(op, above):
                 yield _with(node, op=OPERATORS[type(op)]())
@@ -126,9 +127,15 @@ def _changes(node: ast.AST, above: list[ast.AST]) -> Iterator[ast.AST]:
             yield _with(node, func=_with(func, attr=NAMES[name]))
 
 
+def _is_hair(*sides: ast.expr) -> bool:
+    """Whether a bound is a float like 1e-6: none that it is compared to is ever exactly that."""
+    numbers = [side.value for side in sides if isinstance(side, ast.Constant)]
+    return any(isinstance(number, float) and number % 1 for number in numbers)
+
+
 def _said_by_a_comparison(number: ast.Constant, parent: ast.AST) -> int:
     """The step of a bound that `<` and `<=` swapped make as well, for integers; 0 for none."""
-    if not isinstance(parent, ast.Compare) or number not in parent.comparators:
+    if not isinstance(parent, ast.Compare) or number not in parent.comparators or _is_hair(number):
         return 0
     match parent.ops[parent.comparators.index(number)]:
         case ast.Lt() | ast.GtE():

@@ -35,6 +35,7 @@ def changes(source: str) -> list[str]:
         ("return a if b else c", ["return None", "return a if not b else c"]),
         ("return [x for x in a if x]", ["return None", "return [x for x in a if not x]"]),
         ("return 7", ["return 8", "return 6"]),
+        ("return a < 1.5", ["return None", "return a < 2.5", "return a < 0.5"]),
         ("return True", ["return False"]),
         ("if a: b()", ["not a", "pass"]),
         ("a += b", ["pass", "a -= b"]),
