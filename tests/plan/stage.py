@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from seawall.action import Plan, RefusalCode
+from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan.demand import Means, Reason, Slot, UntilDemand
+from seawall.plan.demand import CutDemand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.policy import Bound, MeasureRef, Operator
 from seawall.units import Ppm
-from tests.see import Number, decimal, quote
+from tests.see import MARKETS, Number, decimal, quantums, quote
 
 OPERATORS = {one.value: one for one in Operator}
 
@@ -45,6 +47,28 @@ def until(
         slots=tuple(held if slots is None else slots),
         max_slippage=None if slippage is None else Ppm(slippage),
         cash_most=None if cash is None else quote(cash),
+    )
+
+
+def exposure(view: View, market: str, most: int, *, slippage: int = 20_000) -> UntilDemand:
+    """A demand that one market holds at most so many dollars; named after the market."""
+    its, slots = Instance(market=market), [(0, market)]
+    one = until(view, "gross_exposure", f"<= {most}", instance=its, slots=slots, slippage=slippage)
+    return replace(one, name=f"{market}#1", key=market)
+
+
+def down_to(*left: tuple[str, Number], slippage: int = 20_000) -> CutDemand:
+    """A demand that at most so many coins of each market stay."""
+    return CutDemand(
+        name="loss#1",
+        key="loss",
+        measure=MeasureRef(name="drawdown"),
+        instance=Instance(),
+        keeps=tuple(
+            Keep(subaccount=0, ticker=ticker, quantums=quantums(MARKETS[ticker], size))
+            for ticker, size in left
+        ),
+        max_slippage=Ppm(slippage),
     )
 
 

@@ -51,6 +51,7 @@ def plan_of(propose: object, on: View, *wanted: UntilDemand, means: Means | None
     assert callable(propose)
     made = propose(on, list(wanted), means or with_cash(6_000))
     assert isinstance(made, Plan)
+    assert not made.solver.startswith("greedy: ")  # for want of a point
     return made
 
 
@@ -118,6 +119,13 @@ def test_one_deposit_goes_out_and_it_is_the_largest_whatever_the_order(propose: 
         assert plan_of(propose, on, *wanted).top_ups == ((128, quote(1_500)),)
 
 
+def test_a_second_deposit_however_small_waits_for_the_first(propose: object) -> None:
+    on = worth(1_000, "999.5")
+    parent, child = feed(on, 2_000), replace(feed(on, 1_000, number=128), name="child#1")
+
+    assert plan_of(propose, on, parent, child).top_ups == ((0, quote(1_000)),)
+
+
 def test_what_needs_no_cash_or_may_get_none_keeps_it_from_no_other(propose: object) -> None:
     on = worth(1_000, 1_000)
     parent, child = feed(on, 2_000), replace(feed(on, 2_000, number=128), name="child#1")
@@ -137,6 +145,8 @@ def test_of_equal_deposits_the_first_goes() -> None:
 
     assert greedy.propose(on, [parent, child], with_cash(6_000)).top_ups[0][0] == 0
     assert greedy.propose(on, [child, parent], with_cash(6_000)).top_ups[0][0] == 128
+    for wanted in ([parent, child], [child, parent]):
+        assert programme.propose(on, wanted, with_cash(6_000)).top_ups[0][0] == 0
 
 
 def test_cash_for_a_measure_of_the_account_goes_to_the_first_subaccount_in_scope(

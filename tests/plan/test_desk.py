@@ -52,6 +52,32 @@ def said(on: View, demand: UntilDemand, means: Means | None = None) -> list[str]
     return [f"{one.code}: {one.detail}" for one in made.dropped]
 
 
+def test_the_budgets_bind_what_is_cut_beyond_what_is_free() -> None:
+    on = shown(("0.001", 9))
+    desk = desk_on(on, until(on, "leverage", "<= 1"))
+
+    def bound(free: int, of: int) -> tuple[int, bool]:
+        there = replace(desk, unbound={SLOT: free} if free else {}, rooms={SLOT: of})
+        return there.bound_of(SLOT, of), there.is_budgeted(SLOT)
+
+    assert bound(0, 5) == (5, True)
+    assert bound(3, 5) == (2, True)
+    assert bound(5, 5) == bound(7, 5) == bound(0, 0) == (0, False)
+
+
+def test_depth_binds_once_not_even_a_step_of_it_is_left() -> None:
+    on = shown(("0.001", "0.1"))
+    wanted = until(on, "leverage", "<= 1")
+    desk = desk_on(on, wanted)
+    step = BTC.step_base_quantums
+
+    def code(left: int) -> RefusalCode:
+        return shortfall(desk, desk.paper.with_cut(SLOT, desk.rooms[SLOT] - left), wanted).code
+
+    assert code(step) is RefusalCode.UNREACHABLE
+    assert code(step - 1) is code(0) is RefusalCode.NO_DEPTH
+
+
 def test_what_is_not_said_of_means_and_cuts_is_nothing_and_no_bound() -> None:
     assert (Means().cash, Means().cash_price) == (0, 0)
     assert (Means().notional_left, Means().cost_left) == (None, None)

@@ -8,7 +8,7 @@ from random import Random
 
 from seawall import plan
 from seawall.account import Book
-from seawall.action import RefusalCode
+from seawall.action import Refusal, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
@@ -246,3 +246,21 @@ def test_a_cut_of_nothing_is_no_leg_and_hides_no_other() -> None:
     legs = greedy.legs_of(paper.with_cut((0, "BTC-USD"), 0).with_cut((0, "SOL-USD"), step), both)
 
     assert [(leg.ticker, leg.quantums) for leg in legs] == [("SOL-USD", step)]
+
+
+def test_a_position_without_a_price_is_named_and_what_is_not_held_or_not_listed_is_not() -> None:
+    seen = see(equity=10_000, positions={"BTC-USD": ("0.4", 100_000), "SOL-USD": (50, 200)})
+    markets = {
+        **seen.markets,
+        "BTC-USD": replace(seen.markets["BTC-USD"], oracle_price=0),
+        "ETH-USD": replace(seen.markets["ETH-USD"], oracle_price=1),
+    }
+    on = view(replace(seen, markets=markets))
+    tickers = ("BTC-USD", "SOL-USD", "ETH-USD", "DOGE-USD")
+    wanted = until(on, "leverage", "<= 1", slots=[(0, ticker) for ticker in tickers])
+    dropped: list[Refusal] = []
+
+    quotes = greedy.quotes_for(on, [wanted], Means(), dropped)
+
+    assert set(quotes) == {(0, "SOL-USD")}
+    assert [(one.code, one.what) for one in dropped] == [(RefusalCode.NO_DATA, "close 0/BTC-USD")]

@@ -11,23 +11,15 @@ from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
-from seawall.measures.view import View
-from seawall.plan.demand import CutDemand, Means, UntilDemand
+from seawall.plan.demand import CutDemand, Means
 from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
-from tests.plan.stage import coins, guard, until
+from tests.plan.stage import coins, exposure, guard, until
 from tests.see import BTC, Held, book, quantums, quote, scenario, see, view
 
 NOTHING = Means()
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
-
-
-def exposure(on: View, market: str, target: str, *, slippage: int = 20_000) -> UntilDemand:
-    """A target for what one market holds."""
-    its = Instance(market=market)
-    one = until(on, "gross_exposure", target, instance=its, slots=[(0, market)], slippage=slippage)
-    return replace(one, name=f"{market}#1", key=market)
 
 
 def sold(made: Plan, ticker: str) -> Decimal:
@@ -40,7 +32,7 @@ def sold(made: Plan, ticker: str) -> Decimal:
 
 def test_what_is_short_is_short_by_the_same_share_of_what_each_asks() -> None:
     on = view(see(equity=20_000, positions=TWO))
-    wanted = [exposure(on, "BTC-USD", "<= 20000"), exposure(on, "SOL-USD", "<= 10000")]
+    wanted = [exposure(on, "BTC-USD", 20_000), exposure(on, "SOL-USD", 10_000)]
 
     made = plan.propose(on, wanted, Means(notional_left=quote(15_000)))
 
@@ -56,7 +48,7 @@ def test_a_target_out_of_reach_takes_no_other_with_it_and_costs_no_more_than_it_
     on = view(
         replace(seen, advice=replace(seen.advice, books={**seen.advice.books, "BTC-USD": thin}))
     )
-    wanted = [exposure(on, "BTC-USD", "<= 20000"), exposure(on, "SOL-USD", "<= 10000")]
+    wanted = [exposure(on, "BTC-USD", 20_000), exposure(on, "SOL-USD", 10_000)]
 
     made = plan.propose(on, wanted, NOTHING)
 
@@ -72,10 +64,37 @@ def test_triggers_give_way_before_any_target_does() -> None:
         guard("net_exposure", "> 10100"), instance=Instance(markets=("BTC-USD", "ETH-USD"))
     )
 
-    made = plan.propose(on, [exposure(on, "ETH-USD", "<= 15000")], NOTHING, guards=[net])
+    made = plan.propose(on, [exposure(on, "ETH-USD", 15_000)], NOTHING, guards=[net])
 
     assert made.claims[0].reached
     assert made.let_go == ("net_exposure/act",)
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "left"),
+    [
+        ("> 10010", "> 13000", 14_000),  # $1,990 of $10, and $3,000 of $3,000
+        ("> 10000.5", "> 10002", 17_000),  # $1,999.50 of a dollar, and $2,998 of two
+    ],
+)
+def test_the_trigger_goes_first_that_is_missed_by_the_largest_share_of_what_it_leaves(
+    near: str, far: str, left: int
+) -> None:
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    guards = [
+        replace(guard("net_exposure", trigger), key=other, instance=Instance(markets=both))
+        for trigger, other in ((near, "ETH-USD"), (far, "SOL-USD"))
+        for both in [("BTC-USD", other)]
+    ]
+    wanted = [exposure(on, "ETH-USD", 18_000), exposure(on, "SOL-USD", left)]
+
+    for either in (guards, guards[::-1]):
+        made = plan.propose(on, wanted, NOTHING, guards=either)
+
+        assert made.let_go == ("ETH-USD", "SOL-USD")
+        assert all(claim.reached for claim in made.claims)
+        assert made.solver == plan.solver.version()
 
 
 def test_a_trigger_that_is_met_already_and_one_without_a_row_fence_nothing() -> None:
@@ -83,7 +102,7 @@ def test_a_trigger_that_is_met_already_and_one_without_a_row_fence_nothing() -> 
     met = guard("leverage", "> 1")
     without = guard("day_loss", ">= 0.0001")
 
-    made = plan.propose(on, [exposure(on, "SOL-USD", "<= 10000")], NOTHING, guards=[met, without])
+    made = plan.propose(on, [exposure(on, "SOL-USD", 10_000)], NOTHING, guards=[met, without])
 
     assert made.claims[0].reached
     assert (made.let_go, made.dropped) == ((), ())
@@ -94,8 +113,8 @@ def test_a_market_s_bound_is_the_loosest_of_the_levels_that_want_it() -> None:
     deep = book(seen.markets["SOL-USD"], levels=[("0.0005", 20), ("0.008", 200)])
     books = {**seen.advice.books, "SOL-USD": deep}
     on = view(replace(seen, advice=replace(seen.advice, books=books)))
-    tight = exposure(on, "SOL-USD", "<= 12000", slippage=2_000)
-    loose = replace(exposure(on, "SOL-USD", "<= 19900", slippage=10_000), name="other", key="other")
+    tight = exposure(on, "SOL-USD", 12_000, slippage=2_000)
+    loose = replace(exposure(on, "SOL-USD", 19_900, slippage=10_000), name="other", key="other")
 
     alone = plan.propose(on, [tight], NOTHING)
     both = plan.propose(on, [tight, loose], NOTHING)
@@ -117,8 +136,8 @@ def test_demands_on_one_position_take_the_larger_and_never_the_sum() -> None:
         max_slippage=Ppm(10_000),
     )
 
-    less = plan.propose(on, [third, exposure(on, "SOL-USD", "<= 18000")], NOTHING)
-    more = plan.propose(on, [third, exposure(on, "SOL-USD", "<= 10000")], NOTHING)
+    less = plan.propose(on, [third, exposure(on, "SOL-USD", 18_000)], NOTHING)
+    more = plan.propose(on, [third, exposure(on, "SOL-USD", 10_000)], NOTHING)
 
     assert coins(less, on) == {"SOL-USD": Decimal(30)}
     assert coins(more, on) == {"SOL-USD": Decimal(50)}

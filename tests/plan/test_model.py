@@ -8,15 +8,13 @@ from decimal import Decimal
 import pytest
 
 from seawall import plan
-from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan.demand import CutDemand, Means, UntilDemand
+from seawall.plan.demand import Means
 from seawall.plan.desk import desk_of
 from seawall.plan.model import Model
-from seawall.policy import MeasureRef
 from seawall.units import Ppm
-from tests.plan.stage import coins, guard, until
+from tests.plan.stage import coins, down_to, exposure, guard, until
 from tests.see import BTC, ETH, SOL, Held, Number, book, quantums, quote, see, view
 
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
@@ -29,28 +27,6 @@ def two(**depth: Number) -> View:
         for market in (BTC, SOL)
     }
     return view(see(equity=20_000, positions=TWO, books=books))
-
-
-def down_to(*left: tuple[str, Number]) -> CutDemand:
-    markets = {"BTC-USD": BTC, "SOL-USD": SOL, "ETH-USD": ETH}
-    return CutDemand(
-        name="loss#1",
-        key="loss",
-        measure=MeasureRef(name="drawdown"),
-        instance=Instance(),
-        keeps=tuple(
-            Keep(subaccount=0, ticker=ticker, quantums=quantums(markets[ticker], size))
-            for ticker, size in left
-        ),
-        max_slippage=Ppm(20_000),
-    )
-
-
-def exposure(on: View, market: str, target: int) -> UntilDemand:
-    its = Instance(market=market)
-    slots = [(0, market)]
-    one = until(on, "gross_exposure", f"<= {target}", instance=its, slots=slots)
-    return replace(one, name=f"{market}#1", key=market)
 
 
 def test_a_fixed_cut_counts_towards_a_target_and_is_not_made_again() -> None:

@@ -71,10 +71,11 @@ def test_a_deposit_below_ten_dollars_is_not_proposed() -> None:
     on = account(1_000, {"BTC-USD": ("0.05", 100_000)})
 
     few = plan.propose(on, [until(on, "free_collateral", ">= 903", cash=9)], with_cash(3_000))
-    least = plan.propose(on, [until(on, "free_collateral", ">= 903", cash=50)], with_cash(3_000))
 
     assert few.top_ups == ()
-    assert least.top_ups == ((0, 10_000_000),)
+    for target in (">= 903", ">= 900.5"):
+        wanted = until(on, "free_collateral", target, cash=50)
+        assert plan.propose(on, [wanted], with_cash(3_000)).top_ups == ((0, 10_000_000),)
 
 
 def test_one_deposit_per_plan_and_the_largest_first() -> None:
@@ -94,7 +95,20 @@ def test_one_deposit_per_plan_and_the_largest_first() -> None:
     made = plan.propose(on, [parent, child], with_cash(3_000))
 
     assert made.top_ups == ((128, 200_000_000),)
+    assert made.solver == solver.version()
     assert [claim.reached for claim in made.claims] == [False, True]
+
+
+def test_a_child_is_fed_where_positions_might_be_cut_as_well() -> None:
+    children: dict[int, tuple[Number, Held]] = {128: (1_000, {"SOL-USD": ("20", 200)})}
+    on = view(see(equity=1_000, positions={"BTC-USD": ("0.05", 100_000)}, children=children))
+    child = Instance(subaccount=128)
+    wanted = until(on, "free_collateral", ">= 1000", cash=3_000, instance=child)
+
+    made = plan.propose(on, [wanted], with_cash(3_000))
+
+    assert (made.legs, made.top_ups) == ((), ((128, 200_000_000),))
+    assert made.solver == solver.version()
 
 
 def test_hands_off_and_closed_markets_have_bound_zero() -> None:

@@ -15,9 +15,10 @@ from seawall.plan.proof import proved
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.stage import until
-from tests.see import see, view
+from tests.see import book, see, view
 
 NOTHING = Means()
+BOTH = Instance(markets=("BTC-USD", "SOL-USD"))
 
 
 def on_two() -> View:
@@ -74,6 +75,37 @@ def test_nothing_is_claimed_of_what_has_no_data() -> None:
 
     assert made.legs
     assert made.claims == ()
+
+
+def test_nothing_is_claimed_where_only_the_cut_makes_a_value_known() -> None:
+    seen = see(equity=10_000, positions={"BTC-USD": ("0.2", 100_000), "SOL-USD": (50, 200)})
+    denied = book(seen.markets["BTC-USD"], 90_000)  # a mid that its oracle price is denied by
+    books = {**seen.advice.books, "BTC-USD": denied}
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+    far = replace(flat("gross_exposure"), instance=BOTH, max_slippage=Ppm(150_000))
+
+    made = plan.propose(on, [far], NOTHING)
+
+    assert made.legs
+    assert made.claims == ()
+
+
+def test_one_instance_that_two_levels_cut_for_is_claimed_once() -> None:
+    on = on_two()
+
+    made = plan.propose(on, [flat("leverage"), replace(flat("leverage"), name="day#2")], NOTHING)
+
+    assert claimed(made) == [("day", "leverage", False)]
+
+
+def test_a_cut_claims_what_its_measure_is_at_the_oracle_and_not_at_the_mid() -> None:
+    seen = see(equity=10_000, positions={"BTC-USD": ("0.2", 100_000), "SOL-USD": (50, 200)})
+    books = {**seen.advice.books, "SOL-USD": book(seen.markets["SOL-USD"], 198)}
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+
+    made = plan.propose(on, [replace(flat("gross_exposure"), instance=BOTH)], NOTHING)
+
+    assert [claim.after for claim in made.claims] == [10_000]
 
 
 def test_a_cut_that_does_not_do_what_it_claims_is_not_sent() -> None:

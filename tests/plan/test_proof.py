@@ -16,10 +16,10 @@ from seawall.plan.demand import Means
 from seawall.plan.desk import desk_of
 from seawall.plan.greedy import Guard
 from seawall.plan.programme import from_proposal
-from seawall.plan.proof import proved
+from seawall.plan.proof import proved, restated
 from seawall.plan.trial import carried_out
 from seawall.units import BaseQuantums, QuoteQuantums
-from tests.plan.stage import bound, coins, guard, until
+from tests.plan.stage import bound, coins, exposure, guard, until, with_cash
 from tests.see import book, quote, see, view
 
 HEDGED = {"BTC-USD": ("0.3", 100_000), "ETH-USD": ("-5", 4_000)}
@@ -71,6 +71,51 @@ def test_a_plan_whose_claims_do_not_hold_is_not_sent(part: str) -> None:
 
     assert (checked.legs, checked.top_ups, checked.claims) == ((), (), ())
     assert [one.code for one in checked.dropped] == [RefusalCode.CLAIM_FAILS]
+
+
+def test_a_deposit_that_does_not_do_what_it_claims_is_not_sent_either() -> None:
+    on = view(see(equity=1_000, positions={"BTC-USD": ("0.05", 100_000)}))
+    wanted = [until(on, "free_collateral", ">= 1000", cash=3_000)]
+    made = plan.propose(on, wanted, with_cash(3_000))
+
+    checked = proved(on, wanted, Means(), replace(made, top_ups=((0, quote(99)),)), ())
+
+    assert (made.legs, made.top_ups) == ((), ((0, quote(100)),))
+    assert checked.top_ups == ()
+    assert [one.code for one in checked.dropped] == [RefusalCode.CLAIM_FAILS]
+
+
+def test_what_is_left_of_a_plan_that_was_cut_short_is_claimed_anew() -> None:
+    on = hedged()
+    wanted = [exposure(on, "BTC-USD", 25_000), exposure(on, "ETH-USD", 15_000)]
+    made = plan.propose(on, wanted, Means(), guards=[net(12_000)])
+    bought = [leg for leg in made.legs if leg.ticker == "ETH-USD"]
+
+    left = restated(on, wanted, Means(), replace(made, legs=tuple(bought)), [net(12_000)])
+
+    assert [claim.reached for claim in made.claims] == [True, True]
+    assert [claim.after for claim in left.claims] == [30_000, 15_000]
+    assert [claim.reached for claim in left.claims] == [False, True]
+    assert (made.let_go, left.let_go) == ((), ("net_exposure/act",))  # 30,000 less 15,000
+    assert [one.code for one in left.dropped] == [RefusalCode.CROSSES_TRIGGER]
+    assert restated(on, wanted, Means(), left, [net(12_000)]).let_go == left.let_go
+
+
+@pytest.mark.parametrize(("limit", "let_go"), [(14_900, ("net_exposure/act",)), (15_100, ())])
+def test_a_plan_that_was_cut_short_lets_go_what_is_met_at_the_oracle(
+    limit: int, let_go: tuple[str, ...]
+) -> None:
+    seen = see(equity=10_000, positions=HEDGED)
+    books = {**seen.advice.books, "BTC-USD": book(seen.markets["BTC-USD"], 101_500)}
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+    wanted = [exposure(on, "BTC-USD", 30_200), exposure(on, "ETH-USD", 15_000)]
+    made = plan.propose(on, wanted, Means())
+    bought = [leg for leg in made.legs if leg.ticker == "ETH-USD"]
+
+    left = restated(on, wanted, Means(), replace(made, legs=tuple(bought)), [net(limit)])
+
+    assert left.let_go == let_go  # though it is 450 more at the mid
+    assert [claim.reached for claim in left.claims] == [False, True]  # $30,450 at the mid
 
 
 def test_a_plan_that_would_fire_a_level_it_has_not_named_is_not_sent() -> None:

@@ -105,18 +105,36 @@ def test_cap_use_of_a_typed_cap() -> None:
     assert_row(row, btc=0, sol=1, weight=0, least=20_000 - 0.95 * 10_000)
 
 
-def test_cap_use_of_a_derived_cap_shrinks_with_what_closing_costs() -> None:
+@pytest.mark.parametrize(("buffer", "left"), [(5_000, 15_000), (19_949, 51), (19_950, 0)])
+def test_cap_use_of_a_derived_cap_shrinks_with_what_closing_costs(
+    buffer: Number, left: float
+) -> None:
+    """Nothing is left of it where there is no more equity than the fee of closing, $50."""
     derived = DerivedCaps(max_drawdown=Ppm(120_000), scenario="gap", shares={"*": Ppm(500_000)})
-    rate = 0.12 * 0.5 / (0.1 + 0.01)
+    rate = 0.12 * 0.5 / (0.1 + 0.01) if left else 0
 
     (row,) = rows(
         "cap_use",
         0.9,
-        book(Caps(derived=derived), buffer=5_000),
+        book(Caps(derived=derived), buffer=buffer),
         instance=Instance(market="BTC-USD"),
     )
 
-    assert_row(row, btc=1, sol=0, weight=0.9 * rate, least=100_000 - 0.9 * rate * 15_000)
+    assert_row(row, btc=1, sol=0, weight=0.9 * rate, least=100_000 - 0.9 * rate * left)
+
+
+@pytest.mark.parametrize("left", ["0.5", "0"])
+def test_cap_use_beside_a_typed_cap_counts_on_any_equity_there_is(left: str) -> None:
+    derived = DerivedCaps(
+        max_drawdown=Ppm(120_000), scenario="gap", shares={"BTC-USD": Ppm(500_000)}
+    )
+    caps = Caps(typed={"SOL-USD": Decimal(10_000)}, derived=derived)
+    rate = 0.12 * 0.5 / (0.1 + 0.01) if Decimal(left) else 0
+
+    (row,) = rows("cap_use", 0.9, book(caps, buffer=20_000 - Decimal(left)), instance=ALL)
+
+    least = 120_000 - 0.9 * (10_000 + rate * float(left))
+    assert_row(row, btc=1, sol=1, weight=0.9 * rate, least=least)
 
 
 def test_cap_use_of_a_derived_cap_without_equity_closes_everything() -> None:
@@ -229,3 +247,31 @@ def test_a_scope_without_a_market_holds_nothing() -> None:
         assert all(
             not row.gain and row.least < 0 for row in rows(name, 1, book(), instance=nowhere)
         )
+
+
+def test_a_scenario_that_nobody_wrote_has_no_row() -> None:
+    for name in ("stress_headroom", "fatal_move"):
+        assert rows(name, 1, book(), scenario="another") == ()
+
+
+def test_a_subaccount_whose_margins_cannot_be_told_has_no_row_and_hides_no_other() -> None:
+    seen = see(
+        equity=20_000,
+        positions={"BTC-USD": (1, 100_000)},
+        children={128: (2_000, {"SOL-USD": (-100, 200)})},
+    )
+    markets = {**seen.markets, "SOL-USD": replace(seen.markets["SOL-USD"], oracle_price=0)}
+    on = view(replace(seen, markets=markets))
+
+    (paid,) = rows("equity", 25_000, on, instance=Instance(subaccounts=(0, 128)))
+
+    assert (paid.numbers, paid.least) == (frozenset({0}), 5_000)
+    assert rows("leverage", 1, on, instance=Instance(subaccount=128)) == ()
+
+
+def test_a_market_without_a_cap_and_one_whose_cap_cannot_be_told_have_no_row() -> None:
+    derived = DerivedCaps(max_drawdown=Ppm(120_000), scenario="another", shares={"*": Ppm(500_000)})
+    instance = Instance(market="BTC-USD")
+
+    for caps in (Caps(typed={"SOL-USD": Decimal(10_000)}), Caps(derived=derived)):
+        assert rows("cap_use", 0.9, book(caps), instance=instance) == ()

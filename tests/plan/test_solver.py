@@ -66,6 +66,41 @@ def test_the_nearest_point_is_the_cheapest_of_those() -> None:
     assert found.values == pytest.approx([4, 0], abs=1e-6)
 
 
+@pytest.mark.parametrize(("asked", "share"), [(1.0, 5.5 / 11), (0.5, 5 / 11)])
+def test_a_shortfall_is_a_share_of_what_is_asked_and_of_a_dollar_at_least(
+    asked: float, share: float
+) -> None:
+    one = Programme(
+        price=np.ones(2),
+        matrix=np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]),
+        least=np.array([asked, 10.0, -5.5]),
+        most=np.full(2, 99.0),
+    )
+
+    found = solver.nearest(one, np.array([True, True, False]))
+
+    assert found is not None
+    assert found.short == pytest.approx([share, 10 * share, 0], abs=1e-6)
+
+
+def test_a_row_that_holds_with_room_to_spare_is_not_short() -> None:
+    found = solver.nearest(programme([2, 8], [4, 2]), np.array([True, True]))
+
+    assert found is not None
+    assert found.values == pytest.approx([4, 0], abs=1e-6)
+    assert found.short[0] == 0
+
+
+@pytest.mark.parametrize("asked", [2, 3])
+def test_a_point_that_the_solver_finds_and_loses_again_is_no_point(
+    monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    real, times = solver.solve, iter(range(1, 9))
+    monkeypatch.setattr(solver, "solve", lambda one: None if next(times) == asked else real(one))
+
+    assert solver.nearest(programme([12, 8], [4, 2]), np.array([True, True])) is None
+
+
 def test_hard_rows_that_cannot_hold_have_no_nearest_point() -> None:
     assert solver.nearest(programme([6, 4], [3, 9]), np.array([True, False])) is None
 

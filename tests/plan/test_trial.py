@@ -75,6 +75,28 @@ def test_below_initial_margin_the_bound_is_not_beyond_what_the_chain_takes() -> 
     assert offer(seen(equity=500), 1_000).worst == subticks(BTC, 99_900)
 
 
+def test_what_has_no_oracle_price_is_not_offered() -> None:
+    on = seen().observation
+
+    def at(price: int) -> Quote | None:
+        market = replace(on.markets["BTC-USD"], oracle_price=price)
+        there = view(replace(on, markets={**on.markets, "BTC-USD": market}))
+        return trial.quote_for(there, SLOT, 20_000)
+
+    assert at(0) is None
+    assert at(1) is not None
+
+
+def test_a_position_beside_one_without_a_price_is_offered_within_its_own_bound() -> None:
+    held: Held = {"BTC-USD": ("0.4", 100_000), "ETH-USD": (1, 4_000)}
+    on = see(equity=10_000, positions=held)
+    unpriced = replace(on.markets["ETH-USD"], oracle_price=0)
+
+    beside = view(replace(on, markets={**on.markets, "ETH-USD": unpriced}))
+
+    assert offer(beside) == offer(view(on))
+
+
 def test_cuts_and_cash_are_booked_where_they_belong() -> None:
     on = seen()
     paper = Trial(before=on, quotes={SLOT: offer(on)})

@@ -9,7 +9,7 @@ from seawall.plan import unbound
 from seawall.plan.demand import Means, Slot
 from tests.plan.stage import until
 from tests.plan.test_desk import SLOT, down_to, shown
-from tests.see import BTC, quantums, quote
+from tests.see import BTC, Held, quantums, quote, see, view
 
 
 def test_a_cut_frees_what_is_not_done_of_it_and_the_larger_of_two_demands_counts() -> None:
@@ -36,3 +36,13 @@ def test_a_target_that_holds_that_cash_reaches_or_that_offers_only_cash_frees_no
     assert unbound(on, [until(on, "leverage", "<= 1000")], over) == {}
     landing = replace(over, cash_in_flight=((0, quote(1_000_000)),))
     assert unbound(on, [wanted], landing) == {}
+
+
+def test_a_target_frees_all_of_each_position_in_its_scope_long_or_short_and_no_other() -> None:
+    held: Held = {"BTC-USD": ("-0.3", 100_000), "SOL-USD": (100, 200)}
+    on = view(see(equity=10_000, positions=held))
+    wanted = until(on, "leverage", "<= 1", slots=[SLOT, (0, "ETH-USD")])
+
+    free = unbound(on, [wanted], Means(overdrawing=frozenset({wanted.name})))
+
+    assert free == {SLOT: quantums(BTC, "0.3")}

@@ -52,7 +52,7 @@ class Desk:
 
     def is_budgeted(self, slot: Slot) -> bool:
         """Whether the budgets of the hour and day bind what is cut of a position."""
-        return self.unbound.get(slot, 0) < max(1, self.rooms.get(slot, 0))
+        return bool(self.bound_of(slot, self.rooms[slot]))
 
     def bound_of(self, slot: Slot, quantums: int) -> int:
         """Base quantums of a cut that the budgets of the hour and day bind."""

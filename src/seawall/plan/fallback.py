@@ -26,7 +26,7 @@ def propose(
 ) -> Plan:
     """The greedy plan for all demands together, with the triggers that it could not keep from."""
     made = greedy.propose(view, demands, means, scenarios=scenarios, guards=guards)
-    if not made.let_go or not made.targets:
+    if not made.let_go:
         return made
     crossed = [guard for guard in guards if guard.key in made.let_go]
     barred = frozenset(_taking_there(view, made, crossed))

@@ -120,7 +120,7 @@ def columns_of(view: View, quote: Quote, most: int) -> tuple[Column, ...]:
     columns, left = [], most
     for level in quote.levels:
         taken = min(left, level.quantums // market.step_base_quantums * market.step_base_quantums)
-        if taken <= 0:
+        if not taken:
             continue
         ratio = level.subticks / oracle
         cost = sign * (ratio - 1) + fee * ratio

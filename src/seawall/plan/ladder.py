@@ -16,6 +16,7 @@ from seawall.plan import solver
 from seawall.plan.solver import Floats, Programme
 
 EXACT = 1e-6  # dollars that a solver may be off
+ERROR = 4e-6  # of what a row asks, or of a dollar: missed by less it counts as reached
 NOTHING = np.zeros(0)
 
 
@@ -72,14 +73,11 @@ class Ladder:
             values = self._solve(least, most, keep)
             if values is not None:
                 return Best(values=values, let_go=tuple(gone), short=short)
-            fences = [at for at, one in enumerate(self._lines) if one.kind == "fence" and keep[at]]
-            if not fences:
-                return None
             missed = self._nearest("fence", least, most, keep)
-            worst = fences[0]
-            if missed is not None:
-                relative = missed / np.maximum(1.0, np.abs(least))
-                worst = max(fences, key=lambda at: (relative[at], -at))
+            if missed is None or not missed.any():
+                return None
+            # The first of those that are missed by the largest share of what they leave.
+            worst = int(np.argmax(missed / np.maximum(1.0, np.abs(least))))
             gone.append(self._lines[worst].owner)
 
     def _of_kind(self, kind: str, *, is_so: bool) -> NDArray[np.bool_]:
@@ -113,6 +111,6 @@ class Ladder:
 
     def _short(self, missed: Floats) -> tuple[str, ...]:
         """Interventions with a row that is missed by more than the solver's own error."""
-        scale = EXACT * np.maximum(1.0, np.abs(self._least)) + EXACT
-        owners = [one.owner for at, one in enumerate(self._lines) if missed[at] > 2 * scale[at]]
+        is_short = missed > ERROR * np.maximum(1.0, np.abs(self._least))
+        owners = [one.owner for one, short in zip(self._lines, is_short, strict=True) if short]
         return tuple(dict.fromkeys(owners))

@@ -45,14 +45,12 @@ class Model:
 
     def _fixed(self) -> list[Line]:
         """What `amount`, `flatten` and `lock` cut, as far as the book goes."""
-        lines = []
+        lines, all_of_it = [], np.ones(len(self.columns))
         for slot, quantums in self._desk.paper.cuts.items():
-            own = [at for at, column in enumerate(self.columns) if column.slot == slot]
             line = self._zeros()
-            line[own] = 1.0
-            wanted = quantums * self.columns[own[0]].each if own else 0.0
-            room = sum(self.columns[at].room for at in own)
-            lines.append(Line(coefficients=line, least=min(wanted, room), kind="fixed"))
+            line[[at for at, column in enumerate(self.columns) if column.slot == slot]] = 1.0
+            least = self._taken(all_of_it, {slot: quantums})
+            lines.append(Line(coefficients=line, least=least, kind="fixed"))
         return lines
 
     def _within(self, frame: Frame) -> list[Line]:
@@ -73,16 +71,14 @@ class Model:
                 line[:count] = -weights * bound
                 spared = left / PPM_ONE - spare + self._taken(weights * bound, self._desk.unbound)
                 already = self._taken(weights * bound, self._desk.paper.cuts)
-                lines.append(
-                    Line(coefficients=line, least=-max(spared, already, 0.0), kind="budget")
-                )
+                lines.append(Line(coefficients=line, least=-max(spared, already), kind="budget"))
         return lines
 
     def _rounding(self, weights: Floats) -> float:
         """What rounding each cut up to a step may add, by weight."""
         worst: dict[Slot, float] = {}
         for column, weight in zip(self.columns, weights, strict=True):
-            worst[column.slot] = max(worst.get(column.slot, 0.0), float(weight))
+            worst[column.slot] = max(float(weight), worst.get(column.slot, float(weight)))
         return sum(
             weight * step_worth(self._desk, slot) / PPM_ONE for slot, weight in worst.items()
         )
@@ -97,7 +93,7 @@ class Model:
         for slot, quantums in cuts.items():
             left = float(quantums)
             for column, weight in zip(self.columns, weights, strict=True):
-                if column.slot == slot and left > 0:
+                if column.slot == slot:
                     taken = min(column.room, left * column.each)
                     total += weight * taken
                     left -= taken / column.each
@@ -132,8 +128,8 @@ class Model:
             if number in row.numbers
         )
         least = row.least - row.cash * flying
-        if kind == "fence" and least < 0:
-            least += min(INSIDE, -least / 2)
+        if kind == "fence":
+            least += min(INSIDE, abs(least) / 2)
         return Line(coefficients=line, least=least, kind=kind, owner=owner, gains=gains)
 
     def best(self, let_go: Sequence[str], allowed: Mapping[int, float]) -> Best | None:

@@ -43,9 +43,9 @@ def alternatives(
         return ()
     quotes = greedy.quotes_for(view, demands, means, [])
     cash = dict(means.cash_in_flight)
-    for number, amount in made.top_ups:
-        cash[number] = QuoteQuantums(cash.get(number, QuoteQuantums(0)) + amount)
     paper = Trial(before=view, caught_up=caught_up(view), quotes=quotes, cash=cash)
+    for number, amount in made.top_ups:
+        paper = paper.with_cash(number, paper.cash_of(number) + amount)
     base = greedy.fixed_cuts(paper, demands, ())
     desk = desks.desk_of(view, demands, means, scenarios=(), guards=())
     simple = greedy.propose(view, demands, means)
@@ -78,7 +78,7 @@ def _stated(name: str, paper: Trial, desk: Desk) -> Alternative:
 def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial]) -> Trial:
     """The first rung that reaches every target, else the last."""
     paper = base
-    for paper in (base, *ladder):
+    for paper in ladder:
         views = paper.views()
         if all(claims.holds(views, one) for one in until):
             break
@@ -88,18 +88,18 @@ def _until_met(base: Trial, until: Sequence[UntilDemand], ladder: Iterator[Trial
 def _largest_first(base: Trial) -> Iterator[Trial]:
     paper = base
     for slot in sorted(base.quotes, key=lambda one: (-_worth(base, one), one)):
-        for part in range(1, PARTS + 1):
+        for part in range(PARTS + 1):
             paper = paper.with_cut(slot, _share(base, slot, part))
             yield paper
 
 
 def _pro_rata(base: Trial) -> Iterator[Trial]:
-    for part in range(1, PARTS + 1):
+    for part in range(PARTS + 1):
         yield replace(base, cuts={slot: _share(base, slot, part) for slot in base.quotes})
 
 
 def _worth(base: Trial, slot: Slot) -> int:
-    return abs(greedy.reference_quotes(base.before, slot[1], base.quotes[slot].held).oracle)
+    return greedy.reference_quotes(base.before, slot[1], base.quotes[slot].held).oracle
 
 
 def _share(base: Trial, slot: Slot, part: int) -> int:

@@ -7,6 +7,7 @@ rounding would cross and no step mends is let go by name, and the programme solv
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -104,8 +105,7 @@ def _proposed(
     if not desk.unmet:
         return replace(simple(), solver=FIXED)
     model, let_go = Model(desk), tuple[str, ...]()
-    # Each round lets one more trigger go, or ends.
-    for _ in range(len(desk.guards) + 1):
+    while True:  # each round lets one more trigger go, or ends
         found = _solve(desk, model, let_go)
         if found is None:
             return _fallen_back(simple(), "the solver found no point")
@@ -118,7 +118,6 @@ def _proposed(
                 return _fallen_back(simple(), f"a claim failed after {STEPS_MOST} added steps")
             case Plan():
                 return _or_simple(desk, made, simple)
-    return _fallen_back(simple(), "no trigger could be kept from")
 
 
 def _or_simple(desk: Desk, made: Plan, simple: Callable[[], Plan]) -> Plan:
@@ -186,7 +185,8 @@ def _mended(
     With it what it leaves, at the oracle and at the mid. What comes `later` counts for the claims
     of those who wait for it, and for nothing that is met in the meantime.
     """
-    for added in range(STEPS_MOST + 1):
+    added = 0
+    while True:
         views = sent = paper.views()
         if later:
             cash = {n: paper.cash_of(n) + later.get(n, 0) for n in {*paper.cash, *later}}
@@ -202,7 +202,7 @@ def _mended(
             return None if failing else crossed[0]
         step = paper.quotes[slot].market.step_base_quantums
         paper = paper.with_cut(slot, paper.cut_of(slot) + step)
-    raise AssertionError("the last round adds nothing")
+        added += 1
 
 
 def _next_step(
@@ -240,7 +240,7 @@ def _next_step(
     ]
     if not helpful:
         return None
-    return max(helpful, key=lambda slot: (paper.cut_of(slot) > 0, gains[slot]))
+    return max(helpful, key=lambda slot: (bool(paper.cut_of(slot)), gains[slot]))
 
 
 def _solve(desk: Desk, model: Model, let_go: Sequence[str]) -> Best | None:
@@ -274,16 +274,16 @@ def _in_turn(desk: Desk, deposits: Mapping[int, int]) -> set[int]:
 
 def _proposal(desk: Desk, model: Model, found: Best) -> Proposal:
     """Cuts rounded up to a step, never past what may be cut; cash rounded up to a dollar."""
-    quantums: dict[Slot, float] = {}
+    quantums = defaultdict[Slot, float](float)
     for column, value in zip(model.columns, found.values, strict=False):
-        quantums[column.slot] = quantums.get(column.slot, 0.0) + float(value) / column.each
+        quantums[column.slot] += float(value) / column.each
     cuts: dict[Slot, int] = {}
     for slot, closed in sorted(quantums.items()):
         most, step = desk.rooms[slot], desk.paper.quotes[slot].market.step_base_quantums
         steps = int(-(-(closed / step - 1e-6) // 1))
-        cuts[slot] = max(min(steps * step, most // step * step), desk.paper.cut_of(slot))
+        cuts[slot] = max(min(steps * step, most), desk.paper.cut_of(slot))
     within = _within_budget(desk, cuts)
-    proposed: list[tuple[int, str, int]] = [(*slot, cut) for slot, cut in within.items() if cut > 0]
+    proposed: list[tuple[int, str, int]] = [(*slot, cut) for slot, cut in within.items() if cut]
     deposits = _deposits(model, found)
     in_turn = _in_turn(desk, deposits)
     for number, dollars in sorted(deposits.items()):

@@ -6,13 +6,14 @@ A row says: sum over the positions of gain x closed dollars, less `drag` x their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import numpy as np
 
 from seawall.measures import exposure
-from seawall.measures.spec import Instance, NoData
+from seawall.measures.spec import Instance
 from seawall.plan.demand import Slot
 from seawall.plan.frame import Floats, Frame, Margins, Stand
 from seawall.policy import Bound, MeasureRef
@@ -97,19 +98,13 @@ def _of(
     )
 
 
-def solvent(number: int, now: Margins) -> Row:
+def _solvent(wanted: Ask, now: Margins) -> Row:
     """NC' >= $1: below it a ratio says nothing."""
-    return Row(
-        name=f"solvent/{number}",
-        drag=1.0,
-        cash=1.0,
-        numbers=frozenset({number}),
-        least=1.0 - now.nc,
-    )
+    return _of(wanted, {}, 1.0 - now.nc, name=" solvent")
 
 
 def _free_collateral(
-    frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]
+    frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]
 ) -> Iterator[Row]:
     del frame
     if now.imr is not None:
@@ -117,40 +112,39 @@ def _free_collateral(
         yield _of(wanted, gain, wanted.value + now.buffer - (now.nc - now.imr))
 
 
-def _margin_usage(frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]) -> Iterator[Row]:
+def _margin_usage(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) -> Iterator[Row]:
     del frame
     if now.imr is not None:
         gain = {one.slot: one.initial for one in held}
         yield _of(wanted, gain, now.imr - wanted.value * now.nc, weight=wanted.value)
-        yield solvent(wanted.instance.subaccount or 0, now)
+        yield _solvent(wanted, now)
 
 
 def _maintenance_usage(
-    frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]
+    frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]
 ) -> Iterator[Row]:
     del frame
     gain = {one.slot: one.maintenance for one in held}
     yield _of(wanted, gain, now.mmr - wanted.value * now.nc, weight=wanted.value)
-    yield solvent(wanted.instance.subaccount or 0, now)
+    yield _solvent(wanted, now)
 
 
-def _leverage(frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]) -> Iterator[Row]:
+def _leverage(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) -> Iterator[Row]:
     del frame
     sizes = {one.slot: one.size for one in held}
     gain = dict.fromkeys(sizes, 1.0)
     yield _of(wanted, gain, sum(sizes.values()) - wanted.value * now.nc, weight=wanted.value)
-    yield solvent(wanted.instance.subaccount or 0, now)
+    yield _solvent(wanted, now)
 
 
-def _liq_move(frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]) -> Iterator[Row]:
+def _liq_move(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) -> Iterator[Row]:
     del frame
-    by_slot = {one.slot: one for one in held}
-    one = by_slot.get((wanted.instance.subaccount or 0, wanted.instance.market or ""))
-    if one is not None:
-        alpha = wanted.value * (1 - one.sign * one.maintenance)
-        gain = {slot: each.maintenance for slot, each in by_slot.items()}
-        gain[one.slot] += alpha
-        yield _of(wanted, gain, alpha * one.size - (now.nc - now.mmr))
+    gain = {one.slot: one.maintenance for one in held}
+    for one in held:
+        if one.slot[1] == wanted.instance.market:
+            alpha = wanted.value * (1 - one.sign * one.maintenance)
+            gain[one.slot] += alpha
+            yield _of(wanted, gain, alpha * one.size - (now.nc - now.mmr))
 
 
 def _stressed(one: Stand, scenario: Scenario, move: float) -> float:
@@ -160,49 +154,49 @@ def _stressed(one: Stand, scenario: Scenario, move: float) -> float:
 
 
 def _stress_headroom(
-    frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]
+    frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]
 ) -> Iterator[Row]:
     scenario = frame.view.scenarios.get(wanted.measure.scenario or "")
     if scenario is None:
         return
-    stands = list(held)
     for sign in scenario.signs:
         taken = {
             one.slot: _stressed(
                 one, scenario, max(-1.0, sign * scenario.shock(one.slot[1]) / PPM_ONE)
             )
-            for one in stands
+            for one in held
         }
-        lost = sum(taken[one.slot] * one.size for one in stands)
+        lost = sum(taken[one.slot] * one.size for one in held)
         least = wanted.value - (now.nc - now.buffer - lost)
         yield _of(wanted, taken, least, name=f" {sign:+d}")
 
 
-def _fatal_move(frame: Frame, wanted: Ask, now: Margins, held: Iterable[Stand]) -> Iterator[Row]:
+def _fatal_move(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) -> Iterator[Row]:
     """At the target, at zero, and at each kink below it, where a price stops at nothing."""
     scenario = frame.view.scenarios.get(wanted.measure.scenario or "")
     if scenario is None:
         return
-    stands = list(held)
     for sign in scenario.signs:
-        shocks = {one.slot: sign * scenario.shock(one.slot[1]) / PPM_ONE for one in stands}
+        shocks = {one.slot: sign * scenario.shock(one.slot[1]) / PPM_ONE for one in held}
         kinks = {-1 / shock for shock in shocks.values() if shock < 0}
-        for k in sorted({wanted.value, 0.0} | {kink for kink in kinks if kink < wanted.value}):
+        for k in sorted(k for k in {0.0, wanted.value, *kinks} if k <= wanted.value):
             taken = {
-                one.slot: _stressed(one, scenario, max(-1.0, k * shocks[one.slot]))
-                for one in stands
+                one.slot: _stressed(one, scenario, max(-1.0, k * shocks[one.slot])) for one in held
             }
-            lost = sum(taken[one.slot] * one.size for one in stands)
+            lost = sum(taken[one.slot] * one.size for one in held)
             yield _of(wanted, taken, lost - now.nc, name=f" {sign:+d} k={k:.3g}")
 
 
 def _in_scope(frame: Frame, instance: Instance) -> list[Stand]:
-    tickers = instance.markets if instance.market is None else (instance.market,)
     return [
         one
         for (number, ticker), one in frame.stands.items()
-        if ticker in tickers and number in _numbers(frame, instance)
+        if ticker in _tickers(instance) and number in _numbers(frame, instance)
     ]
+
+
+def _tickers(instance: Instance) -> tuple[str, ...]:
+    return instance.markets if instance.market is None else (instance.market,)
 
 
 def _numbers(frame: Frame, instance: Instance) -> frozenset[int]:
@@ -227,32 +221,21 @@ def _net_exposure(frame: Frame, wanted: Ask) -> Iterator[Row]:
 
 def _cap_use(frame: Frame, wanted: Ask) -> Iterator[Row]:
     """Typed caps are fixed; derived ones shrink with the equity that closing costs."""
-    caps, derived = frame.view.caps, frame.view.caps.derived
-    held = _in_scope(frame, wanted.instance)
-    equity = sum(now.nc - now.buffer for now in frame.margins.values())
-    tickers = wanted.instance.markets or tuple(sorted({one.slot[1] for one in held}))
-    if wanted.instance.market is not None:
-        tickers = (wanted.instance.market,)
-    typed, rate, capped = 0.0, 0.0, set()
-    for ticker in tickers:
-        cap = exposure.cap_of(frame.view, ticker)
-        if isinstance(cap, NoData) or cap is None:
-            continue
-        capped.add(ticker)
-        scenario = None if derived is None else frame.view.scenarios.get(derived.scenario)
-        share = None if derived is None else derived.share(ticker)
-        if derived is None or share is None or scenario is None or caps.typed.get(ticker) == cap:
-            typed += float(cap)
-        else:
-            loss = abs(scenario.shock(ticker)) + scenario.slippage
-            rate += derived.max_drawdown * share / (loss * PPM_ONE)
-    held = [one for one in held if one.slot[1] in capped]
+    caps = {
+        ticker: cap
+        for ticker in _tickers(wanted.instance)
+        if isinstance(cap := exposure.cap_of(frame.view, ticker), Decimal)
+    }
+    typed = frame.view.caps.typed
+    fixed = float(sum(cap for ticker, cap in caps.items() if cap == typed.get(ticker)))
+    derived = float(sum(cap for ticker, cap in caps.items() if cap != typed.get(ticker)))
+    held = [one for one in _in_scope(frame, wanted.instance) if one.slot[1] in caps]
     gross = sum(one.size for one in held)
-    slope = wanted.value * rate
+    equity = sum(now.nc - now.buffer for now in frame.margins.values())
     fee = frame.view.observation.taker_fee_ppm / PPM_ONE
-    if equity <= fee * gross and typed == 0:
-        slope = 0.0  # less than closing everything takes: no part of it is within any cap
-    room = wanted.value * typed + slope * max(equity, 0.0)
+    # Less than closing everything takes: no part of it is within any cap.
+    is_enough = equity > (0 if fixed else fee * gross)
+    slope = wanted.value * derived / equity if is_enough else 0.0
     if held:
         yield Row(
             name=wanted.name,
@@ -260,7 +243,7 @@ def _cap_use(frame: Frame, wanted: Ask) -> Iterator[Row]:
             drag=slope,
             cash=slope,
             numbers=frozenset(frame.margins),
-            least=gross - room,
+            least=gross - wanted.value * fixed - slope * equity,
         )
 
 
@@ -277,7 +260,7 @@ def _equity(frame: Frame, wanted: Ask) -> Iterator[Row]:
     yield Row(name=wanted.name, drag=1.0, cash=1.0, numbers=numbers, least=wanted.value - now)
 
 
-_OfMargin = Callable[[Frame, Ask, Margins, Iterable[Stand]], Iterator[Row]]
+_OfMargin = Callable[[Frame, Ask, Margins, Sequence[Stand]], Iterator[Row]]
 _MARGIN: Mapping[str, _OfMargin] = {
     "free_collateral": _free_collateral,
     "margin_usage": _margin_usage,

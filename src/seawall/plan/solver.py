@@ -5,7 +5,7 @@ No clock decides anything here. What comes back is a proposal in floats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -86,13 +86,13 @@ def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found | None:
 
     A shortfall is relative to what the row asks beyond doing nothing. Between the two the sum of
     shortfalls is made small, so that one target out of reach takes no other with it. None where
-    the hard rows cannot hold.
+    the hard rows cannot hold, or where the solver's own error loses a point that it found.
     """
     scale = np.where(soft, np.maximum(np.abs(programme.least), 1.0), 0.0)
     columns, rows = len(programme.price), int(soft.sum())
     worst = solve(
         Programme(
-            price=np.concatenate((np.zeros(columns), [1.0])),
+            price=np.concatenate((np.zeros(columns), np.ones(1))),
             matrix=np.hstack((programme.matrix, scale[:, None])),
             least=programme.least,
             most=np.concatenate((programme.most, [highspy.kHighsInf])),
@@ -100,8 +100,6 @@ def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found | None:
     )
     if worst is None:
         return None
-    least = programme.least - scale * (worst[-1] + 1e-9)
-    values = worst[:-1]
     each = solve(
         Programme(
             price=np.concatenate((np.zeros(columns), np.ones(rows))),
@@ -110,13 +108,12 @@ def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found | None:
             most=np.concatenate((programme.most, np.full(rows, worst[-1] + 1e-9))),
         )
     )
-    if each is not None:
-        values = each[:columns]
-        least = programme.least.copy()
-        least[soft] -= scale[soft] * (each[columns:] + 1e-9)
-    cheapest = solve(
-        Programme(price=programme.price, matrix=programme.matrix, least=least, most=programme.most)
-    )
-    values = values if cheapest is None else cheapest
+    if each is None:
+        return None
+    least = programme.least.copy()
+    least[soft] -= scale[soft] * (each[columns:] + 1e-9)
+    values = solve(replace(programme, least=least))
+    if values is None:
+        return None
     short = np.maximum(programme.least - programme.matrix @ values, 0.0)
     return Found(values=values, short=short)

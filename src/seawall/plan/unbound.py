@@ -21,7 +21,7 @@ def unbound(view: View, demands: Sequence[Demand], means: Means) -> Mapping[Slot
     for demand in demands:
         if demand.name in means.overdrawing:
             for slot, quantums in _wanted(view, demand, means):
-                found[slot] = max(quantums, found.get(slot, 0))
+                found[slot] = max(quantums, found.get(slot, quantums))
     return found
 
 
@@ -30,12 +30,12 @@ def _wanted(view: View, demand: Demand, means: Means) -> Iterator[tuple[Slot, in
     if isinstance(demand, CutDemand):
         for keep in demand.keeps:
             cut = beyond_goal(keep, view.observation)
-            if cut > 0:
+            if cut:
                 yield (keep.subaccount, keep.ticker), cut
     elif _reduces(view, demand, means):
-        held = sizes(view.observation)
-        for slot in demand.slots:
-            yield slot, abs(held.get(slot, 0))
+        for slot, size in sizes(view.observation).items():
+            if slot in demand.slots:
+                yield slot, abs(size)
 
 
 def _reduces(view: View, demand: UntilDemand, means: Means) -> bool:

@@ -1,0 +1,194 @@
+"""Where a proposal is a step short or past, which step the integers add or take back.
+
+The book is $30,000 of BTC, $20,000 of ETH short and $10,000 of SOL, equity $10,000. A step of BTC
+is $10, one of ETH $4 and one of SOL $20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from seawall import plan
+from seawall.account import Funding
+from seawall.action import Plan
+from seawall.measures.spec import Instance
+from seawall.measures.view import View
+from seawall.plan import programme
+from seawall.plan.demand import Demand, Means, Slot
+from seawall.plan.desk import Desk, desk_of
+from seawall.plan.greedy import Guard
+from tests.plan.stage import coins, down_to, exposure, guard, until
+from tests.see import BTC, CALM, ETH, MARKETS, SOL, Held, Number, book, quantums, quote, see, view
+
+BTC_SLOT, ETH_SLOT, SOL_SLOT = (0, "BTC-USD"), (0, "ETH-USD"), (0, "SOL-USD")
+NET = replace(
+    guard("net_exposure", "> 12000"), key="net", instance=Instance(markets=("BTC-USD", "ETH-USD"))
+)
+ALTS = Instance(markets=("ETH-USD", "SOL-USD"))
+ALL = Instance(markets=tuple(MARKETS))
+
+
+def account(*, btc_mid: Number = 100_000, btc_depth: Number = 900) -> View:
+    paying = Funding(rate=Decimal("0.001"), p90_long=Decimal(0), p90_short=Decimal(0))
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (50, 200)}
+    books = {
+        "BTC-USD": book(BTC, btc_mid, levels=[("0.0002", btc_depth)]),
+        "ETH-USD": book(ETH),
+        "SOL-USD": book(SOL),
+    }
+    funding = {"BTC-USD": paying, "ETH-USD": CALM, "SOL-USD": CALM}
+    return view(see(equity=10_000, positions=held, books=books, funding=funding))
+
+
+def desk_on(
+    on: View, *wanted: Demand, guards: tuple[Guard, ...] = (), means: Means | None = None
+) -> Desk:
+    return desk_of(on, wanted, means or Means(), scenarios=(), guards=guards)
+
+
+def mended(
+    desk: Desk, *cuts: tuple[str, Number], let_go: tuple[str, ...] = ()
+) -> Plan | Guard | None:
+    """What becomes of a proposal of so many coins."""
+    proposal = tuple((0, ticker, int(quantums(MARKETS[ticker], size))) for ticker, size in cuts)
+    return programme.from_proposal(desk, proposal, let_go=let_go, short=())
+
+
+def sold(made: Plan | Guard | None, on: View) -> dict[str, Decimal]:
+    assert isinstance(made, Plan)
+    return coins(made, on)
+
+
+def test_fifty_steps_are_added_and_no_more() -> None:
+    on = account()
+    desk = desk_on(on, exposure(on, "BTC-USD", 25_000))
+
+    assert sold(mended(desk, ("BTC-USD", "0.045")), on) == {"BTC-USD": Decimal("0.05")}
+    assert mended(desk, ("BTC-USD", "0.0449")) is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "target", "instance", "cut", "then"),
+    [
+        # A dollar of SOL frees 5 cents of margin, one of BTC 2: but what is cut goes first.
+        ("free_collateral", ">= 8500.5", None, "BTC-USD", {"BTC-USD": "0.0003"}),
+        ("free_collateral", ">= 8500.5", None, None, {"SOL-USD": "0.1"}),
+        # Net is $20,000: closing more of a short makes it more, whether it is cut or not.
+        (
+            "net_exposure",
+            "<= 20000",
+            ALL,
+            "ETH-USD",
+            {"ETH-USD": "0.01", "BTC-USD": "0.0004"},
+        ),
+        # No funding is paid for SOL.
+        ("funding_24h", "<= 719.8", Instance(), "SOL-USD", {"SOL-USD": "0.1", "BTC-USD": "0.0001"}),
+    ],
+)
+def test_a_step_is_added_where_it_helps_and_first_where_something_is_cut(
+    measure: str, target: str, instance: Instance | None, cut: str | None, then: dict[str, str]
+) -> None:
+    on = account()
+    small = {"BTC-USD": "0.0001", "ETH-USD": "0.01", "SOL-USD": "0.1"}
+    desk = desk_on(on, until(on, measure, target, instance=instance))
+
+    made = mended(desk, *([] if cut is None else [(cut, small[cut])]))
+
+    assert sold(made, on) == {ticker: Decimal(size) for ticker, size in then.items()}
+
+
+def test_no_step_is_added_beyond_what_the_book_offers() -> None:
+    on = account(btc_depth="0.1")
+    desk = desk_on(on, until(on, "leverage", "<= 4.9"))
+
+    made = mended(desk, ("BTC-USD", "0.0999"), ("ETH-USD", "0.24"))
+
+    # $11,038 have to go where closing them costs $7.70: all that BTC offers, then ETH.
+    assert sold(made, on) == {"BTC-USD": Decimal("0.1"), "ETH-USD": Decimal("0.26")}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_handed_back_is_the_trigger_that_no_step_mends(*, is_first: bool) -> None:
+    """ETH takes net up, and it and SOL are what the other is about: more ETH mends that one."""
+    on = account()
+    alts = replace(guard("net_exposure", "> 12000"), key="alts", instance=ALTS)
+    wanted = until(on, "leverage", "<= 5.45", slots=[ETH_SLOT, SOL_SLOT])
+    guards = (NET, alts) if is_first else (alts, NET)
+    desk = desk_on(on, wanted, guards=guards)
+
+    # $30,000 less $17,500 is more than $12,000; $17,500 less $5,480 is $20 more, five steps of ETH.
+    made = mended(desk, ("ETH-USD", "0.625"), ("SOL-USD", "22.6"))
+
+    assert isinstance(made, Guard)
+    assert made.key == "net"
+
+
+def test_a_trigger_is_judged_at_the_oracle_and_not_at_the_mid() -> None:
+    on = account(btc_mid=101_500)
+    wanted = until(on, "leverage", "<= 5.9", slots=[ETH_SLOT])
+    desk = desk_on(on, wanted, guards=(NET,))
+
+    made = mended(desk, ("ETH-USD", "0.49"))  # net is $11,960, at the mid $450 more
+
+    assert isinstance(made, Plan)
+    assert made.let_go == ()
+
+
+def test_a_trigger_that_rounding_up_to_a_step_crosses_is_let_go_and_the_programme_asked_again() -> (
+    None
+):
+    on = account()
+    just = replace(NET, trigger=replace(NET.trigger, value=Decimal(12_003)))
+
+    made = plan.propose(on, [exposure(on, "ETH-USD", 17_998)], Means(), guards=[just])
+
+    assert coins(made, on) == {"ETH-USD": Decimal("0.501")}
+    assert (made.solver, made.let_go) == (plan.solver.version(), ("net",))
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        ("70", (3, 2)),
+        ("69.999999", (2, 2)),  # a step of each at most, and no more than it takes
+        ("60", (2, 2)),
+        ("59.999999", (2, 1)),
+        ("20", (2, 1)),
+    ],
+)
+def test_rounding_beyond_the_hour_s_budget_is_taken_back_step_by_step(
+    left: str, kept: tuple[int, int]
+) -> None:
+    on = account()
+    wanted = (exposure(on, "BTC-USD", 1), exposure(on, "SOL-USD", 1))
+    desk = desk_on(on, *wanted, means=Means(notional_left=quote(left)))
+
+    assert within(desk, 3, 2) == kept
+
+
+def test_neither_what_is_fixed_nor_what_no_budget_binds_is_taken_back() -> None:
+    on = account()
+    means = Means(notional_left=quote(1))
+    paging = exposure(on, "SOL-USD", 1)
+    fixed = desk_on(on, down_to(("BTC-USD", "0.2997")), paging, means=means)
+    free = desk_on(on, paging, means=replace(means, overdrawing=frozenset({paging.name})))
+
+    assert within(fixed, 3, 2) == (3, 1)
+    assert within(fixed, 4, 2) == (3, 1)
+    assert within(free, 0, 2) == (0, 2)
+
+
+def within(desk: Desk, btc: int, sol: int) -> tuple[int, int]:
+    """Steps of BTC and of SOL that are kept of so many."""
+    cuts: dict[Slot, int] = {
+        BTC_SLOT: btc * BTC.step_base_quantums,
+        SOL_SLOT: sol * SOL.step_base_quantums,
+    }
+    kept = programme._within_budget(desk, {s: cut for s, cut in cuts.items() if s in desk.rooms})
+    return (
+        kept.get(BTC_SLOT, 0) // BTC.step_base_quantums,
+        kept.get(SOL_SLOT, 0) // SOL.step_base_quantums,
+    )
