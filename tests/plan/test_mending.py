@@ -110,8 +110,6 @@ def test_no_step_is_added_beyond_what_the_book_offers() -> None:
     assert sold(made, on) == {"BTC-USD": Decimal("0.1"), "ETH-USD": Decimal("0.26")}
 
 
-<<<<<<< HEAD
-=======
 def test_a_step_for_a_target_is_of_its_own_positions_and_none_of_a_level_that_only_tops_up() -> (
     None
 ):
@@ -126,7 +124,6 @@ def test_a_step_for_a_target_is_of_its_own_positions_and_none_of_a_level_that_on
     assert mended(desk_on(on, cash_alone, other), ("BTC-USD", "0.0001")) is None
 
 
->>>>>>> 9abbc9b412c882390090cc9667a921bbcd05185a
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_is_handed_back_is_the_trigger_that_no_step_mends(*, is_first: bool) -> None:
     """ETH takes net up, and it and SOL are what the other is about: more ETH mends that one."""
