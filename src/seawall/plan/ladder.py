@@ -48,7 +48,7 @@ class Ladder:
 
     def __init__(self, lines: Sequence[Line], price: Floats) -> None:
         self._lines, self._price = lines, price
-        self._matrix = np.array([one.coefficients for one in lines]).reshape(-1, len(price))
+        self._matrix = np.array([one.coefficients for one in lines]).reshape(len(lines), len(price))
         self._least = np.array([one.least for one in lines])
 
     def best(self, let_go: Sequence[str], most: Floats) -> Best | None:
