@@ -92,6 +92,7 @@ def test_below_its_initial_margin_a_subaccount_waits_for_no_other() -> None:
 
         assert made.legs[0].subaccount == 128
         assert made.claims[1].reached
+        assert made.solver == plan.solver.version()
 
 
 def test_size_waits_once_and_not_for_a_second_deposit_into_the_same_subaccount() -> None:

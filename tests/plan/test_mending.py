@@ -110,6 +110,20 @@ def test_no_step_is_added_beyond_what_the_book_offers() -> None:
     assert sold(made, on) == {"BTC-USD": Decimal("0.1"), "ETH-USD": Decimal("0.26")}
 
 
+def test_a_step_for_a_target_is_of_its_own_positions_and_none_of_a_level_that_only_tops_up() -> (
+    None
+):
+    on = account()
+    other = exposure(on, "BTC-USD", 29_990)
+    wanted = until(on, "leverage", "<= 5.998", slots=[ETH_SLOT])
+    cash_alone = replace(wanted, max_slippage=None, slots=(BTC_SLOT, ETH_SLOT))
+
+    made = mended(desk_on(on, wanted, other), ("BTC-USD", "0.0001"))
+
+    assert sold(made, on) == {"BTC-USD": Decimal("0.0001"), "ETH-USD": Decimal("0.003")}
+    assert mended(desk_on(on, cash_alone, other), ("BTC-USD", "0.0001")) is None
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_what_is_handed_back_is_the_trigger_that_no_step_mends(*, is_first: bool) -> None:
     """ETH takes net up, and it and SOL are what the other is about: more ETH mends that one."""

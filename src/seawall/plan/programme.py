@@ -189,8 +189,10 @@ def _mended(
     while True:
         views = sent = paper.views()
         if later:
-            cash = {n: paper.cash_of(n) + later.get(n, 0) for n in {*paper.cash, *later}}
-            views = replace(paper, cash=cash).views()
+            fed = paper
+            for number, amount in later.items():
+                fed = fed.with_cash(number, fed.cash_of(number) + amount)
+            views = fed.views()
         failing = [demand for demand in desk.failing(views) if demand.name not in short]
         crossed = desk.crossed(sent[0], let_go)
         if not failing and not crossed:
