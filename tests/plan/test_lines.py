@@ -144,6 +144,22 @@ def test_a_fence_keeps_two_cents_away_or_half_of_what_there_is(limit: str, least
     assert_line(model_of(guards=(gross,)), "fence", [1, 1, 0, 0, 0, 0], least)
 
 
+def test_a_share_is_what_is_not_a_demand_s_own_and_how_much_of_it_is() -> None:
+    """$15,000 of BTC are cut anyway, which does for its own demand; the child's level has $500."""
+    model = model_of(down_to(("BTC-USD", "0.25")))
+
+    shares = list(model._shares({0: 700.0, 128: 900.0}))
+
+    assert [(one.owner, one.at, round(one.own, 6), one.is_cash) for one in shares] == [
+        ("SOL-USD#1", (0, 1), 15_000, False),
+        ("SOL-USD#1", (3,), 0, False),
+        ("SOL-USD#1", (4,), 0, True),
+        ("SOL-USD#1", (5,), 0, True),
+        ("child#1", (4,), 0, True),
+        ("child#1", (5,), 500, True),
+    ]
+
+
 def test_only_what_is_soft_and_missed_gives_way_and_by_a_hair_more_than_it_must(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
