@@ -177,7 +177,7 @@ def announced(log: Path) -> dict[str, Any]:
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
         first = log.read_text().partition("\n")
-        if first[1]:
+        if first[1] and first[0].startswith("{"):
             said: dict[str, Any] = json.loads(first[0])
             return said
         time.sleep(0.05)

@@ -43,6 +43,16 @@ def test_a_seed_names_a_drawn_schedule() -> None:
         faults_of("seed:x")
 
 
+def test_a_clock_may_be_early_and_nothing_else_lasts_less_than_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("faults:\n  - {kind: clock_skew, first: 3, seconds: '-2'}\n")
+
+    assert [fault.seconds for fault in faults_of(str(file)).faults] == [-2]
+    file.write_text("faults:\n  - {kind: chain_halt, first: 3, seconds: '-2'}\n")
+    with pytest.raises(PriceFileError, match="at least 0"):
+        faults_of(str(file))
+
+
 def test_every_problem_of_a_file_is_said_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "faults.yaml"
     file.write_text(

@@ -113,7 +113,7 @@ class _Reader:
         if last < first:
             self.complain(row, f"last {last} is before first {first}")
         amount = self._amount(words["amount"]) if "amount" in words else None
-        seconds = self._whole(words["seconds"]) if "seconds" in words else None
+        seconds = self._seconds(words["seconds"], kind) if "seconds" in words else None
         blocks = self._whole(words["blocks"]) if "blocks" in words else None
         if kind is None or len(self.problems) > before:
             return None
@@ -146,6 +146,12 @@ class _Reader:
             self.complain(node, f"`{node.value}`: expected a whole number of at least 0")
             return 0
         return int(digits)
+
+    def _seconds(self, node: ScalarNode, kind: FaultKind | None) -> int:
+        digits = str(node.value).replace("_", "")
+        if kind is FaultKind.CLOCK_SKEW and digits.startswith("-") and digits[1:].isdecimal():
+            return int(digits)  # a clock may be early
+        return self._whole(node)
 
     def _amount(self, node: ScalarNode) -> Decimal:
         try:
