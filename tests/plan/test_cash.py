@@ -186,6 +186,9 @@ def test_what_a_level_offers_most_is_the_most_of_a_subaccount() -> None:
     assert most(128, small, large, child) == 900
     assert most(0, large, child, cash_blocked=frozenset({0})) == 0
     assert most(0, child) == 0
+    flying = ((128, quote(1)), (0, quote(1)))
+    assert most(0, large, cash=quote(0), cash_later=quote(500)) == 500
+    assert most(0, large, cash=quote(0), cash_later=quote(500), cash_in_flight=flying) == 0
     assert most(0, replace(large, cash_most=quote(10))) == 10
     assert most(0, replace(large, cash_most=quote("9.999999"))) == 0
 

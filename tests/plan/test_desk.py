@@ -186,6 +186,7 @@ def test_what_is_said_of_cash_counts_whole_dollars_and_not_those_under_way() -> 
     unreachable, waits = RefusalCode.UNREACHABLE, RefusalCode.TOP_UP_IN_FLIGHT
 
     assert reason(wanted, on, 0, means) is waits
+    assert reason(wanted, on, 0, Means(cash_later=quote(100))) is waits
     assert reason(wanted, on, 1, means) is unreachable  # something other than cash binds
     assert reason(wanted, on, 99, means) is unreachable
     assert reason(wanted, on, 100, means) is RefusalCode.FLOAT_SHORT

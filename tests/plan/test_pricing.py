@@ -33,6 +33,8 @@ def test_the_oracle_in_subticks_is_a_price_in_the_order_s_unit() -> None:
     coarse = replace(BTC, oracle_price=7, quantum_conversion_exponent=-11)
     assert pricing.oracle_subticks(fine) == Fraction(7, 100)
     assert pricing.oracle_subticks(coarse) == 700
+    tenth = replace(BTC, oracle_price=7, oracle_exponent=-6)
+    assert pricing.oracle_subticks(tenth) == Fraction(7, 10)
 
 
 @pytest.mark.parametrize(("age", "is_fresh"), [(0, True), (3_000, True), (3_001, False)])
@@ -119,7 +121,8 @@ def test_a_walk_takes_levels_in_order_until_it_has_what_was_asked(
 def test_a_walk_fills_whole_steps_alone() -> None:
     whole = BookLevel(Subticks(subticks(BTC, 99_000)), BaseQuantums(2_999_999))
 
-    for asked, filled in ((9_000_000, 4_000_000), (3_999_999, 3_000_000), (999_999, 0)):
+    sizes = ((9_000_000, 4_000_000), (3_999_999, 3_000_000), (3_000_000, 3_000_000), (999_999, 0))
+    for asked, filled in sizes:
         done = pricing.walk(BTC, (whole, whole), asked, fee_ppm=500, step=1_000_000)
 
         assert done.quantums == filled

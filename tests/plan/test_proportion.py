@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from seawall import plan
@@ -11,11 +12,11 @@ from seawall.intervention import Keep
 from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
 from seawall.plan.claims import value_of
-from seawall.plan.demand import CutDemand, Means
+from seawall.plan.demand import CutDemand, Demand, Means
 from seawall.plan.trial import carried_out
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm
-from tests.plan.stage import coins
+from tests.plan.stage import coins, down_to, until
 from tests.see import BTC, ETH, Held, Number, book, scenario, see, view
 
 GAP = scenario(both_signs=True)
@@ -63,6 +64,17 @@ def test_a_hedge_is_closed_in_equal_shares_and_no_named_scenario_gets_worse() ->
 
         assert coins(made, on) == {"BTC-USD": Decimal("0.06"), "ETH-USD": Decimal("1.5")}
         assert headroom(carried_out(on, made)) >= headroom(on)
+
+
+def test_what_is_at_its_goal_already_has_no_part_in_the_share() -> None:
+    on = thin({**HEDGED, "SOL-USD": (1, 200)}, eth="1.5")
+    down = down_to(("BTC-USD", 0), ("ETH-USD", 0), ("SOL-USD", 1))
+
+    wanted: list[Demand] = [replace(down, in_proportion=True), until(on, "leverage", "<= 9")]
+
+    made = plan.propose(on, wanted, Means(), scenarios=("twin-gap",))
+
+    assert coins(made, on) == {"BTC-USD": Decimal("0.06"), "ETH-USD": Decimal("1.5")}
 
 
 def test_a_common_share_is_rounded_down_to_whole_steps() -> None:

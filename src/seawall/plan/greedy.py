@@ -354,7 +354,5 @@ def slots_of(demand: Demand, seen: Observation) -> frozenset[Slot]:
             return frozenset(() if demand.max_slippage is None else demand.slots)
         case CutDemand():
             return frozenset(
-                (keep.subaccount, keep.ticker)
-                for keep in demand.keeps
-                if beyond_goal(keep, seen) > 0
+                (keep.subaccount, keep.ticker) for keep in demand.keeps if beyond_goal(keep, seen)
             )
