@@ -45,6 +45,7 @@ class Purse:
             if level.pages
         }
         self._sizes: dict[Slot, tuple[int, int]] = {}  # least and largest that was ever held
+        self._is_long: dict[Slot, bool] = {}  # when it was last held
         self._orders: dict[Place, _Order] = {}
         self._gross: dict[int, int] = {}  # the largest base that the guard may have taken
         self._equity: dict[int, int] = {}
@@ -70,6 +71,9 @@ class Purse:
                 equity += worth
                 slot, size = (subaccount.number, position.ticker), abs(position.quantums)
                 least, largest = self._sizes.get(slot, (size, size))
+                if self._is_long.get(slot) is (position.quantums < 0):
+                    least = 0  # all of what has turned round is new
+                self._is_long[slot] = position.quantums > 0
                 self._sizes[slot] = min(least, size), max(largest, size)
         self._gross[hour] = max(self._gross.get(hour, 0), gross)
         if self._is_new or day not in self._equity:
