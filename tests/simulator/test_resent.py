@@ -118,3 +118,21 @@ def test_fills_are_remembered_until_forty_blocks_after_the_last_good_til_block()
 
     assert chain.height == 50
     assert again(chain, close, chain.height + 2) == 0
+
+
+def test_what_a_pending_match_has_filled_is_replaced_only_by_a_later_order() -> None:
+    """The memclob knows an order that it has matched by its id until the block is made."""
+    chain = chain_of()
+    chain.set_quoting("BTC-USD", frozenset())
+    give(chain, ALICE, 3 * STEP)
+    bid = limit(Side.BUY, STEP, 99_000, who=BOB, client_id=2)
+    close = order(Side.SELL, 2 * STEP, 99_000, reduce_only=True)
+    chain.check(bid)
+    chain.check(close)
+
+    pending = [again(chain, close), again(chain, close, 9), again(chain, close, 11)]
+    maker = again(chain, bid)
+    next_block(chain)
+
+    assert (pending, maker) == ([20, 20, 2004], 20)
+    assert (again(chain, close), again(chain, bid)) == (2004, 24)

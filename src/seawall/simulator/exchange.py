@@ -28,7 +28,14 @@ from seawall.simulator.events import (
 )
 from seawall.simulator.limits import OrderLimits
 from seawall.simulator.markets import Fees, LiquidationConfig, MarketSpec
-from seawall.simulator.messages import SHORT_TERM, TWAP, TWAP_LEG, OrderId, SubaccountId
+from seawall.simulator.messages import (
+    SHORT_TERM,
+    TWAP,
+    TWAP_LEG,
+    OrderId,
+    PlaceOrder,
+    SubaccountId,
+)
 from seawall.simulator.ruler import Held, Risk, Terms
 from seawall.simulator.state import Account, MarketState, OpenOrder, Premiums, Schedule
 from seawall.units import BaseQuantums, Millis, QuoteQuantums
@@ -57,6 +64,7 @@ class Log:
     results: list[TxResult] = field(default_factory=list)
     cancelled: set[OrderId] = field(default_factory=set)  # stateful, by their owners
     removed: set[OrderId] = field(default_factory=set)  # stateful, filled or removed otherwise
+    matched: dict[OrderId, PlaceOrder] = field(default_factory=dict)  # the newest of each id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,7 @@ def _fill(exchange: Exchange, taker: Taker, maker: Maker, size: int) -> Outcome:
     exchange.fee_pool += fee
     filled = exchange.filled(order.order_id) + size
     exchange.remember_fill(order.order_id, filled, memory_of(order))
+    exchange.log.matched[order.order_id] = order
     exchange.log.fills.append(
         FillEvent(
             subaccount=order.order_id.subaccount,
@@ -325,6 +326,7 @@ def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int)
     order, book = resting.order, exchange.books[proposed.market.spec.ticker]
     filled = exchange.filled(order.order_id) + proposed.quantums
     exchange.remember_fill(order.order_id, filled, memory_of(order))
+    exchange.log.matched[order.order_id] = order
     side = opposite(proposed.side)
     exchange.log.fills.append(
         FillEvent(

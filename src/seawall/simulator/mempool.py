@@ -297,6 +297,7 @@ class Mempool:
         saved = self._fork.fork()
         saved.log.cancelled |= self._fork.log.cancelled
         saved.log.removed |= self._fork.log.removed
+        saved.log.matched |= self._fork.log.matched
         return saved
 
     def _run(self, step: Sequenced, time_before: Millis, gate: GateState) -> CheckResult:

@@ -35,7 +35,7 @@ from seawall.simulator.messages import (
     SubaccountId,
 )
 from seawall.simulator.ruler import Verdict
-from seawall.simulator.state import MarketState, OpenOrder
+from seawall.simulator.state import MarketState
 from seawall.simulator.updates import verdict
 
 STATEFUL_WINDOW_SECONDS = 95 * 24 * 3_600
@@ -127,8 +127,9 @@ def refuse_in_memory(exchange: Exchange, order: PlaceOrder) -> CheckResult | Non
     if exchange.cancels.get(order_id, -1) >= order.good_til_block:
         return clob(7, "order is already cancelled by a cancel with this good-til-block or later")
     resting = exchange.resting(order_id)
-    if resting is not None and (spoiled := _bad_replacement(order, resting)):
-        return spoiled
+    for known in (resting.order if resting else None, exchange.log.matched.get(order_id)):
+        if known is not None and (spoiled := _bad_replacement(order, known)):
+            return spoiled
     filled = exchange.filled(order_id)
     market = exchange.market_of_clob(order_id.clob_pair_id)
     assert market is not None
@@ -288,9 +289,11 @@ def _outside_window(good_til_block: int, now: Now) -> CheckResult | None:
     return None
 
 
-def _bad_replacement(order: PlaceOrder, resting: OpenOrder) -> CheckResult | None:
-    """Why an order may not take the place of the one that rests under its id (ORDERS.md 2.2)."""
-    known = resting.order
+def _bad_replacement(order: PlaceOrder, known: PlaceOrder) -> CheckResult | None:
+    """Why an order may not take the place of the one known under its id (ORDERS.md 2.2).
+
+    That is one that rests, or one that a match of the block in the making has filled.
+    """
     is_same_kind = (order.side, order.time_in_force, order.reduce_only) == (
         known.side,
         known.time_in_force,
@@ -299,7 +302,7 @@ def _bad_replacement(order: PlaceOrder, resting: OpenOrder) -> CheckResult | Non
     is_later = (order.good_til_block, _digest(order)) > (known.good_til_block, _digest(known))
     if is_same_kind and is_later:
         return None
-    return clob(20, "an order with this id rests and is not replaced by this one")
+    return clob(20, "an order with this id rests or was matched and is not replaced by this one")
 
 
 def _digest(order: PlaceOrder) -> bytes:
