@@ -143,12 +143,17 @@ def test_ids_are_global_and_never_used_again() -> None:
     assert [one.id for one in kept.by_owner[BOB.owner]] == [1]
 
 
-def test_nothing_is_registered_while_smart_accounts_are_off() -> None:
-    kept = Permissions()
+def test_nothing_is_registered_or_taken_back_while_smart_accounts_are_off() -> None:
+    kept, number = permit("SignatureVerification", HOT)
+    before = dict(kept.by_owner)
     kept.is_active = False
     add = AddAuthenticator(sender=ALICE.owner, kind="SignatureVerification", data=HOT)
+    remove = RemoveAuthenticator(sender=ALICE.owner, id=number)
 
-    assert kept.carry_out(add).code == 4
+    answers = [kept.carry_out(add), kept.carry_out(remove)]
+
+    assert [(one.codespace, one.code) for one in answers] == [("sdk", 4), ("sdk", 4)]
+    assert kept.by_owner == before
 
 
 def permitted_chain() -> Chain:

@@ -131,7 +131,10 @@ class Permissions:
         self._next_id = 0
 
     def carry_out(self, message: KeyMessage) -> CheckResult:
-        """Add or remove a permission in its block."""
+        """Add or remove a permission in its block; while they are switched off, do neither."""
+        if not self.is_active:
+            log = "smart account authentication flow is not active: unauthorized"
+            return CheckResult(code=4, codespace="sdk", log=log)
         match message:
             case AddAuthenticator():
                 return self._add(message)
@@ -164,8 +167,6 @@ class Permissions:
         return _refusal(NOT_FOUND, f"authenticator {selected} not found for {owner}")
 
     def _add(self, message: AddAuthenticator) -> CheckResult:
-        if not self.is_active:
-            return _refusal(INACTIVE, "smart account is not active")
         if len(message.data) > DATA_BYTES_MOST:
             return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed 1024")
         try:
