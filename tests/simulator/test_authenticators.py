@@ -183,6 +183,21 @@ def test_resting_orders_of_a_revoked_key_are_dropped_when_a_taker_meets_them() -
     assert position(chain, ALICE) == STEP
 
 
+def test_resting_orders_of_a_permitted_key_are_dropped_while_smart_accounts_are_off() -> None:
+    chain = permitted_chain()
+    chain.check(replace(limit(Side.BUY, STEP, 99_000), permission=0))
+    next_block(chain)
+    chain.set_smart_accounts(is_active=False)
+
+    chain.check(limit(Side.SELL, STEP, 99_000, who=BOB, client_id=3))
+    block = next_block(chain)
+
+    assert [e.reason for e in block.orders if e.order.permission == 0] == [
+        Reason.PERMISSIONED_KEY_EXPIRED
+    ]
+    assert position(chain, ALICE) == 0
+
+
 def test_stateful_orders_survive_the_key_that_placed_them() -> None:
     chain = permitted_chain()
     bid = order(

@@ -151,8 +151,8 @@ class Permissions:
         return other
 
     def has(self, owner: str, number: int) -> bool:
-        """Whether an owner has the permission of that id."""
-        return any(one.id == number for one in self.by_owner.get(owner, ()))
+        """Whether an owner has the permission of that id, and permissions are switched on."""
+        return self.is_active and any(one.id == number for one in self.by_owner.get(owner, ()))
 
     def refused(self, owner: str, selected: int, signed: Signed) -> CheckResult | None:
         """Why a key may not sign a message under a permission; None where it may."""
