@@ -10,7 +10,8 @@ from seawall.account import Side
 from seawall.simulator import messages
 from seawall.simulator.chain import ChainSettings
 from seawall.simulator.events import OrderStatus, Reason
-from seawall.simulator.messages import BatchCancel, PlaceOrder, SubaccountId
+from seawall.simulator.limits import OrderLimits, RateLimit
+from seawall.simulator.messages import BatchCancel, Message, PlaceOrder, SubaccountId
 from tests.simulator.stage import (
     ALICE,
     BOB,
@@ -103,6 +104,30 @@ def test_good_til_block_lies_between_the_next_height_and_the_window(
     chain = chain_of(settings=ChainSettings(short_block_window=window))
 
     assert chain.check(order(good_til_block=good_til_block)).code == code
+
+
+def test_what_is_out_of_the_window_or_of_no_market_is_not_counted_against_the_rate() -> None:
+    """The chain's rate limiter looks at the window first, so that nobody replays old orders."""
+    limits = OrderLimits(short_term=(RateLimit(blocks=1, most=1),))
+    chain = chain_of(settings=ChainSettings(limits=limits))
+    far = order(good_til_block=500)
+    unknown = order(clob_pair_id=77)
+    fine = order()
+    off_the_tick = replace(far, subticks=far.subticks + 1)
+
+    sent: list[Message] = [
+        far,
+        far,
+        cancel_of(far, 500),
+        off_the_tick,
+        unknown,
+        unknown,
+        fine,
+        fine,
+        far,
+    ]
+
+    assert [chain.check(one).code for one in sent] == [11, 11, 11, 11, 8, 8, 0, 5001, 11]
 
 
 def test_a_reduce_only_order_needs_a_position_on_the_other_side() -> None:

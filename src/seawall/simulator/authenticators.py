@@ -236,7 +236,7 @@ def broken(rule: Filter, signed: Signed) -> int:
         case MessageTypes():
             return 0 if TYPE_URLS[type(signed.message)] in rule.urls else 101
         case ClobPairs():
-            return 0 if _clob_pairs(signed.message) <= rule.ids else 102
+            return 0 if clob_pairs(signed.message) <= rule.ids else 102
         case Subaccounts():
             number = _subaccount(signed.message)
             return 0 if number is None or number in rule.numbers else 103
@@ -287,7 +287,8 @@ def _subaccount(message: Message) -> int | None:
             return None
 
 
-def _clob_pairs(message: Message) -> frozenset[int]:
+def clob_pairs(message: Message) -> frozenset[int]:
+    """The markets that an order or a cancel names; none for any other message."""
     match message:
         case PlaceOrder() | CancelOrder():
             return frozenset({message.order_id.clob_pair_id})

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from seawall.simulator import execution
 from seawall.simulator.ante import Ante
+from seawall.simulator.authenticators import clob_pairs
 from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
@@ -39,6 +40,7 @@ from seawall.simulator.messages import (
 from seawall.simulator.orders import (
     Now,
     clob,
+    outside_window,
     refuse_batch,
     refuse_cancel,
     refuse_cancel_form,
@@ -217,7 +219,16 @@ class Mempool:
         )
 
     def _too_many(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
-        """Count a message against its owner's block rate limits; 5001 where one is exceeded."""
+        """Count a message against its owner's block rate limits; 5001 where one is exceeded.
+
+        One for an unknown market, or outside the good-til-block window, is not counted.
+        """
+        if any(pair not in self._exchange.tickers for pair in clob_pairs(message)):
+            return None
+        if not isinstance(message, UpdateLeverage) and is_short_term(message):
+            late = outside_window(message.good_til_block, self._now)
+            if late is not None:
+                return late
         broken = self._limiter.refused(message, self._now.next_height)
         return clob(5001, f"block rate limit: {broken}") if broken else None
 

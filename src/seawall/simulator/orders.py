@@ -81,7 +81,7 @@ def refuse_cancel(exchange: Exchange, cancel: CancelOrder, now: Now) -> CheckRes
         return clob(8, f"clob pair {order_id.clob_pair_id} does not exist")
     if not order_id.is_short_term:
         return _refuse_stateful_cancel(exchange, cancel, now)
-    late = _outside_window(cancel.good_til_block, now)
+    late = outside_window(cancel.good_til_block, now)
     if late is not None:
         return late
     if exchange.cancels.get(order_id, -1) >= cancel.good_til_block:
@@ -91,7 +91,7 @@ def refuse_cancel(exchange: Exchange, cancel: CancelOrder, now: Now) -> CheckRes
 
 def refuse_batch(batch: BatchCancel, now: Now) -> CheckResult | None:
     """Why a batch cancel is not taken; that nothing was cancelled is no reason (ORDERS.md 2.3)."""
-    return refuse_batch_form(batch) or _outside_window(batch.good_til_block, now)
+    return refuse_batch_form(batch) or outside_window(batch.good_til_block, now)
 
 
 def refuse_cancel_form(cancel: CancelOrder) -> CheckResult | None:
@@ -250,7 +250,7 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
     if refused := refuse_status(order, market):
         return refused
     if order.order_id.order_flags == SHORT_TERM:
-        return _outside_window(order.good_til_block, now)
+        return outside_window(order.good_til_block, now)
     if order.good_til_block_time <= now.time_s:
         return clob(3003, f"good-til-block-time {order.good_til_block_time} passed {now.time_s}")
     if order.good_til_block_time > now.time_s + STATEFUL_WINDOW_SECONDS:
@@ -280,7 +280,7 @@ def refuse_status(order: PlaceOrder, market: MarketState) -> CheckResult | None:
     return refused if beyond * order.side.sign > 0 else None
 
 
-def _outside_window(good_til_block: int, now: Now) -> CheckResult | None:
+def outside_window(good_til_block: int, now: Now) -> CheckResult | None:
     """The refusal of a good-til-block that has passed or lies too far ahead (ORDERS.md 2.1)."""
     if good_til_block < now.next_height:
         return clob(10, f"height {now.next_height} exceeds good-til-block {good_til_block}")
