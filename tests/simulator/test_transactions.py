@@ -194,6 +194,8 @@ def test_the_same_bytes_are_known_for_forty_blocks_even_if_refused(stand: Stand)
         ({"timeout_height": 1}, ("sdk", 30)),
         ({"timeout_height": 2}, ("", 0)),
         ({"authenticators": [3]}, ("dydxaccountplus", 1)),
+        ({"authenticators": [3], "sequence": 1}, ("sdk", 32)),
+        ({"key": BOB, "sequence": 1}, ("sdk", 32)),
     ],
 )
 def test_a_deposit_is_judged_by_its_envelope(

@@ -33,16 +33,16 @@ class Ante:
         money away and the owner may have revoked the key (cosmos-sdk baseapp runTx runs the ante
         handler in both, and its writes are dropped where it fails).
         """
-        for message, selected in zip(messages, self.authenticators, strict=False):
-            signed = Signed(message=message, public_key=self.public_key)
-            refused = permissions.refused(self.payer, selected, signed)
-            if refused is not None:
-                return refused
         wallet = wallets.known.get(self.payer)
         expected = wallet.sequence if wallet else 0
         if self.sequence is not None and self.sequence != expected:
             log = f"account sequence mismatch, expected {expected}, got {self.sequence}"
             return CheckResult(code=32, codespace="sdk", log=f"{log}: incorrect account sequence")
+        for message, selected in zip(messages, self.authenticators, strict=False):
+            signed = Signed(message=message, public_key=self.public_key)
+            refused = permissions.refused(self.payer, selected, signed)
+            if refused is not None:
+                return refused
         paid = wallets.debit(self.payer, self.fee) if self.fee else ACCEPTED
         if paid.is_accepted and self.sequence is not None:
             wallets.increment_sequence(self.payer)

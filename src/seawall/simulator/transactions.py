@@ -1,7 +1,7 @@
 """What a node does with a transaction before and after the exchange sees it.
 
-Admission in the chain's order: bytes seen before, decoding, shape, timeout, account, fee, key,
-sequence, signature, and last `Chain.check`. Sources: reference ORDERS.md sections 2.4, 4.3, 5.3,
+Admission in the chain's order: bytes seen before, decoding, shape, timeout, account, fee, sequence,
+key, signature, and last `Chain.check`. Sources: reference ORDERS.md sections 2.4, 4.3, 5.3,
 5.4 and 7.1.
 """
 
@@ -133,12 +133,10 @@ class Admission:
         wallet = self._chain.committed.wallets.get(tx.signer)
         if wallet is None:
             return _unknown_address(tx.signer)
-        refused = self._refused_by_permission(tx, is_simulated=True)
-        if refused is not None:
-            return refused
         if not tx.is_short_term and tx.sequence < NONCE_FROM and tx.sequence != wallet.sequence:
             return _wrong_sequence(wallet.sequence, tx.sequence)
-        return self._chain.rehearse(tx.messages)
+        refused = self._refused_by_permission(tx, is_simulated=True)
+        return refused or self._chain.rehearse(tx.messages)
 
     def _refused_by_permission(
         self, tx: Transaction, *, is_simulated: bool = False
@@ -232,16 +230,12 @@ class Admission:
                 return _insufficient(wallet.balance, fee)
             if tx.gas_limit < ANTE_GAS:
                 return out_of_gas(tx.gas_limit)
-        if tx.authenticators:
-            refused = self._refused_by_permission(tx)
-            if refused is not None:
-                return refused
-        elif address_of(tx.public_key) != tx.signer:
-            log = f"pubKey does not match signer address {tx.signer} with signer index: 0"
-            return refuse(8, f"{log}: invalid pubkey")
-        refused = self._refused_by_sequence(tx, wallet)
+        refused = self._refused_by_sequence(tx, wallet) or self._refused_by_permission(tx)
         if refused is not None:
             return refused
+        if not tx.authenticators and address_of(tx.public_key) != tx.signer:
+            log = f"pubKey does not match signer address {tx.signer} with signer index: 0"
+            return refuse(8, f"{log}: invalid pubkey")
         if not is_signed(tx, self._chain_id, wallet.account_number):
             log = (
                 "signature verification failed; please verify account number "
