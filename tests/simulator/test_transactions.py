@@ -191,8 +191,6 @@ def test_the_same_bytes_are_known_for_forty_blocks_even_if_refused(stand: Stand)
         ({"fee": 4_999}, ("sdk", 13)),
         ({"fee": 0}, ("sdk", 13)),
         ({"fee": 2_000 * DOLLAR}, ("sdk", 5)),
-        ({"timeout_height": 1}, ("sdk", 30)),
-        ({"timeout_height": 2}, ("", 0)),
         ({"authenticators": [3]}, ("dydxaccountplus", 1)),
         ({"authenticators": [3], "sequence": 1}, ("sdk", 32)),
         ({"key": BOB, "sequence": 1}, ("sdk", 32)),
@@ -233,6 +231,24 @@ def test_sequences_count_within_a_block_and_commit_with_it(stand: Stand) -> None
     assert stand.sequence() == 0
     stand.block()
     assert stand.sequence() == 2
+
+
+@pytest.mark.parametrize(
+    ("timeout_height", "sent", "included"), [(1, 30, None), (2, 0, 30), (3, 0, 0)]
+)
+def test_what_times_out_with_the_last_block_is_taken_and_fails_in_the_next(
+    stand: Stand, timeout_height: int, sent: int, included: int | None
+) -> None:
+    """A node asks the height it has, and the block that runs a transaction asks its own."""
+    stand.block()
+    raw = Envelope(key=ALICE, timeout_height=timeout_height).sign(deposit(ALICE, DOLLAR))
+    receipt = stand.admission.broadcast(raw)
+    stand.block()
+
+    found = stand.admission.find(receipt.hash)
+    assert receipt.result.code == sent
+    assert (found.result.code if found else None) == included
+    assert stand.sequence() == (included == 0)
 
 
 def test_a_deposit_that_fails_in_its_block_keeps_fee_and_sequence(stand: Stand) -> None:

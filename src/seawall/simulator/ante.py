@@ -11,16 +11,25 @@ from seawall.simulator.wallets import Wallets
 from seawall.units import QuoteQuantums
 
 
+def timed_out(height: int, timeout_height: int) -> CheckResult:
+    """The refusal of a transaction at a height beyond the last one that may hold it."""
+    log = f"block height: {height}, timeout height: {timeout_height}: tx timeout height"
+    return CheckResult(code=30, codespace="sdk", log=log)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ante:
     """Fee payer, fee and sequence of a transaction, and the permissioned keys it was signed under.
 
-    `sequence` is None where a timestamp nonce stands in its place.
+    `sequence` is None where a timestamp nonce stands in its place. `timeout_height` is the last
+    block that may hold it, 0 for any; the node judges it by the last block and not by the next, so
+    what arrives at that height is taken and fails in its block.
     """
 
     payer: str
     fee: QuoteQuantums = QuoteQuantums(0)
     sequence: int | None = None
+    timeout_height: int = 0
     public_key: bytes = b""
     authenticators: tuple[int, ...] = ()
 

@@ -21,7 +21,7 @@ from seawall.account import (
 )
 from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.simulator import messages, pools
-from seawall.simulator.ante import Ante
+from seawall.simulator.ante import Ante, timed_out
 from seawall.simulator.book import Shape
 from seawall.simulator.chain import Chain
 from seawall.simulator.messages import CheckResult, Message, OrderId, SubaccountId
@@ -190,10 +190,9 @@ class LocalVenue:
 
     def _rest(self, action: Backstop) -> Reply:
         """A stop, unless the block that its transaction must be in by is past."""
-        next_height = self._chain.height + 1
-        if next_height > action.timeout_height:
-            log = f"block height: {next_height}, timeout height: {action.timeout_height}"
-            return Reply(code=30, codespace="sdk", log=log)
+        if self._chain.height > action.timeout_height:
+            return _reply(timed_out(self._chain.height, action.timeout_height))
+        ante = Ante(payer=self._owner, timeout_height=action.timeout_height)
         return self._submit(
             messages.PlaceOrder(
                 order_id=OrderId(
@@ -211,7 +210,8 @@ class LocalVenue:
                 client_metadata=OWN_METADATA,
                 condition_type=messages.STOP_LOSS,
                 trigger_subticks=action.trigger_subticks,
-            )
+            ),
+            ante,
         )
 
     def _top_up(self, action: TopUp) -> Reply:
@@ -228,7 +228,12 @@ class LocalVenue:
         refused = self._refuse_envelope(action)
         if refused is not None:
             return refused
-        ante = Ante(payer=self._float, fee=self._gas_fee, sequence=action.sequence)
+        ante = Ante(
+            payer=self._float,
+            fee=self._gas_fee,
+            sequence=action.sequence,
+            timeout_height=action.timeout_height,
+        )
         return _reply(self._check(deposit, ante))
 
     def _refuse_envelope(self, action: TopUp) -> Reply | None:
@@ -237,10 +242,8 @@ class LocalVenue:
         wallet = self._chain.pending_account(self._float)
         if wallet is None:
             return Reply(code=9, codespace="sdk", log=f"account {self._float} does not exist")
-        next_height = self._chain.height + 1
-        if 0 < action.timeout_height < next_height:
-            log = f"block height: {next_height}, timeout height: {action.timeout_height}"
-            return Reply(code=30, codespace="sdk", log=log)
+        if 0 < action.timeout_height < self._chain.height:
+            return _reply(timed_out(self._chain.height, action.timeout_height))
         if action.account_number != wallet.account_number:
             log = f"signature verification failed; account number {wallet.account_number}"
             return Reply(code=4, codespace="sdk", log=log)
@@ -252,11 +255,11 @@ class LocalVenue:
             return Reply(code=32, codespace="sdk", log=log)
         return None
 
-    def _submit(self, message: Message) -> Reply:
+    def _submit(self, message: Message, ante: Ante | None = None) -> Reply:
         # Stateful ones go out with a nonce of their own: no node has seen their bytes.
         if messages.is_short_term(message) and self._is_known(message, 0):
             return ALREADY_KNOWN
-        return _reply(self._check(message))
+        return _reply(self._check(message, ante))
 
     def _check(self, message: Message, ante: Ante | None = None) -> CheckResult:
         """CheckTx of a message that the node has not seen yet."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from seawall.simulator import execution
-from seawall.simulator.ante import Ante
+from seawall.simulator.ante import Ante, timed_out
 from seawall.simulator.authenticators import clob_pairs
 from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
@@ -111,7 +111,7 @@ class Mempool:
 
     def _unpaid(self, ante: Ante | None) -> CheckResult | None:
         """The refusal of a fee that the payer's wallet does not hold; nothing is taken yet."""
-        if ante is None:
+        if ante is None or not ante.fee:
             return None
         paid = Wallets(self._trial_wallets.known).debit(ante.payer, ante.fee)
         return None if paid.is_accepted else paid
@@ -313,7 +313,10 @@ class Mempool:
 
     def _run(self, step: Sequenced, time_before: Millis, gate: GateState) -> CheckResult:
         """Carry out a step's messages in their block, as far as signature, fee and gas go."""
+        height = self._exchange.height
         if step.ante is not None:
+            if 0 < step.ante.timeout_height < height:
+                return timed_out(height, step.ante.timeout_height)
             admitted = step.ante.run(self._exchange.permissions, self._wallets, step.messages)
             if not admitted.is_accepted:
                 return admitted
@@ -321,7 +324,6 @@ class Mempool:
         needed = GAS_USED * len(step.messages)
         if step.gas is not None and step.gas < needed:
             return out_of_gas(step.gas, needed)
-        height = self._exchange.height
         now = Now(next_height=height, time_s=time_before // 1_000, window=self._window)
         return deliver_all(self._exchange, self._wallets, step.messages, now, gate=gate, tx=step.tx)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from seawall.simulator.ante import Ante
+from seawall.simulator.ante import Ante, timed_out
 from seawall.simulator.authenticators import Signed
 from seawall.simulator.chain import Chain
 from seawall.simulator.delivery import out_of_gas
@@ -206,10 +206,8 @@ class Admission:
         if tx.is_short_term and 0 < tx.timeout_height < good_til:
             log = f"timeout height {tx.timeout_height} is below good til block {good_til}"
             return refuse(18, f"{log}: invalid request")
-        next_height = self._chain.committed.height + 1
-        if tx.timeout_height and next_height > tx.timeout_height:
-            log = f"block height: {next_height}, timeout height: {tx.timeout_height}"
-            return refuse(30, f"{log}: tx timeout height")
+        if tx.timeout_height and self._chain.committed.height > tx.timeout_height:
+            return timed_out(self._chain.committed.height, tx.timeout_height)
         if len(tx.memo) > MEMO_MOST:
             log = f"maximum number of characters is {MEMO_MOST} but received {len(tx.memo)}"
             return refuse(12, f"{log} characters: memo too large")
@@ -286,6 +284,7 @@ def _ante(tx: Transaction, fee: QuoteQuantums) -> Ante:
         payer=tx.signer,
         fee=QuoteQuantums(0) if tx.is_clob else fee,
         sequence=tx.sequence if tx.sequence < NONCE_FROM else None,
+        timeout_height=tx.timeout_height,
         public_key=tx.public_key,
         authenticators=tx.authenticators,
     )
