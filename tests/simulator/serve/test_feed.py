@@ -238,6 +238,14 @@ def test_snapshots_of_unknown_accounts_are_empty(socket: ClientConnection) -> No
             "Invalid subscription id for channel: (v4_parent_subaccounts-dydx1/128)",
             2,
         ),
+        *(
+            (
+                f'{{"type": "subscribe", "channel": "v4_subaccounts", "id": "dydx1/{number}"}}',
+                f"Invalid subscription id for channel: (v4_subaccounts-dydx1/{number})",
+                2,
+            )
+            for number in ("128000", "9" * 5_000)
+        ),
     ],
 )
 def test_a_bad_message_is_answered_and_counts_only_where_its_name_was_looked_at(

@@ -121,6 +121,19 @@ def test_a_child_is_no_parent(venue: Running) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("number", ["9" * 5_000, "%D9%A3", "1e3", "-1"])
+@pytest.mark.parametrize(
+    "query", ["subaccountNumber={}", "subaccountNumber=0&limit={}", "subaccountNumber=0&page={}"]
+)
+def test_what_is_no_number_is_a_400(venue: Running, query: str, number: str) -> None:
+    path = f"fills?address={venue.trader.address}&{query.format(number)}"
+
+    answer = httpx.get(f"{venue.endpoints.rest}/v4/{path}")
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["errors"]
+
+
 def test_rest_is_compressed_for_whoever_takes_it(venue: Running) -> None:
     url = f"{venue.endpoints.rest}/v4/perpetualMarkets"
 

@@ -20,6 +20,7 @@ from seawall.units import Millis
 
 ROWS_MOST = 1_000
 NUMBER_MOST = 128_000
+DIGITS_MOST = 15
 CACHED_S = 1
 CACHED_LONG_S = 10
 CACHED_LONG = ("/v4/historicalFunding", "/v4/fundingPayments", "/v4/historical-pnl", "/v4/pnl")
@@ -86,9 +87,14 @@ def answer(body: Value, status: int = 200) -> web.Response:
     return web.Response(text=json.dumps(body), status=status, content_type="application/json")
 
 
+def is_number(words: str) -> bool:
+    """Whether words are a whole number of at least 0 that JavaScript counts exactly."""
+    return words.isascii() and words.isdecimal() and len(words) <= DIGITS_MOST
+
+
 def integer(words: str, parameter: str, most: int | None = None) -> int:
     """A number of at least 0; raises Refused."""
-    if not words.isdecimal() or (most is not None and int(words) > most):
+    if not is_number(words) or (most is not None and int(words) > most):
         below = "" if most is None else f" less than {most + 1}"
         raise Refused(400, f"{parameter} must be a non-negative integer{below}", parameter)
     return int(words)
@@ -123,7 +129,7 @@ def limit_of(request: web.Request) -> int:
     words = request.query.get("limit")
     if words is None:
         return ROWS_MOST
-    if not words.isdecimal() or not 0 < int(words) <= ROWS_MOST:
+    if not is_number(words) or not 0 < int(words) <= ROWS_MOST:
         message = f"limit must be a positive integer that is not greater than max: {ROWS_MOST}"
         raise Refused(400, message, "limit")
     return int(words)
@@ -181,7 +187,7 @@ def page(
     words = request.query.get("page")
     if words is None:
         return {key: [shape(row) for row in rows[:limit]]}
-    if not words.isdecimal() or int(words) == 0:
+    if not is_number(words) or int(words) == 0:
         raise Refused(400, "page must be a non-negative integer", "page")
     offset = (int(words) - 1) * limit
     oldest_first = rows[::-1][offset : offset + limit]

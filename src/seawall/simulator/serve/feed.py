@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from seawall.account import PARENTS
 from seawall.simulator.messages import SubaccountId
 from seawall.simulator.serve import accounts, feed_shapes, history_shapes, rest, shapes
+from seawall.simulator.serve.asking import is_number
 from seawall.simulator.serve.chronicle import RESOLUTIONS
 from seawall.simulator.serve.condition import Condition
 from seawall.simulator.serve.connection import Connection, Topic
@@ -31,6 +32,7 @@ VERSIONS: Mapping[str, str] = {
     "v4_block_height": "1.0.0",
 }
 CANDLES_SHOWN = 100  # in a snapshot
+NUMBERS = 1_000 * PARENTS  # the last number of the chain, 128,000, has no channel
 OPEN_STATUSES = ("OPEN", "UNTRIGGERED", "BEST_EFFORT_OPENED", "BEST_EFFORT_CANCELED")
 
 
@@ -170,9 +172,9 @@ class Feed:
             ticker, _, resolution = name.partition("/")
             return ticker in self._told.state.markets and resolution in RESOLUTIONS
         address, slash, number = name.partition("/")
-        if not (address and slash and number.isdecimal()):
+        if not (address and slash and is_number(number)):
             return False
-        return channel == "v4_subaccounts" or int(number) < PARENTS
+        return int(number) < (NUMBERS if channel == "v4_subaccounts" else PARENTS)
 
     def _told_book(self, ticker: str) -> tuple[Levels, Levels]:
         """The book as its subscribers know it."""

@@ -14,7 +14,7 @@ from time import monotonic
 
 from aiohttp import web
 
-from seawall.simulator.serve.asking import ROWS_MOST, Handler, Refused, refusal
+from seawall.simulator.serve.asking import ROWS_MOST, Handler, Refused, is_number, refusal
 from seawall.simulator.serve.condition import Condition
 from seawall.units import Millis
 
@@ -91,6 +91,6 @@ def _bucket(path: str) -> str:
 def _cost(request: web.Request) -> int:
     """One point, and one more for each thousand rows that a page skips."""
     page, limit = request.query.get("page", "1"), request.query.get("limit", str(ROWS_MOST))
-    if not (page.isdecimal() and limit.isdecimal()):
+    if not (is_number(page) and is_number(limit)):
         return 1
     return 1 + max(int(page) - 1, 0) * int(limit) // ROWS_MOST

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from seawall.simulator.play import AWAKE, NEVER
 from seawall.simulator.serve import shapes
-from seawall.simulator.serve.asking import Refused, answer
+from seawall.simulator.serve.asking import Refused, answer, is_number
 from seawall.simulator.serve.node import Node
 from seawall.simulator.serve.pace import Pace
 from seawall.simulator.serve.shapes import Json
@@ -73,7 +73,7 @@ class Stage:
         }
         after = request.query.get("after")
         if after is not None:
-            if not after.isdecimal():
+            if not is_number(after):
                 raise Refused(400, f"after must be a block height, got {after!r}", "after")
             body["history"] = node.scores.history(int(after))
         return answer(body)
