@@ -13,7 +13,6 @@ import pytest
 from seawall.simulator import liquidation, pools, ruler
 from seawall.simulator.chain import to_price
 from seawall.simulator.exchange import Exchange
-from seawall.simulator.liquidation import Spent
 from seawall.simulator.messages import Deposit, Transfer, TransferMessage, Withdraw
 from seawall.simulator.ruler import Verdict
 from seawall.simulator.state import Account
@@ -44,11 +43,7 @@ def liquidation_daemon(given: Json, expected: Json) -> None:
     exchange = exchange_of(given, rows(given["subaccounts"]))
     listed = set(liquidation.marked(exchange))
     asked = [subaccount_id(text(one["id"])) for one in rows(given["subaccounts"])]
-    due = [
-        key
-        for key in asked
-        if liquidation.next_order(exchange, key, Spent(), frozenset(), 0) is not None
-    ]
+    due = [key for key in asked if liquidation.next_order(exchange, key, 0) is not None]
     listed_in_order = [key for key in asked if key in listed]
     negative = [key for key in listed_in_order if exchange.risk(exchange.settled(key)).nc < 0]
     assert due == [subaccount_id(one) for one in names(expected["liquidatable"])]

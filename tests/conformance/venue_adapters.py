@@ -249,7 +249,7 @@ def liquidation_fills(given: Json, expected: Json) -> None:
         _rest(exchange, text(fill["maker"]), order, client_id)
     liquidated = subaccount_id(text(attempt["liquidated"]))
     spent = Spent()
-    order_ = liquidation.next_order(exchange, liquidated, spent, frozenset(), 0)
+    order_ = liquidation.next_order(exchange, liquidated, 0)
     assert order_ is not None
     assert order_.quantums == attempt["total_size"]
     liquidation.attempt(exchange, order_, spent)

@@ -11,7 +11,7 @@ from seawall.simulator import setup
 from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.events import FillKind, Liquidity, Reason
 from seawall.simulator.markets import Depth, LiquidationConfig
-from seawall.simulator.messages import Deposit
+from seawall.simulator.messages import Deposit, SubaccountId
 from seawall.simulator.serve.records import Records
 from seawall.simulator.serve.score import Scoreboard
 from seawall.units import Ppm, QuoteQuantums
@@ -161,17 +161,35 @@ def test_an_attempt_without_a_maker_inside_the_fillable_price_fills_nothing() ->
     assert position(chain, ALICE) == COIN
 
 
-def test_every_position_gets_one_attempt_a_block() -> None:
+def test_an_account_gets_one_attempt_a_block_at_one_position() -> None:
+    """As v4-chain's LiquidateSubaccountsAgainstOrderbook: the seconds say which one."""
     chain = chain_of({ALICE: 2_600})
     give(chain, ALICE, COIN)
     give(chain, ALICE, 25 * 10**9, "ETH-USD")  # $100,000 each, MMR $2,400
     next_block(chain, BTC=99_000, ETH=Decimal(3_960))
 
-    seen = blocks(chain, 4)
+    seen = blocks(chain, 5)
 
-    worst = [block.liquidations for block in seen if block.liquidations]
-    assert {one.ticker for one in worst[0]} == {"BTC-USD", "ETH-USD"}
-    assert all(len({one.ticker for one in some}) == len(some) for some in worst)
+    attempts = [[one.ticker for one in block.liquidations] for block in seen]
+    assert [len(some) for some in attempts] == [0, 0, 1, 1, 1]
+    assert {ticker for some in attempts for ticker in some} == {"BTC-USD", "ETH-USD"}
+
+
+def test_a_block_tries_so_many_accounts_from_one_that_the_seconds_say() -> None:
+    """Even the worst of them waits where the block takes others."""
+    names = [SubaccountId(owner=f"dydx1{n}", number=0) for n in range(3)]
+    limits = LiquidationConfig(attempts_per_block_max=2)
+    dollars = dict(zip(names, (2_000, 2_000, 1_900), strict=True))
+    chain = chain_of(dollars, settings=ChainSettings(liquidation=limits))
+    for one in names:
+        give(chain, one, COIN)
+    next_block(chain, BTC=99_100)
+
+    seen = blocks(chain, 5)
+
+    tried = [{one.subaccount.owner[-1] for one in block.liquidations} for block in seen]
+    assert [len(some) for some in tried] == [0, 0, 2, 2, 2]
+    assert sorted(map(sorted, tried[2:])) == [["0", "1"], ["0", "2"], ["1", "2"]]
 
 
 def test_the_fund_pays_where_the_fill_is_worse_than_bankruptcy() -> None:

@@ -1,11 +1,12 @@
 """Liquidation and deleveraging, as the chain does them (MARGIN.md section 4).
 
 An account that a committed price made liquidatable at height h is tried in block h + 2, re-checked
-on the state before that block, before users' orders. Each position gets one attempt per block,
-limited in size, matched at makers' prices no worse than the fillable price; what the account keeps
-beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall is paid by it;
-an isolated market has a fund of its own. After all attempts, accounts below zero whose attempt
-filled nothing are offset (`deleveraging`), so many a block.
+on the state before that block, before users' orders. It gets one attempt per block at one of its
+positions, limited in size, matched at makers' prices no worse than the fillable price; what the
+account keeps beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall
+is paid by it; an isolated market has a fund of its own. After all attempts, accounts below zero
+whose attempt filled nothing are offset (`deleveraging`), so many a block. Sources: MARGIN.md
+section 4; v4-chain, x/clob/keeper LiquidateSubaccountsAgainstOrderbook.
 """
 
 from __future__ import annotations
@@ -93,85 +94,55 @@ def marked(exchange: Exchange) -> tuple[SubaccountId, ...]:
 def liquidate(
     exchange: Exchange, candidates: Sequence[SubaccountId], seed: int
 ) -> frozenset[int | None]:
-    """Try every candidate that still is liquidatable, then offset what no maker takes.
+    """Try candidates that still are liquidatable, then offset what no maker takes.
 
     The answer is the pools in which one of them was left below zero. `seed` is the Unix time of
-    the block before: it rotates which position comes first.
+    the block before: it rotates who is tried, and which position.
     """
-    firsts = []
-    for subaccount in candidates:
-        order = next_order(exchange, subaccount, Spent(), frozenset(), seed)
-        if order is not None:
-            firsts.append(order)
     limits = exchange.rules.liquidation
-    attempts = limits.attempts_per_block_max
+    start = seed % len(candidates) if candidates else 0
+    turned = [*candidates[start:], *candidates[:start]][: limits.attempts_per_block_max]
+    firsts = [one for one in (next_order(exchange, who, seed) for who in turned) if one is not None]
     unfilled: list[Position] = []
     for first in sorted(firsts, key=lambda order: order.rank):
-        attempts = _exhaust(exchange, first, seed, attempts, unfilled)
-        if attempts == 0:
-            break
+        order = next_order(exchange, first.subaccount, seed)  # others may have changed it
+        if order is not None and attempt(exchange, order, Spent()) == 0:
+            unfilled.append((order.subaccount, order.market.spec.perpetual_id))
     unfilled += [one for one in deleveraging.final_positions(exchange) if one not in unfilled]
     for subaccount, perpetual in unfilled[: limits.deleveraging_attempts_per_block_max]:
         deleveraging.try_offset(exchange, subaccount, perpetual, seed)
-    left = (exchange.settled(one.subaccount) for one in firsts)
+    left = (exchange.settled(one) for one in candidates)
     return frozenset(exchange.pool_of(one.id) for one in left if exchange.risk(one).nc < 0)
 
 
-def next_order(
-    exchange: Exchange,
-    subaccount: SubaccountId,
-    spent: Spent,
-    tried: frozenset[int],
-    seed: int,
-) -> Order | None:
-    """The next liquidation order of a subaccount; None where it is healthy or all was tried."""
+def next_order(exchange: Exchange, subaccount: SubaccountId, seed: int) -> Order | None:
+    """The order that liquidates one position of a subaccount; None where it is healthy."""
     account = exchange.settled(subaccount)
     risk = exchange.risk(account)
     limits = exchange.rules.liquidation
-    if not risk.is_liquidatable or spent.notional_left(limits) <= 0:
+    if not risk.is_liquidatable:
         return None
-    start = seed % len(account.held)
-    for held in account.held[start:] + account.held[:start]:
-        if held.perpetual_id in tried:
-            continue
-        market = exchange.market_of_perpetual(held.perpetual_id)
-        terms = market.terms
-        is_long = held.quantums > 0
-        fillable = ruler.fillable_price(risk, terms, held.quantums, limits)
-        return Order(
-            subaccount=subaccount,
-            market=market,
-            side=Side.SELL if is_long else Side.BUY,
-            position=held.quantums,
-            quantums=ruler.liquidation_size(
-                terms, held.quantums, market.spec.step_base_quantums, limits, spent.notional
-            ),
-            limit=ruler.subticks_on_tick(
-                fillable,
-                market.spec.quantum_conversion_exponent,
-                market.spec.subticks_per_tick,
-                is_long=is_long,
-            ),
-            fillable=fillable,
-        )
-    return None
-
-
-def _exhaust(
-    exchange: Exchange, first: Order, seed: int, attempts: int, unfilled: list[Position]
-) -> int:
-    """Try a subaccount's positions one after the other while it is liquidatable; attempts left."""
-    spent = Spent()
-    tried: frozenset[int] = frozenset()
-    order = next_order(exchange, first.subaccount, spent, tried, seed)
-    while order is not None and attempts > 0:
-        attempts -= 1
-        perpetual = order.market.spec.perpetual_id
-        tried |= {perpetual}
-        if attempt(exchange, order, spent) == 0:
-            unfilled.append((order.subaccount, perpetual))
-        order = next_order(exchange, first.subaccount, spent, tried, seed)
-    return attempts
+    held = account.held[seed % len(account.held)]
+    market = exchange.market_of_perpetual(held.perpetual_id)
+    terms = market.terms
+    is_long = held.quantums > 0
+    fillable = ruler.fillable_price(risk, terms, held.quantums, limits)
+    return Order(
+        subaccount=subaccount,
+        market=market,
+        side=Side.SELL if is_long else Side.BUY,
+        position=held.quantums,
+        quantums=ruler.liquidation_size(
+            terms, held.quantums, market.spec.step_base_quantums, limits, 0
+        ),
+        limit=ruler.subticks_on_tick(
+            fillable,
+            market.spec.quantum_conversion_exponent,
+            market.spec.subticks_per_tick,
+            is_long=is_long,
+        ),
+        fillable=fillable,
+    )
 
 
 def attempt(exchange: Exchange, order: Order, spent: Spent) -> int:
