@@ -306,6 +306,22 @@ def test_a_stateful_order_rests_until_it_is_cancelled(flags: int) -> None:
     assert chain.check(cancel_of(bid)).code == 3006
 
 
+def test_the_time_of_a_stateful_cancel_is_judged_before_what_it_cancels() -> None:
+    chain = chain_of()
+    bid = stateful()
+    chain.check(bid)
+    chain.check(cancel_of(bid))
+    unknown = replace(bid, order_id=replace(bid.order_id, client_id=9))
+    times = (chain.time // 1_000, SOON, chain.time // 1_000 + 95 * 86_400 + 1)
+
+    codes = [
+        [chain.check(replace(cancel_of(placed), good_til_block_time=at)).code for at in times]
+        for placed in (bid, unknown)
+    ]
+
+    assert codes == [[3003, 32, 3004], [3003, 3006, 3004]]
+
+
 def test_a_stateful_order_dies_at_its_time() -> None:
     chain = chain_of()
     chain.check(stateful())

@@ -20,8 +20,9 @@ from seawall.simulator.messages import (
     OrderId,
     PlaceOrder,
     SubaccountId,
+    short_term_ids,
 )
-from seawall.simulator.orders import refuse_in_memory, refuse_status, short_term_ids
+from seawall.simulator.orders import refuse_in_memory, refuse_status
 from seawall.simulator.state import OpenOrder
 from seawall.simulator.updates import terms_after
 from seawall.units import BaseQuantums

@@ -254,12 +254,11 @@ class Mempool:
         return ACCEPTED
 
     def _check_cancel(self, cancel: CancelOrder, tx: str) -> CheckResult:
-        if cancel.order_id in self._stateful_cancels:
-            return clob(32, "a cancel of this stateful order is pending")
+        is_pending = cancel.order_id in self._stateful_cancels
         refused = (
             refuse_cancel_form(cancel)
             or self._too_many(cancel)
-            or refuse_cancel(self._fork, cancel, self._now)
+            or refuse_cancel(self._fork, cancel, self._now, is_pending=is_pending)
         )
         if refused is not None:
             return refused

@@ -228,3 +228,17 @@ def is_short_term(message: Message) -> bool:
             return True
         case _:
             return False
+
+
+def short_term_ids(batch: BatchCancel) -> tuple[OrderId, ...]:
+    """The order ids that a batch cancel names."""
+    return tuple(
+        OrderId(
+            subaccount=batch.subaccount,
+            client_id=client_id,
+            order_flags=SHORT_TERM,
+            clob_pair_id=pair,
+        )
+        for pair, client_ids in batch.cancels
+        for client_id in client_ids
+    )

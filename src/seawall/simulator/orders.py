@@ -33,6 +33,7 @@ from seawall.simulator.messages import (
     OrderId,
     PlaceOrder,
     SubaccountId,
+    short_term_ids,
 )
 from seawall.simulator.ruler import Verdict
 from seawall.simulator.state import MarketState
@@ -74,13 +75,15 @@ def refuse_order(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult
     )
 
 
-def refuse_cancel(exchange: Exchange, cancel: CancelOrder, now: Now) -> CheckResult | None:
+def refuse_cancel(
+    exchange: Exchange, cancel: CancelOrder, now: Now, *, is_pending: bool = False
+) -> CheckResult | None:
     """Why a cancel is not taken; None where it is."""
     order_id = cancel.order_id
     if exchange.market_of_clob(order_id.clob_pair_id) is None:
         return clob(8, f"clob pair {order_id.clob_pair_id} does not exist")
     if not order_id.is_short_term:
-        return _refuse_stateful_cancel(exchange, cancel, now)
+        return _refuse_stateful_cancel(exchange, cancel, now, is_pending=is_pending)
     late = outside_window(cancel.good_til_block, now)
     if late is not None:
         return late
@@ -251,10 +254,8 @@ def _unfit(exchange: Exchange, order: PlaceOrder, now: Now) -> CheckResult | Non
         return refused
     if order.order_id.order_flags == SHORT_TERM:
         return outside_window(order.good_til_block, now)
-    if order.good_til_block_time <= now.time_s:
-        return clob(3003, f"good-til-block-time {order.good_til_block_time} passed {now.time_s}")
-    if order.good_til_block_time > now.time_s + STATEFUL_WINDOW_SECONDS:
-        return clob(3004, "good-til-block-time is more than 95 days ahead")
+    if late := _outside_days(order.good_til_block_time, now):
+        return late
     if order.trigger_subticks % spec.subticks_per_tick:
         return clob(12, f"trigger {order.trigger_subticks} is off the tick")
     if order.twap is not None and order.quantums // order.twap.legs < spec.step_base_quantums:
@@ -286,6 +287,15 @@ def outside_window(good_til_block: int, now: Now) -> CheckResult | None:
         return clob(10, f"height {now.next_height} exceeds good-til-block {good_til_block}")
     if good_til_block > now.next_height + now.window:
         return clob(11, f"good-til-block {good_til_block} exceeds {now.next_height} + {now.window}")
+    return None
+
+
+def _outside_days(good_til_block_time: int, now: Now) -> CheckResult | None:
+    """The refusal of a good-til-block-time that has passed or lies more than 95 days ahead."""
+    if good_til_block_time <= now.time_s:
+        return clob(3003, f"good-til-block-time {good_til_block_time} passed {now.time_s}")
+    if good_til_block_time > now.time_s + STATEFUL_WINDOW_SECONDS:
+        return clob(3004, "good-til-block-time is more than 95 days ahead")
     return None
 
 
@@ -365,9 +375,13 @@ def cash_of(market: MarketState, side: Side, quantums: int, subticks: int, fee_p
 
 
 def _refuse_stateful_cancel(
-    exchange: Exchange, cancel: CancelOrder, now: Now
+    exchange: Exchange, cancel: CancelOrder, now: Now, *, is_pending: bool
 ) -> CheckResult | None:
-    """What state says against the cancel of a stateful order."""
+    """What clock and state say against a stateful order's cancel, which may be a second one."""
+    if late := _outside_days(cancel.good_til_block_time, now):
+        return late
+    if is_pending:
+        return clob(32, "a cancel of this stateful order is pending")
     known = exchange.stateful(cancel.order_id)
     if known is None and cancel.order_id in exchange.log.removed:
         return clob(3010, "the stateful order of this id was removed in this block")
@@ -375,20 +389,4 @@ def _refuse_stateful_cancel(
         return clob(3006, "no stateful order with this id exists")
     if cancel.good_til_block_time < known.order.good_til_block_time:
         return clob(29, "the cancel's good-til-block-time is before the order's")
-    if cancel.good_til_block_time <= now.time_s:
-        return clob(3003, "the cancel's good-til-block-time has passed")
     return None
-
-
-def short_term_ids(batch: BatchCancel) -> tuple[OrderId, ...]:
-    """The order ids that a batch cancel names."""
-    return tuple(
-        OrderId(
-            subaccount=batch.subaccount,
-            client_id=client_id,
-            order_flags=SHORT_TERM,
-            clob_pair_id=pair,
-        )
-        for pair, client_ids in batch.cancels
-        for client_id in client_ids
-    )
