@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from seawall.account import Side
-from seawall.simulator import setup
+from seawall.simulator import messages, setup
 from seawall.simulator.chain import Chain, ChainSettings
 from seawall.simulator.events import FillKind, Liquidity, Reason
 from seawall.simulator.markets import Depth, LiquidationConfig
@@ -190,6 +190,30 @@ def test_a_block_tries_so_many_accounts_from_one_that_the_seconds_say() -> None:
     tried = [{one.subaccount.owner[-1] for one in block.liquidations} for block in seen]
     assert [len(some) for some in tried] == [0, 0, 2, 2, 2]
     assert sorted(map(sorted, tried[2:])) == [["0", "1"], ["0", "2"], ["1", "2"]]
+
+
+def test_a_liquidation_meets_the_stateful_orders_of_the_block_before() -> None:
+    """PrepareCheckState places them first, and liquidates against the book that they leave."""
+    chain = fifty_x()
+    chain.set_quoting("BTC-USD", frozenset())
+    next_block(chain, BTC=99_100)
+    next_block(chain)
+    bid = order(
+        Side.BUY,
+        COIN,
+        99_100,
+        who=BOB,
+        flags=messages.LONG_TERM,
+        good_til_block_time=chain.time // 1_000 + 600,
+        time_in_force=messages.GOOD_TIL_TIME,
+    )
+    setup.fund(chain, BOB.owner, BOB.number, Decimal(100_000))
+    chain.check(bid)
+
+    before, block = blocks(chain, 2)
+
+    assert not before.liquidations
+    assert [one.filled for one in block.liquidations] == [COIN // 10]
 
 
 def test_the_fund_pays_where_the_fill_is_worse_than_bankruptcy() -> None:

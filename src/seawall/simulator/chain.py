@@ -1,11 +1,12 @@
 """The simulated chain: CheckTx, blocks, committed state.
 
-One block (MARGIN.md 4.1): liquidations of what was marked two blocks ago, then long-term orders
-that the last block took and conditional ones that it triggered, then short-term orders and cancels
-in order of arrival, then the house against resting orders its quotes now cross, then transfers and
-stateful orders, all at the oracle of the block before; then the oracle update, to the mid of one
-block ago; then funding, expiry, legs of TWAP orders and triggers of conditional ones. Nothing here
-reads a clock or draws a number: the same inputs give the same block hashes.
+One block (MARGIN.md 4.1; v4-chain, x/clob/abci.go): long-term orders that the last block took and
+conditional ones that it triggered, then liquidations of what was marked two blocks ago, then
+short-term orders and cancels in order of arrival, then the house against resting orders its quotes
+now cross, then transfers and stateful orders, all at the oracle of the block before; then the
+oracle update, to the mid of one block ago; then funding, expiry, legs of TWAP orders and triggers
+of conditional ones. Nothing here reads a clock or draws a number: the same inputs give the same
+block hashes.
 """
 
 from __future__ import annotations
@@ -215,10 +216,10 @@ class Chain:
         for ticker, book in exchange.books.items():
             book.step(at, self._mids[ticker])
         exchange.time = at
+        conditional.place_due(exchange)
         if self._marked[0] or final_positions(exchange):
             negative = liquidate(exchange, self._marked[0], previous // 1_000)
             self._negative_seen |= dict.fromkeys(negative, exchange.height)
-        conditional.place_due(exchange)
         self._mempool.run_clob()
         house.cross_resting(exchange)
         self._mempool.run_sequenced(previous, self._gate)

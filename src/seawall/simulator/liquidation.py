@@ -1,12 +1,13 @@
 """Liquidation and deleveraging, as the chain does them (MARGIN.md section 4).
 
 An account that a committed price made liquidatable at height h is tried in block h + 2, re-checked
-on the state before that block, before users' orders. It gets one attempt per block at one of its
-positions, limited in size, matched at makers' prices no worse than the fillable price; what the
-account keeps beyond its bankruptcy price goes to the insurance fund up to the fee, and a shortfall
-is paid by it; an isolated market has a fund of its own. After all attempts, accounts below zero
-whose attempt filled nothing are offset (`deleveraging`), so many a block. Sources: MARGIN.md
-section 4; v4-chain, x/clob/keeper LiquidateSubaccountsAgainstOrderbook.
+on the state before that block, after the orders that triggered and before users' short-term ones.
+It gets one attempt per block at one of its positions, limited in size, matched at makers' prices no
+worse than the fillable price; what the account keeps beyond its bankruptcy price goes to the
+insurance fund up to the fee, and a shortfall is paid by it; an isolated market has a fund of its
+own. After all attempts, accounts below zero whose attempt filled nothing are offset
+(`deleveraging`), so many a block. Sources: MARGIN.md section 4; v4-chain, x/clob/keeper
+LiquidateSubaccountsAgainstOrderbook.
 """
 
 from __future__ import annotations
