@@ -46,19 +46,23 @@ def test_a_brake_raises_imr_and_stops_new_risk_but_not_reductions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "code"),
+    ("entries", "space", "code"),
     [
-        ((), 11001),
-        (((0, 0),), 11001),
-        (((0, 1_000_001),), 11001),
-        (((0, 19_999),), 11003),
-        (((0, 20_000), (0, 30_000)), 11001),
-        (((99, 20_000),), 8),
-        (((0, 20_000),), 0),
+        ((), "clob", 11002),
+        (((0, 0),), "clob", 11002),
+        (((0, 1_000_001),), "clob", 11002),
+        (((99, 0),), "clob", 11002),
+        (((0, 20_000), (0, 30_000)), "clob", 11002),
+        (((99, 20_000),), "clob", 8),
+        (((0, 19_999), (99, 20_000)), "clob", 8),
+        (((0, 19_999),), "subaccounts", 701),
+        (((0, 20_000),), "", 0),
     ],
 )
-def test_what_the_chain_takes(entries: tuple[tuple[int, int], ...], code: int) -> None:
-    assert chain_of().check(brake(*entries)).code == code
+def test_what_the_chain_takes(entries: tuple[tuple[int, int], ...], space: str, code: int) -> None:
+    answer = chain_of().check(brake(*entries))
+
+    assert (answer.codespace, answer.code) == (space, code)
 
 
 def test_a_brake_the_account_cannot_hold_is_refused_when_it_arrives() -> None:

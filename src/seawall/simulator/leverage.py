@@ -20,18 +20,29 @@ def refuse_leverage(exchange: Exchange, message: UpdateLeverage) -> CheckResult 
     bad = bad_subaccount(message.subaccount)
     if bad is not None:
         return bad
-    pairs = [pair for pair, _ in message.entries]
-    if not pairs or len(set(pairs)) != len(pairs):
-        return clob(11001, "leverage update needs entries, one for a clob pair")
+    if not message.entries:
+        return clob(11002, "leverage update without entries: invalid update leverage")
+    pairs: set[int] = set()
     for pair, ppm in message.entries:
-        market = exchange.market_of_clob(pair)
-        if market is None:
-            return clob(8, f"clob pair {pair} does not exist")
         if not 0 < ppm <= MILLION:
-            return clob(11001, f"initial fraction {ppm} ppm is not within 0 and 1,000,000")
+            return clob(11002, f"initial fraction {ppm} ppm is not within 0 and 1,000,000")
+        if pair in pairs:
+            return clob(11002, f"clob pair {pair} comes twice: invalid update leverage")
+        if exchange.market_of_clob(pair) is None:
+            return clob(8, f"clob pair {pair} does not exist")
+        pairs.add(pair)
+    return _refuse_too_low(exchange, message)
+
+
+def _refuse_too_low(exchange: Exchange, message: UpdateLeverage) -> CheckResult | None:
+    """The subaccounts module's refusal of a fraction below the least that a market has."""
+    for pair, ppm in sorted(message.entries):
+        market = exchange.market_of_clob(pair)
+        assert market is not None
         least = market.spec.tier.initial_margin_ppm
         if ppm < least:
-            return clob(11003, f"initial fraction {ppm} ppm is below the market's {least}")
+            log = f"initial fraction {ppm} ppm is below the market's {least}"
+            return CheckResult(code=701, codespace="subaccounts", log=log)
     return None
 
 
