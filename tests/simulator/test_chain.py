@@ -158,10 +158,10 @@ def test_a_deposit_beyond_the_wallet_is_accepted_and_fails_in_its_block() -> Non
 
 
 MALFORMED: list[tuple[Message, int, str]] = [
-    (deposit(0), 500, "subaccounts"),
-    (Deposit(sender=WALLET, recipient=ALICE, quantums=1, asset_id=1), 501, "subaccounts"),
+    (deposit(0), 2, "sending"),
+    (Deposit(sender=WALLET, recipient=ALICE, quantums=1, asset_id=1), 1101, "sending"),
     (deposit(1, SubaccountId(owner="x", number=128_001)), 200, "subaccounts"),
-    (withdraw(0), 500, "subaccounts"),
+    (withdraw(0), 2, "sending"),
     (Transfer(sender=ALICE, recipient=ALICE, amount=1), 1, "sending"),
     (Transfer(sender=ALICE, recipient=BOB, amount=0), 2, "sending"),
     (Transfer(sender=ALICE, recipient=BOB, amount=1, asset_id=1), 1101, "sending"),

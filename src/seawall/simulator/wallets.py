@@ -111,30 +111,19 @@ class Wallets:
 
 def refuse_transfer(message: TransferMessage) -> CheckResult | None:
     """What is wrong with the form of a money message; None where nothing is."""
-    match message:
-        case Send():
-            return _refuse_amount(message.amount, "sending", 2)
-        case Deposit():
-            return (
-                bad_subaccount(message.recipient)
-                or _refuse_asset(message.asset_id, "subaccounts", 501)
-                or _refuse_amount(message.quantums, "subaccounts", 500)
-            )
-        case Withdraw():
-            return (
-                bad_subaccount(message.sender)
-                or _refuse_asset(message.asset_id, "subaccounts", 501)
-                or _refuse_amount(message.quantums, "subaccounts", 500)
-            )
-        case Transfer():
-            if message.sender == message.recipient:
-                return CheckResult(code=1, codespace="sending", log="sender is the recipient")
-            return (
-                bad_subaccount(message.sender)
-                or bad_subaccount(message.recipient)
-                or _refuse_asset(message.asset_id, "sending", 1101)
-                or _refuse_amount(message.amount, "sending", 2)
-            )
+    ends = (message.sender, message.recipient)
+    for end in ends:
+        if isinstance(end, SubaccountId) and (bad := bad_subaccount(end)):
+            return bad
+    if ends[0] == ends[1] and isinstance(message, Transfer):
+        return CheckResult(code=1, codespace="sending", log="sender is the recipient")
+    if not isinstance(message, Send) and message.asset_id != USDC_ASSET:
+        log = f"asset {message.asset_id} is not USDC (0)"
+        return CheckResult(code=1101, codespace="sending", log=log)
+    if amount_of(message) <= 0:
+        log = f"amount {amount_of(message)} is not above 0"
+        return CheckResult(code=2, codespace="sending", log=log)
+    return None
 
 
 def carry_out(
@@ -196,15 +185,3 @@ def _take(exchange: Exchange, subaccount: SubaccountId, amount: int) -> CheckRes
 def _failed_update(why: Verdict) -> CheckResult:
     log = f"Subaccount update failed: {why}: failed to apply subaccount updates"
     return CheckResult(code=FAILED_UPDATE, codespace="subaccounts", log=log)
-
-
-def _refuse_asset(asset_id: int, codespace: str, code: int) -> CheckResult | None:
-    if asset_id == USDC_ASSET:
-        return None
-    return CheckResult(code=code, codespace=codespace, log=f"asset {asset_id} is not USDC (0)")
-
-
-def _refuse_amount(amount: int, codespace: str, code: int) -> CheckResult | None:
-    if amount > 0:
-        return None
-    return CheckResult(code=code, codespace=codespace, log=f"amount {amount} is not above 0")
