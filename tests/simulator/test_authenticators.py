@@ -82,12 +82,21 @@ def test_the_guards_composite_passes_its_orders_and_nothing_else() -> None:
         ("AllOf", b"not json", 5),
         ("AllOf", composed(("SignatureVerification", HOT), ("SubaccountFilter", b"x")), 5),
         ("SpendLimit", HOT, 5),
-        ("AllOf", b" " * 1_025, 3),
         ("SignatureVerification", HOT, 0),
     ],
 )
 def test_what_the_chain_registers(kind: str, data: bytes, code: int) -> None:
     assert permit(kind, data)[1] == code
+
+
+@pytest.mark.parametrize(("length", "code"), [(1_024, 0), (1_025, 3)])
+def test_data_of_more_than_1024_bytes_is_refused_when_it_arrives(length: int, code: int) -> None:
+    data = b"0," * (length // 2) + b"0" * (length % 2)
+    chain = permitted_chain()
+
+    answer = chain.check(AddAuthenticator(sender=ALICE.owner, kind="SubaccountFilter", data=data))
+
+    assert answer.code == code
 
 
 def test_a_filter_without_a_message_filter_is_an_open_door() -> None:

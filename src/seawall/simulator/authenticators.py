@@ -167,8 +167,6 @@ class Permissions:
         return _refusal(NOT_FOUND, f"authenticator {selected} not found for {owner}")
 
     def _add(self, message: AddAuthenticator) -> CheckResult:
-        if len(message.data) > DATA_BYTES_MOST:
-            return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed 1024")
         try:
             rule = parse(message.kind, message.data)
         except Unfit as error:
@@ -190,6 +188,13 @@ class Permissions:
             return _refusal(NOT_FOUND, log)
         self.by_owner[message.sender] = left
         return ACCEPTED
+
+
+def refuse_data(message: AddAuthenticator) -> CheckResult | None:
+    """The refusal of a permission that is too large, before any state is asked."""
+    if len(message.data) <= DATA_BYTES_MOST:
+        return None
+    return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed {DATA_BYTES_MOST}")
 
 
 def parse(kind: str, data: bytes) -> Filter:

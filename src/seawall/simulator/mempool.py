@@ -12,7 +12,7 @@ from typing import assert_never
 
 from seawall.simulator import execution
 from seawall.simulator.ante import Ante, timed_out
-from seawall.simulator.authenticators import clob_pairs
+from seawall.simulator.authenticators import clob_pairs, refuse_data
 from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
@@ -149,6 +149,8 @@ class Mempool:
                 if not taken.is_accepted:
                     return taken
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx))
+            case AddAuthenticator() if too_large := refuse_data(message):
+                return too_large
             case AddAuthenticator() | RemoveAuthenticator():
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx, gas=gas))
             case _:

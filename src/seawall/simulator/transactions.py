@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from seawall.simulator.ante import Ante, timed_out
-from seawall.simulator.authenticators import Signed
+from seawall.simulator.authenticators import Signed, refuse_data
 from seawall.simulator.chain import Chain
 from seawall.simulator.delivery import out_of_gas
 from seawall.simulator.envelope import (
@@ -29,6 +29,7 @@ from seawall.simulator.events import Block, TxResult
 from seawall.simulator.messages import (
     ACCEPTED,
     FREE_OF_GAS,
+    AddAuthenticator,
     BatchCancel,
     CancelOrder,
     CheckResult,
@@ -336,6 +337,8 @@ def refuse_message(message: Message) -> CheckResult | None:
             return refuse_batch_form(message)
         case Deposit() | Withdraw() | Transfer() | Send():
             return refuse_transfer(message)
+        case AddAuthenticator():
+            return refuse_data(message)
         case _:
             return None
 
