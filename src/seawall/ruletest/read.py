@@ -179,7 +179,7 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
     setting = replace(
         before,
         step=fields.value("step", _step, before.step),
-        start=fields.value("start", _clock, before.start),
+        start=fields.value("start", literals.time_of_day, before.start),
         fills=Fills(fields.value("fills", choice(*Fills), str(before.fills))),
         markets=read_markets(fields.node("markets"), before.markets, report),
     )
@@ -192,7 +192,7 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
         setting = replace(setting, resting=read_resting(resting, setting.markets, report))
     return replace(
         setting,
-        series={**before.series, **_read_series(fields, policy)},
+        series={**before.series, **_read_series(fields, policy, setting.markets)},
         prices={**before.prices, **_by_market(fields, "prices", amounts.positive, setting)},
         funding={**before.funding, **_by_market(fields, "funding", literals.ratio, setting)},
         sizes={**before.sizes, **_by_market(fields, "sizes", amounts.plain, setting)},
@@ -209,7 +209,9 @@ def _entries(fields: Fields, key: str) -> tuple[Entry, ...]:
     return node.entries
 
 
-def _read_series(fields: Fields, policy: Policy) -> dict[Override, Track]:
+def _read_series(
+    fields: Fields, policy: Policy, markets: Mapping[str, Market]
+) -> dict[Override, Track]:
     found: dict[Override, Track] = {}
     report = fields.report
     for entry in _entries(fields, "series"):
@@ -226,6 +228,10 @@ def _read_series(fields: Fields, policy: Policy) -> dict[Override, Track]:
                 f"`{key}`: is moved by `until: target` of {chasing}, so a series cannot say it; "
                 "move price, size, funding or equity instead",
             )
+            continue
+        unheard = amounts.unheard(whose, policy, markets)
+        if unheard:
+            report.refuse(entry.key, f"`{key}`: {unheard}")
             continue
         literal = amounts.in_unit(MEASURES[whose.measure].unit)
         track = read_track(entry.value, literal, report, key)
@@ -280,13 +286,6 @@ def _step(text: str) -> Millis:
             "what rests is skipped anyway"
         )
     return step
-
-
-def _clock(text: str) -> Millis:
-    latch = literals.latch(text)
-    if latch.until is None:
-        raise LiteralError(f'`{text}`: a time of day in UTC is expected, like "12:00Z"')
-    return latch.until
 
 
 def _sentence(text: str) -> str:
