@@ -39,6 +39,20 @@ def test_a_budget_that_is_used_up_is_the_reason() -> None:
     assert "$9,000.00 this hour, at most $5,000.00" in page
 
 
+def test_a_budget_that_keeps_a_target_from_being_reached_is_the_reason_too() -> None:
+    chase = (
+        '{name: act, trigger: "> $9_000", target: "<= $1_000", '
+        "do: [notify, {reduce: {until: target, max_slippage: 500bps}}]}"
+    )
+    world = guarded(ladder(chase, head="budgets: {per_hour: {notional: 50%}}\n"))
+
+    world.ticks(100)
+
+    (page,) = pages(world)
+    assert "the hour's budget leaves $0.00" in page
+    assert "nothing fills" not in page
+
+
 def test_an_intervention_that_gets_on_pages_nobody() -> None:
     world = guarded(ladder(CUT), fill="0.1")
 

@@ -326,6 +326,16 @@ def test_a_cancel_of_an_order_that_is_not_there_is_refused() -> None:
     assert verdicts(on, cancel_of(other))[1] == (Code.NOT_GUARDED,)
 
 
+def test_a_cancel_that_names_another_market_s_pair_would_take_that_one_s_order() -> None:
+    stop = resting(BTC, SELLS, "0.5", 90_000, client_id=5, reduce_only=True)
+    more = resting(ETH, SELLS, "1", 4_100, client_id=5)  # the same id, adding to a short
+    on = with_orders(seen(), stop, more)
+    mad = replace(cancel_of(more), clob_pair_id=BTC.clob_pair_id)  # on the wire: the stop of BTC
+
+    assert verdicts(on, cancel_of(more))[1] == ()
+    assert verdicts(on, mad)[1] == (Code.NOT_GUARDED,)
+
+
 def test_a_refusal_names_the_order_and_the_numbers() -> None:
     on = seen()
     big: Reduce = resized(reduce(on), int(quantums(BTC, "0.6")))

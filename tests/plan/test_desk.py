@@ -252,6 +252,24 @@ def test_legs_fit_a_budget_to_its_last_quantum() -> None:
     assert not has_room(None, cost - 1)
 
 
+@pytest.mark.parametrize("left", ["0", "0.001", "0.02", "0.5"])
+def test_a_cost_budget_that_leaves_not_a_step_or_few_is_named(left: str) -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "leverage", "<= 1")
+
+    (told,) = plan.propose(on, [wanted], Means(cost_left=quote(left))).dropped
+
+    assert told.code is RefusalCode.BUDGET_COST
+    assert "the day's budget leaves $0." in told.detail
+
+
+def test_a_step_costs_at_most_its_fee_and_the_way_to_its_bound() -> None:
+    on = shown(("0.001", 9))
+    desk = desk_on(on, until(on, "leverage", "<= 1"))
+
+    assert desks.step_cost(desk, SLOT) == quote("0.205")  # 2% and 5 bps of $10
+
+
 def test_a_step_is_worth_what_the_oracle_says_for_longs_and_shorts() -> None:
     on = shown(("0.001", 9))
     desk = desk_on(on, until(on, "leverage", "<= 1"))

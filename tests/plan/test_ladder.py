@@ -182,3 +182,28 @@ def test_a_cut_that_is_done_neither_loosens_a_bound_nor_asks_for_anything() -> N
 
         assert leg.asked_by == (wanted.name,)
         assert BTC.dollars(leg.worst_subticks) == 99_600
+
+
+@pytest.mark.parametrize("cash", [0, 500])
+def test_equity_that_no_cash_comes_for_keeps_nothing_from_being_closed(cash: int) -> None:
+    on = view(see(equity=20_000, positions={"BTC-USD": (1, 100_000)}))
+    feed = until(on, "equity", ">= 22000", slippage=None, cash=3_000)
+
+    made = plan.propose(on, [feed, until(on, "leverage", "<= 3")], Means(cash=quote(cash)))
+
+    assert [claim.reached for claim in made.claims] == [False, True]
+    assert made.top_ups == (((0, quote(cash)),) if cash else ())
+    assert sold(made, "BTC-USD") == pytest.approx(40_000 - 3 * cash, abs=200)
+
+
+def test_equity_that_cash_reaches_is_reached_beside_a_target_that_nothing_does() -> None:
+    on = view(see(equity=20_000, positions={"BTC-USD": (1, 100_000)}))
+    feed = until(on, "equity", ">= 22000", slippage=None, cash=3_000)
+    wanted = [feed, until(on, "leverage", "<= 3"), exposure(on, "BTC-USD", -1)]
+
+    made = plan.propose(on, wanted, Means(cash=quote(3_000)))
+
+    assert made.solver.startswith("highs")
+    assert [claim.reached for claim in made.claims] == [True, True, False]
+    ((_, deposit),) = made.top_ups
+    assert quote(2_060) <= deposit <= quote(2_080)  # the costs of closing all of it too

@@ -211,6 +211,17 @@ def test_a_stored_proposal_makes_the_same_plan_bit_for_bit() -> None:
         assert plan.recompute(on, demands, Means(), made, guards=guards) == made
 
 
+def test_a_programme_that_may_do_nothing_is_not_made_again_as_a_greedy_plan() -> None:
+    on, spent = hedged(), Means(notional_left=quote(0))
+    wanted = [until(on, "leverage", "<= 4.5")]
+
+    made = plan.propose(on, wanted, spent)
+
+    assert made.solver.startswith("highs ")
+    assert (made.legs, made.proposal) == ((), ())
+    assert plan.recompute(on, wanted, spent, made) == made
+
+
 def test_a_greedy_plan_is_made_again_too(monkeypatch: pytest.MonkeyPatch) -> None:
     on = hedged()
     wanted = [until(on, "leverage", "<= 4.5")]

@@ -94,7 +94,8 @@ def decide(
     live = Carried(memory=memory)
     if mode is Mode.LIVE:
         live = carry(policy, memory, view, watched, draft, mode=Mode.LIVE, run_mode=mode)
-        draft.messages.extend(stalled.pages(live.memory, live.refusals, seen))
+        dropped = () if live.plan is None else live.plan.dropped
+        draft.messages.extend(stalled.pages(live.memory, (*live.refusals, *dropped), seen))
     paper = _on_paper(policy, live.memory, view, watched, draft, mode=mode)
     _tell(watched, live, paper, mode, draft)
     draft.messages.extend(

@@ -21,6 +21,11 @@ def judge_cancel(action: Cancel, seen: Observation, policy: Policy) -> Refusal |
     size, orders = held(seen, slot), seen.advice.orders
     if size is None or isinstance(orders, Missing):
         return refuse(action, RefusalCode.NOT_GUARDED, "no such order of this guard's accounts")
+    if any(
+        (market.clob_pair_id == action.clob_pair_id) is not (ticker == action.ticker)
+        for ticker, market in seen.markets.items()
+    ):  # the chain goes by the pair, and another market's order may have the same id
+        return refuse(action, RefusalCode.NOT_GUARDED, f"pair {action.clob_pair_id} is another's")
     same = [order for order in orders if (order.subaccount, order.ticker) == slot]
     target = next((o for o in same if _is_the_order(o, action)), None)
     if target is None:

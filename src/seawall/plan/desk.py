@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
 
 from seawall import margin, units
 from seawall.account import BookLevel, Side
@@ -200,11 +202,17 @@ def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
     if not any(slot in demand.slots and _has_room(desk, paper, slot) for slot in bound):
         return []
     rounding = sum(step_worth(desk, slot) for slot in bound)
-    notional, cost = used(desk, greedy.legs_of(paper, desk.demands))
+    dear = sum(step_cost(desk, slot) for slot in bound)
+    # As the programme counts: no credit for a book that is better than the oracle.
+    legs = [
+        replace(leg, cost_vs_oracle=max(leg.cost_vs_oracle, leg.fee))
+        for leg in greedy.legs_of(paper, desk.demands)
+    ]
+    notional, cost = used(desk, legs)
     if means.notional_left is not None and notional + 2 * rounding > means.notional_left:
         left = units.usd(means.notional_left)
         found.append((RefusalCode.BUDGET_NOTIONAL, f"the hour's budget leaves ${left:,.2f}"))
-    if means.cost_left is not None and cost * 101 > means.cost_left * 100:
+    if means.cost_left is not None and cost + 2 * dear > means.cost_left:
         left = units.usd(means.cost_left)
         found.append((RefusalCode.BUDGET_COST, f"the day's budget leaves ${left:,.2f} of cost"))
     return found
@@ -218,6 +226,13 @@ def _has_room(desk: Desk, paper: Trial, slot: Slot) -> bool:
 def step_worth(desk: Desk, slot: Slot) -> int:
     """Quote quantums of one step at the oracle."""
     return worth(desk, slot, desk.paper.quotes[slot].market.step_base_quantums)
+
+
+def step_cost(desk: Desk, slot: Slot) -> int:
+    """The most quote quantums that closing one step may cost: at the bound, fee included."""
+    quote = desk.paper.quotes[slot]
+    away = abs(quote.worst / pricing.oracle_subticks(quote.market) - 1)
+    return ceil(step_worth(desk, slot) * (away + Fraction(quote.fee_ppm, PPM_ONE)))
 
 
 def worth(desk: Desk, slot: Slot, quantums: int) -> int:

@@ -7,7 +7,7 @@ targets cannot hold either, the smallest relative shortfall of targets first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,11 @@ class Line:
     owner: str = ""
     gains: Floats = field(default_factory=lambda: NOTHING)
 
+    @property
+    def waits_for_cash(self) -> bool:
+        """Whether it is a target to which closing does nothing but cost."""
+        return self.kind == "goal" and self.least > 0 and not self.gains.any()
+
 
 class Ladder:
     """Lines and the price of each column, ready to be solved for different bounds."""
@@ -50,6 +55,9 @@ class Ladder:
         self._lines, self._price = lines, price
         self._matrix = np.array([one.coefficients for one in lines]).reshape(len(lines), len(price))
         self._least = np.array([one.least for one in lines])
+        # Where a target is missed anyway, what closing costs one that only cash can reach holds
+        # back nobody: the nearest point would else be where nothing is closed at all.
+        self._eased = np.array([one.waits_for_cash for one in lines], dtype=bool)
 
     def best(self, let_go: Sequence[str], most: Floats) -> Best | None:
         """The cheapest point on the highest rung; `most` bounds each column.
@@ -99,11 +107,18 @@ class Ladder:
     ) -> Floats | None:
         """By how much each line of a kind falls short at the nearest point; 0 for the others."""
         soft = self._of_kind(kind, is_so=True)
-        found = solver.nearest(self._programme(least, most, keep), soft[keep])
-        if found is None:
-            return None
+        programme, eased = self._programme(least, most, keep), (self._eased & soft)[keep]
+        while True:  # until no target is eased that is reached by then
+            free = np.where(eased[:, None], np.maximum(programme.matrix, 0.0), programme.matrix)
+            found = solver.nearest(replace(programme, matrix=free), soft[keep])
+            if found is None:
+                return None
+            reached = eased & (found.short <= ERROR * np.maximum(1.0, np.abs(programme.least)))
+            if not reached.any():
+                break
+            eased &= ~reached
         missed = np.zeros(len(self._lines))
-        missed[keep] = found.short
+        missed[keep] = found.short + (free - programme.matrix) @ found.values
         missed[~soft] = 0.0
         # A hair more, so that the point that was found is within.
         missed[missed > 0] += EXACT

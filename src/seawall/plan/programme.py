@@ -81,7 +81,7 @@ def recompute(
 
     The solver's floats may differ on another machine or version; all that follows them is integers.
     """
-    if not stored.proposal:
+    if stored.solver == FIXED or stored.solver.startswith(GREEDY):
         simple = fallback.propose(view, demands, means, scenarios=scenarios, guards=guards)
         return proved(view, demands, means, replace(simple, solver=stored.solver), guards)
     desk = desk_of(view, demands, means, scenarios=scenarios, guards=guards)
