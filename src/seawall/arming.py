@@ -13,9 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from seawall.account import Blind, Observation
-from seawall.agent import Agent, Kind, StartRow
+from seawall.agent import Agent, Kind, StartRow, told
 from seawall.decide.at_once import AtOnce, at_once
-from seawall.decide.memory import Memory, Message, Urgency
+from seawall.decide.memory import Acknowledge, Memory, Message, Urgency
 from seawall.errors import NotArmed, RuleFileError, VenueUnreachable
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import Reader
@@ -33,6 +33,7 @@ LOOKS_MOST = 30  # observations that a first start waits for, at most a second a
 ARMED = "armed"  # kinds of journal rows
 REQUEST = "reload"
 RULES = "rules"
+BROKEN, KEPT = PAGES = ("rules/broken", "rules/reload")  # what pages about the file are about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def load_or_last(path: Path, journal: Journal, owner: str, mode: Mode) -> Loaded
             f"{_short(error)} The guard started with the set that was in force last, "
             f"{last.digest[:12]}. Mend the file, then `seawall reload`."
         )
-        _tell(journal, Message(urgency=Urgency.PAGE, key="rules/broken", text=text))
+        _tell(journal, Message(urgency=Urgency.PAGE, key=BROKEN, text=text))
         return last
 
 
@@ -155,7 +156,7 @@ def _short(error: RuleFileError) -> str:
 
 
 def _tell(journal: Journal, message: Message) -> None:
-    journal.append(Kind.MESSAGE, to_json(message))
+    journal.append_all(told(message))
     log.warning("%s %s", message.urgency, message.text)
 
 
@@ -213,9 +214,7 @@ async def _judged(venue: Venue, policy: Policy, memory: Memory, before: Policy |
 def _kept(journal: Journal, last: Loaded, loaded: Loaded, why: str) -> Loaded:
     """The set that was in force last instead of the file's, and a page that says why."""
     kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
-    _tell(
-        journal, Message(urgency=Urgency.PAGE, key="rules/reload", text=f"{kept} Kept out: {why}")
-    )
+    _tell(journal, Message(urgency=Urgency.PAGE, key=KEPT, text=f"{kept} Kept out: {why}"))
     return replace(last, policy=replace(last.policy, cash_price=loaded.policy.cash_price))
 
 
@@ -345,11 +344,14 @@ class Armoury:
             policy=self._agent.policy,
             words=lines,
         )
-        self._agent.journal.append(RULES, to_json(row), durable=True)
+        rows = [(RULES, to_json(row))]
+        if end in (Reloaded.IN_FORCE, Reloaded.UNCHANGED):  # what was wrong with the file is mended
+            rows += [(Kind.COMMAND, to_json(Acknowledge(key=key))) for key in PAGES]
+        self._agent.journal.append_all(rows, durable=True)
         if page:
             _tell(
                 self._agent.journal,
-                Message(urgency=Urgency.PAGE, key="rules/reload", text=page),
+                Message(urgency=Urgency.PAGE, key=KEPT, text=page),
             )
         return row
 

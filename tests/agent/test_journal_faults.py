@@ -14,7 +14,7 @@ import pytest
 from seawall.action import Action, Backstop, Cancel, Reduce, TopUp
 from seawall.agent import Agent, Kind
 from seawall.alarm import Phase
-from seawall.decide.memory import Acknowledge, Decision, Message, Rearm
+from seawall.decide.memory import Acknowledge, Decision, Message, Rearm, Report
 from seawall.errors import JournalUnreadable
 from seawall.journal import files
 from seawall.journal.codec import from_json, to_json
@@ -186,7 +186,11 @@ def test_after_a_broken_journal_latches_stand_and_commands_are_obeyed(place: Pat
         assert state.phase is Phase.LATCHED
         assert waiting > journal.head().seq, "numbers begin anew"
 
-        assert at_once(agent.tick()).commands == (Acknowledge(key="size"),)
+        command, report = at_once(agent.tick()).commands
+        assert command == Acknowledge(key="size")
+        assert isinstance(report, Report)
+        assert report.text == pages[0].text
+        assert "journal/broken" in agent.memory.pages, "it repeats until acknowledged"
         journal.append(Kind.COMMAND, to_json(Rearm(key="size")))
         assert at_once(agent.tick()).commands == (Rearm(key="size"),)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seawall.account import Missing, Observation, Seen
-from seawall.action import Cancel, Reduce
+from seawall.action import WINDOW_BLOCKS, Cancel, Reduce
 from seawall.agent import Agent, Kind, StartRow, restore
 from seawall.alarm import Phase
 from seawall.cli import main
@@ -183,8 +183,11 @@ def test_hands_off_of_the_last_rule_set_is_kept(tmp_path: Path) -> None:
     assert kept.quantums < 0
 
 
-def test_a_rehearsal_says_what_would_be_done_and_does_nothing() -> None:
+@pytest.mark.parametrize("blocks", range(WINDOW_BLOCKS))
+def test_a_rehearsal_says_what_would_be_done_and_does_nothing(blocks: int) -> None:
     chain = stage()
+    for _ in range(blocks):
+        advance(chain)
     before = chain.committed.subaccount(OWNER, 0)
 
     seen, decision = at_once(rehearse(shell(chain), NOTHING))

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from seawall.action import Ending, Reduce
-from tests.cli.played import ROOT, SEAWALL, Venue, guard, read, venue, wait_until
+from tests.cli.played import ROOT, SEAWALL, Venue, count, guard, read, venue, wait_until
 
 FALLING = """\
 name: falling
@@ -88,3 +88,34 @@ def test_a_rehearsal_is_told_to_programs_and_to_people(tmp_path: Path) -> None:
     assert (said["orders"], said["unverified"]) == ([], None)
     assert words.splitlines() == [f"would {one['what']}" for one in said["actions"]]
     assert not (tmp_path / "none.db").exists()
+
+
+def test_children_are_closed_though_no_indexer_lists_them(tmp_path: Path) -> None:
+    journal, none = tmp_path / "journal.db", tmp_path / "none.db"
+    options = ("--leverage", "2x", "--equity", "30_000", "--speed", "20", "--isolated", "SOL-USD")
+
+    def rehearsed(place: Venue, file: Path) -> tuple[int, str]:
+        done = subprocess.run(
+            [*SEAWALL, "panic", "--dry-run", "--journal", str(file)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=place.environment(SEAWALL_VENUE__INDEXERS="http://127.0.0.1:1"),
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    with venue(tmp_path, FALLING, *options) as place:
+        with guard(place, journal) as watching:
+            place.start()
+            wait_until(lambda: count(journal, "family") > 0, "the child to be remembered")
+            watching.send_signal(signal.SIGINT)
+            watching.communicate(timeout=20)
+        known, stranger = rehearsed(place, journal), rehearsed(place, none)
+
+    assert known[0] == 0, known[1]
+    assert "128/SOL-USD" in known[1]
+    assert "128/SOL-USD" not in stranger[1]
+    assert stranger[0] == 1
+    assert "not verified: the indexer lists no subaccounts" in stranger[1]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seawall.agent import Kind
+from seawall.journal.queries import BREAK
 from seawall.journal.store import Journal
 from seawall.notify.courier import MESSAGE, STUCK_MOST, Courier, End
 from seawall.notify.messenger import Messenger, Tone
@@ -235,6 +236,26 @@ async def test_a_messenger_that_is_new_is_not_told_the_past(journal: Journal) ->
     await courier_of(journal, memory).flush(5.0)
 
     assert memory.carried == []
+
+
+async def test_why_a_journal_took_the_place_of_a_broken_one_is_told_to_all(
+    tmp_path: Path,
+) -> None:
+    first, second = Remembering("memory#1"), Remembering("memory#2")
+    with Journal.open(tmp_path / "seawall.db") as journal:
+        journal.append(BREAK, '{"reason": "row 7"}')
+        say(journal, page("it did not verify"))
+        async with running(courier_of(journal, first, second)):
+            await until(lambda: bool(first.carried and second.carried))
+            await until(lambda: [each.end for each in deliveries(journal)].count(End.SENT) == 2)
+        later = Remembering("memory#3")
+        async with running(courier_of(journal, later)):
+            say(journal, message("drawdown 7%"))
+            await until(lambda: has_carried(later, "drawdown 7%"))
+
+    assert has_carried(first, "it did not verify")
+    assert has_carried(second, "it did not verify")
+    assert not has_carried(later, "it did not verify")
 
 
 async def test_what_the_journal_did_not_take_is_told_all_the_same(journal: Journal) -> None:

@@ -2,7 +2,7 @@
 
 from seawall.agent.guard import Agent
 from seawall.agent.recall import check_owner, family_of, last_tick, restore, with_open_sends
-from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow
+from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow, told
 
 __all__ = [
     "Agent",
@@ -15,5 +15,6 @@ __all__ = [
     "family_of",
     "last_tick",
     "restore",
+    "told",
     "with_open_sends",
 ]

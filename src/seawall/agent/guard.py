@@ -20,7 +20,7 @@ from seawall.agent.recall import (
     taken_over,
     with_open_sends,
 )
-from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow
+from seawall.agent.rows import FamilyRow, Kind, ReplyRow, StartRow, TickRow, told
 from seawall.decide import decide
 from seawall.decide import outcome as outcomes
 from seawall.decide.holds import holds_of
@@ -35,6 +35,7 @@ from seawall.decide.memory import (
     Pause,
     Urgency,
 )
+from seawall.decide.pages import REPEAT_AFTER
 from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
@@ -80,7 +81,7 @@ class Agent:
         self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
         self._held_at: Millis | None = None
-        self._failure = ""
+        self._failure, self._failed_at = "", Millis(0)
         self._is_unrecorded = False  # whether the last tick could not be written down
         self._heeds_panic = False  # whether a panic may have sent what has no outcome yet
 
@@ -165,17 +166,18 @@ class Agent:
         return decision
 
     def note_failure(self, error: Exception) -> None:
-        """Page that a tick raised; told once until a tick succeeds or raises something else."""
+        """Page that a tick raised: again after five minutes, or if it raises something else."""
         text = (
             f"A tick failed and decided nothing: {error!r}. The next one tries again. This is a "
             f"fault of Seawall or of the venue: report it, and watch the account yourself."
         )
-        if text == self._failure:
+        now = self.journal.now()
+        if text == self._failure and now - self._failed_at < REPEAT_AFTER:
             return
-        self._failure = text
+        self._failure, self._failed_at = text, now
         page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
         try:
-            self.journal.append(Kind.MESSAGE, to_json(page))
+            self.journal.append_all(told(page))
         except JournalUnwritable as unwritable:
             log.error("failed tick not recorded: %s", unwritable)
 

@@ -7,11 +7,11 @@ import logging
 from dataclasses import replace
 
 from seawall.action import Outcome
-from seawall.agent.rows import FamilyRow, Kind, StartRow, TickRow
+from seawall.agent.rows import FamilyRow, Kind, StartRow, TickRow, told
 from seawall.decide.holds import Holds, with_holds
 from seawall.decide.memory import Memory, Message, Urgency
 from seawall.errors import OperatorError
-from seawall.journal.codec import from_json, to_json
+from seawall.journal.codec import from_json
 from seawall.journal.queries import BREAK, Reader
 from seawall.journal.store import Entry, Journal
 
@@ -94,7 +94,7 @@ def taken_over(journal: Journal) -> list[Entry]:
         ),
     )
     log.error("event=page key=%s text=%s", page.key, page.text)
-    return [*entries, (Kind.MESSAGE, to_json(page))]
+    return [*entries, *told(page)]
 
 
 def with_open_sends(memory: Memory, journal: Reader) -> Memory:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seawall.account import Seen
-from seawall.decide.memory import Decision, Memory
+from seawall.decide.memory import Decision, Memory, Message, Report, Urgency
+from seawall.journal.codec import to_json
+from seawall.journal.store import Entry
 from seawall.policy import Mode, Policy
 from seawall.venue import Reply
 
@@ -68,3 +70,11 @@ class ReplyRow:
 
     action_id: str
     reply: Reply
+
+
+def told(message: Message) -> list[Entry]:
+    """The rows of a message that no tick has said; a page is repeated by the ticks to come."""
+    rows = [(Kind.MESSAGE, to_json(message))]
+    if message.urgency is Urgency.PAGE:
+        rows.append((Kind.COMMAND, to_json(Report(key=message.key, text=message.text))))
+    return rows

@@ -15,6 +15,7 @@ from seawall.account import Missing, Observation, Seen
 from seawall.agent import Agent, Kind, with_open_sends
 from seawall.decide import decide
 from seawall.decide.memory import Decision, Memory, Panic
+from seawall.decide.preview import in_time
 from seawall.journal.codec import to_json
 from seawall.journal.lock import panicking
 from seawall.journal.store import Journal
@@ -128,7 +129,8 @@ async def rehearse(venue: Venue, hands_off: HandsOff) -> tuple[Seen, Decision]:
         await venue.wait_for_change(SECOND)
         seen = await venue.observe()
     policy = Policy(hands_off=hands_off)
-    _, decision = decide(policy, Memory(), seen, mode=Mode.DRY_RUN, commands=(Panic(),))
+    judged = in_time(seen) if isinstance(seen, Observation) else seen
+    _, decision = decide(policy, Memory(), judged, mode=Mode.DRY_RUN, commands=(Panic(),))
     return seen, decision
 
 

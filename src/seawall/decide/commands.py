@@ -9,7 +9,17 @@ from typing import assert_never
 from seawall import alarm
 from seawall.alarm import Phase
 from seawall.decide import panic, pausing
-from seawall.decide.memory import Acknowledge, Command, Memory, Panic, Pause, Rearm, Rebase
+from seawall.decide.memory import (
+    Acknowledge,
+    Command,
+    Memory,
+    PageState,
+    Panic,
+    Pause,
+    Rearm,
+    Rebase,
+    Report,
+)
 from seawall.measures import ledger
 from seawall.measures.ledger import Ledger
 from seawall.units import Millis
@@ -34,6 +44,9 @@ def apply_commands(memory: Memory, commands: Sequence[Command], seen_at: Millis)
                 memory = panic.asked(memory)
             case Pause(duration=duration):
                 memory = pausing.asked(memory, duration, seen_at)
+            case Report(key=key, text=text):
+                page = PageState(text=text, sent_at=seen_at, is_reported=True)
+                memory = replace(memory, pages={**memory.pages, key: page})
             case _:
                 assert_never(command)
     return memory

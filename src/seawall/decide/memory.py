@@ -117,6 +117,7 @@ class PageState:
     text: str
     sent_at: Millis
     is_acknowledged: bool = False
+    is_reported: bool = False  # by the shell around the tick: it stands until acknowledged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +339,16 @@ class Pause:
     duration: Millis
 
 
-Command = Rearm | Acknowledge | Rebase | Panic | Pause
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Repeat a page that the shell around the tick has sent, until it is acknowledged."""
+
+    kind: Literal["report"] = "report"
+    key: str
+    text: str
+
+
+Command = Rearm | Acknowledge | Rebase | Panic | Pause | Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

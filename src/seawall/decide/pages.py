@@ -17,9 +17,14 @@ def repeat_pages(
 ) -> tuple[Memory, tuple[Message, ...]]:
     """New messages less those already standing, and pages that are due again.
 
-    `standing` are the keys that are still true: a page whose key is not among them is forgotten.
+    `standing` are the keys that are still true: a page whose key is not among them is forgotten,
+    unless the shell reported it, which alone knows whether it is true.
     """
-    pages = {key: page for key, page in memory.pages.items() if key in standing}
+    pages = {
+        key: page
+        for key, page in memory.pages.items()
+        if key in standing or (page.is_reported and not page.is_acknowledged)
+    }
     out: list[Message] = []
     for message in messages:
         if message.urgency is Urgency.PAGE:

@@ -81,7 +81,7 @@ class Preview:
 def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
     """One tick on paper at the moved prices; the account is the one that was seen."""
     memory, _ = decide(replace(policy, rules=()), Memory(), seen)
-    policy, moved, draft = _at_once(policy), _in_time(with_moves(seen, moves)), Draft()
+    policy, moved, draft = _at_once(policy), in_time(with_moves(seen, moves)), Draft()
     memory, view, watched = evaluate(
         policy, align(policy, memory), moved, draft, mode=Mode.DRY_RUN, overrides={}
     )
@@ -127,7 +127,7 @@ def _at_once(policy: Policy) -> Policy:
     return replace(policy, rules=rules)
 
 
-def _in_time(seen: Observation) -> Observation:
+def in_time(seen: Observation) -> Observation:
     """The observation where an order may still be sent: the next window is at most 2 blocks off."""
     height = seen.height
     while not action.may_send(height):

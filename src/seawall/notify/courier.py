@@ -21,6 +21,7 @@ from enum import StrEnum
 from seawall.decide.memory import Message, Urgency
 from seawall.errors import JournalError
 from seawall.journal.codec import from_json, to_json
+from seawall.journal.queries import BREAK
 from seawall.journal.store import Journal
 from seawall.notify.messenger import Messenger, Notice, Tone
 
@@ -107,6 +108,7 @@ class Courier:
         self._poll_s = poll_s
         self._pause_s = pause_s
         self._news = asyncio.Event()
+        self._newest_told = self._head_or_break()
         self._lanes = tuple(_Lane(each, self._begin(each.name)) for each in messengers)
 
     @property
@@ -255,16 +257,23 @@ class Courier:
         )
 
     def _begin(self, name: str) -> int:
-        """The message row after which a messenger goes on; a new one begins at the head."""
+        """The message row after which a messenger goes on; a new one is not told the past."""
         for row in reversed(self._journal.newest(NEWEST, kind=DELIVERY)):
             if row.body is None:
                 continue
             delivery = from_json(DeliveryRow, row.body)
             if delivery.messenger == name:
                 return delivery.through if delivery.end is End.SENT else delivery.after
-        head = self._journal.head().seq
-        self._note(DeliveryRow(messenger=name, end=End.BEGUN, after=head, through=head))
-        return head
+        after = self._newest_told
+        self._note(DeliveryRow(messenger=name, end=End.BEGUN, after=after, through=after))
+        return after
+
+    def _head_or_break(self) -> int:
+        """The head; the start where nobody was told why this journal took a broken one's place."""
+        first = self._journal.get(1)
+        if first is not None and first.kind == BREAK and not self._journal.newest(1, kind=DELIVERY):
+            return 0
+        return self._journal.head().seq
 
     def _note(self, row: DeliveryRow) -> None:
         try:

@@ -121,7 +121,7 @@ async def test_batched_messages_are_taken_one_by_one() -> None:
         await until(lambda: len(mirror.books()["BTC-USD"].bids) == 3)
 
 
-@pytest.mark.parametrize("fault", ["gap", "close", "nonsense", "malformed"])
+@pytest.mark.parametrize("fault", ["gap", "close", "nonsense", "no text", "endless", "malformed"])
 async def test_after_a_fault_it_comes_back_with_everything(fault: str) -> None:
     async with (
         indexing(with_snapshots(FakeIndexer())) as server,
@@ -135,12 +135,37 @@ async def test_after_a_fault_it_comes_back_with_everything(fault: str) -> None:
             await server.sockets[-1].close()
         elif fault == "nonsense":
             await server.sockets[-1].send_str("{")
+        elif fault == "no text":
+            await server.sockets[-1].send_bytes(b"\xff\xfe\x00")
+        elif fault == "endless":
+            await server.sockets[-1].send_str("[" * 100_000)
         else:
             await server.say("channel_data", "v4_orderbook", "BTC-USD", {"bids": [["1"]]})
 
         await until(lambda: feed.connections == 2 and len(watch.live) == 2 * len(ALL))
         assert set(watch.live[len(ALL) :]) == set(ALL)
         assert mirror.orders() == ()
+
+
+async def test_a_fault_of_our_own_costs_a_connection_and_not_the_feed() -> None:
+    def fails(change: Change) -> None:
+        if len(told) == 0:
+            told.append(change)
+            raise ZeroDivisionError("a bug")
+
+    told: list[Change] = []
+    async with indexing(with_snapshots(FakeIndexer())) as server:
+        mirror = Mirror(OWNER, wall_clock)
+        live: list[Subscription] = []
+        feed = Feed([server.feed], mirror, on_change=fails, on_live=live.append)
+        feed.want([Subscription(Channel.BLOCK_HEIGHT)])
+        feed.start()
+        try:
+            await until(lambda: len(live) == 1)
+        finally:
+            await feed.close()
+
+        assert (len(told), feed.connections) == (1, 2)
 
 
 async def test_a_silent_feed_is_given_up() -> None:

@@ -185,8 +185,8 @@ async def test_a_second_node_takes_over_and_keeps_the_work() -> None:
         assert seen_well(await venue.observe()).height == 103  # the one that failed is asked last
 
 
-@pytest.mark.parametrize(("behind", "expected"), [(10, 100), (11, 111)])
-async def test_a_node_far_behind_is_left_for_a_fresh_one(behind: int, expected: int) -> None:
+@pytest.mark.parametrize(("behind", "expected"), [(2, 100), (3, 103)])
+async def test_a_node_behind_is_left_for_a_fresh_one(behind: int, expected: int) -> None:
     lagging, fresh = FakeNode(height=100), FakeNode(height=100 + behind)
     indexer = with_snapshots(FakeIndexer(), height=100 + behind)
     async with (

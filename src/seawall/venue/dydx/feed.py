@@ -166,6 +166,8 @@ class Feed:
             except (FeedFault, OSError, InvalidURI, InvalidHandshake, WebSocketException) as error:
                 reason = str(error) or type(error).__name__
                 log.warning("event=feed_lost url=%s reason=%s", url, reason)
+            except Exception:  # whatever a stranger's message does, the next connection is tried
+                log.exception("event=feed_lost url=%s", url)
             finally:
                 self._live = None
                 self._mirror.forget_live()
@@ -217,7 +219,7 @@ class Feed:
                 return
             if kind in ("subscribed", "channel_data", "channel_batch_data"):
                 self._apply(live, kind, message)
-        except (json.JSONDecodeError, MalformedAnswer) as error:
+        except (ValueError, RecursionError, MalformedAnswer) as error:  # no JSON, no text, no end
             raise FeedFault(f"a message cannot be read: {error}") from error
 
     def _apply(self, live: _Live, kind: str, message: Fields) -> None:

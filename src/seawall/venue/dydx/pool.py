@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 PENALTY_S = 30.0  # so long a node that failed is asked last
 BEHIND_MOST = 10  # blocks
+LAG_MOST = 2  # blocks; what is decided further behind comes too late for its window
 SYNCING_EVERY_S = 10.0
 PAUSE_S = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -42,7 +43,7 @@ class Nodes:
     async def read(self, action: Callable[[Node, Block], Awaitable[T]], known_height: int) -> T:
         """What `action` reads at a node's newest block.
 
-        A node that is far behind `known_height` is used only where no other answers. Raises
+        A node that is behind `known_height` is used only where no fresher one answers. Raises
         MissingParameter at once, and otherwise VenueUnreachable with the reasons of every node.
         """
         reasons: list[str] = []
@@ -51,7 +52,7 @@ class Nodes:
             try:
                 await self._refuse_syncing(node)
                 block = await node.block()
-                if block.height + BEHIND_MOST < max(known_height, self._highest):
+                if block.height + LAG_MOST < max(known_height, self._highest):
                     lagging.append((block.height, node))
                     continue
                 return await self._act(node, block, action)

@@ -13,14 +13,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from seawall import units
-from seawall.account import (
-    PARENTS,
-    Advice,
-    Blind,
-    Missing,
-    Observation,
-    Seen,
-)
+from seawall.account import PARENTS, Advice, Blind, Missing, Observation, Seen
 from seawall.action import Action
 from seawall.errors import MissingParameter, NoSuchSubaccount, VenueError
 from seawall.units import Millis
@@ -69,6 +62,7 @@ class DydxVenue:
         self._wall = clock
         self._is_played = connection.step_url is not None
         self._numbers = tuple(sorted({connection.parent, *connection.children}))
+        self.knows_family = bool(connection.children)  # remembered, or listed since
         self._markets = connection.markets
         self.nodes = Nodes(connection.nodes)
         self._indexer = Indexer(connection.indexers)
@@ -286,6 +280,7 @@ class DydxVenue:
         except (VenueError, NoSuchSubaccount) as error:
             log.info("event=children_not_listed reason=%s", error)
             return
+        self.knows_family = True
         family = {number for number in known if number % PARENTS == self._connection.parent}
         if new := sorted(family - set(self._numbers)):
             log.info("event=children_found numbers=%s", new)
