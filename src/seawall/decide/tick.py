@@ -81,9 +81,8 @@ def decide(
     policy = panic.with_rule(policy, memory)
     memory = align(policy, memory)
     if isinstance(seen, Blind):
-        passed = _credits(memory, seen)
         memory = replace(memory, ledger=obey_rebase(memory.ledger, commands))
-        memory = blind.tick(policy, memory, seen, passed, draft, mode=mode)
+        memory = blind.tick(policy, memory, seen, _credits(memory, seen), draft, mode=mode)
         nothing = Carried(memory=memory)
         return _close(
             memory, seen, draft, policy=policy, live=nothing, paper=nothing, commands=commands
