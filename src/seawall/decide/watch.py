@@ -62,6 +62,9 @@ def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Wat
             for key, held in memory.alarms.items():
                 if held.rule == rule.id and held.highest is not None:
                     found.setdefault(key, held.instance)
+            for each in memory.running:  # cleared and flat by now: its goals are met, it has to end
+                if each.rule == rule.id:
+                    found.setdefault(each.key, each.instance)
             name, scenario = rule.measure.name, rule.measure.scenario
             watched.extend(
                 Watched(rule=rule, instance=i, value=value_of(view, name, i, scenario), key=key)
