@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seawall import words
@@ -58,6 +59,9 @@ def test_a_literal_is_its_number_in_the_unit_of_its_measure(
         ("9k", Unit.DOLLARS, "$9_000"),
         ("9000 USDC", Unit.DOLLARS, "$9000"),
         ("-500", Unit.DOLLARS, "-$500"),
+        ("20.000$", Unit.DOLLARS, "$20_000"),
+        ("1,5%", Unit.RATIO, "1.5%"),
+        ("12,50%", Unit.RATIO, "12.50%"),
         ("$-500", Unit.DOLLARS, "-$500"),
         ("3", Unit.MULTIPLE, "3x"),
         ("3X", Unit.MULTIPLE, "3x"),
@@ -92,9 +96,28 @@ def test_a_bare_fraction_is_not_guessed_to_be_per_cent() -> None:
     assert "did you mean" not in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["$20.000", "-$1.125"])
+def test_thousands_behind_a_point_are_not_read_as_cents(text: str) -> None:
+    with pytest.raises(LiteralError) as refused:
+        literals.dollars(text)
+
+    assert f"did you mean `{text.replace('.', '_')}` or `{text[:-1]}`?" in str(refused.value)
+    assert literals.dollars("$0.125") == Decimal("0.125")  # no thousands begin with a zero
+
+
+def test_no_unit_is_guessed_that_is_longer_than_what_was_written() -> None:
+    with pytest.raises(LiteralError) as refused:
+        literals.duration("500ms")
+
+    assert "did you mean" not in str(refused.value)
+
+
 def test_a_bare_slippage_is_meant_in_basis_points() -> None:
     with pytest.raises(LiteralError, match="did you mean `60bps`"):
         literals.slippage("60")
+    for either in ("0.5", "0.005"):  # per cent, a share, or basis points
+        with pytest.raises(LiteralError, match=r"like `60bps`$"):
+            literals.slippage(either)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +178,16 @@ def test_another_latch_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [("14:30", "14:30Z"), ("9:00Z", "09:00Z"), ("7:05 utc", "07:05Z"), ("24:00Z", "00:00Z")],
+)
+def test_a_time_of_day_in_other_words_keeps_its_hour(text: str, meant: str) -> None:
+    for literal in (literals.latch, literals.time_of_day):
+        with pytest.raises(LiteralError, match=f"did you mean `{meant}`"):
+            literal(text)
+
+
+@pytest.mark.parametrize(
     ("text", "part"), [("100%", 1_000_000), ("0.01bps", 1), ("33.3333%", 333_333)]
 )
 def test_a_share_is_ppm_at_its_bounds(text: str, part: int) -> None:
@@ -175,6 +208,7 @@ def test_what_is_shown_exactly_reads_back_as_the_same_number(
     value = Decimal(digits % 10**6 if whole else digits).scaleb(0 if whole else exponent)
 
     shown = words.exact(value, unit).replace(",", "_")
+    assume(unit is not Unit.DOLLARS or re.fullmatch(r"\$[1-9]\d{0,2}\.\d{3}", shown) is None)
 
     assert literals.amount(shown, unit) == value
 

@@ -30,6 +30,11 @@ _DURATION = re.compile(
     r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII
 )
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)Z", re.ASCII)
+_LOOSE_CLOCK = re.compile(
+    r"(\d|[01]\d|2[0-4]):([0-5]\d)(?:\s*(?:Z|UTC))?", re.ASCII | re.IGNORECASE
+)
+_POINT_FOR_THOUSANDS = re.compile(r"^(-?\$[1-9]\d{0,2})\.(\d{3})$", re.ASCII)
+_COMMA_FOR_POINT = re.compile(r"\d+,\d{1,2}", re.ASCII)
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 _LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
 _DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
@@ -109,11 +114,22 @@ def latch(text: str) -> Latch:
     """`manual` or a time of day in UTC; raises LiteralError."""
     if text == MANUAL:
         return Latch()
+    return Latch(until=_clock(text, "`manual` or a time of day in UTC", (MANUAL, "00:00Z")))
+
+
+def time_of_day(text: str) -> Millis:
+    """Milliseconds since 00:00 UTC of `14:30Z`; raises LiteralError."""
+    return _clock(text, "a time of day in UTC", ("00:00Z",))
+
+
+def _clock(text: str, expected: str, choice: tuple[str, ...]) -> Millis:
     found = _CLOCK.fullmatch(text)
     if found is None:
-        hint = did_you_mean(text, (MANUAL, "00:00Z"))
-        raise LiteralError(f"`{text}`: expected `manual` or a time of day in UTC, {hint}")
-    return Latch(until=Millis(int(found[1]) * HOUR + int(found[2]) * MINUTE))
+        loose = _LOOSE_CLOCK.fullmatch(text)
+        meant = "" if loose is None else f"{int(loose[1]) % 24:02}:{loose[2]}Z"
+        hint = f"did you mean `{meant}`?" if meant else did_you_mean(text, choice)
+        raise LiteralError(f"`{text}`: expected {expected}, {hint}")
+    return Millis(int(found[1]) * HOUR + int(found[2]) * MINUTE)
 
 
 def amount(text: str, unit: Unit) -> Decimal:
@@ -121,6 +137,10 @@ def amount(text: str, unit: Unit) -> Decimal:
     found = _match(text, unit)
     if found is None:
         raise LiteralError(f"`{text}`: {_complaint(text, unit, EXAMPLES[unit])}")
+    if unit is Unit.DOLLARS and (meant := _with_thousands(text)) != text:
+        raise LiteralError(
+            f"`{text}`: three digits after the point, did you mean `{meant}` or `{text[:-1]}`?"
+        )
     return found
 
 
@@ -145,10 +165,9 @@ def share(text: str) -> Ppm:
 def basis_points(text: str) -> Ppm:
     """A ratio in ppm where people think in basis points; raises LiteralError."""
     if re.fullmatch(_NUMBER, text, re.ASCII):
-        raise LiteralError(
-            f"`{text}`: the unit is missing, expected a slippage like `60bps`, "
-            f"did you mean `{text}bps`?"
-        )
+        # `0.5` may be half a percent, half the price, or half a basis point.
+        hint = "" if text.startswith("0") else f", did you mean `{text}bps`?"
+        raise LiteralError(f"`{text}`: the unit is missing, expected a slippage like `60bps`{hint}")
     return ppm(text)
 
 
@@ -235,11 +254,20 @@ def _meant(text: str, unit: Unit) -> str | None:
     found = _LOOSE.fullmatch(text.lower())
     if found is None or ("$" in text and unit is not Unit.DOLLARS):
         return None
-    digits = found[3].replace(",", "_").replace(" ", "")
-    suffix = found[4].rstrip("s") if len(found[4]) > 1 else found[4]
+    digits = found[3].replace(" ", "")
+    is_point = _COMMA_FOR_POINT.fullmatch(digits)  # `1,5` is not fifteen
+    digits = digits.replace(",", "." if is_point else "_")
+    suffix = found[4].rstrip("s") if len(found[4]) > 2 else found[4]  # `ms` is no minute
     sign = "-" if found[1] or found[2] else ""
     candidate = _respelled(sign, digits, suffix, unit)
-    return candidate if candidate is not None and _match(candidate, unit) is not None else None
+    if candidate is None or _match(candidate, unit) is None:
+        return None
+    return _with_thousands(candidate)
+
+
+def _with_thousands(text: str) -> str:
+    """`$20_000` for `$20.000`, which half the world writes for twenty thousand; else the text."""
+    return _POINT_FOR_THOUSANDS.sub(r"\1_\2", text)
 
 
 def _respelled(sign: str, digits: str, suffix: str, unit: Unit) -> str | None:

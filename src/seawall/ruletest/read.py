@@ -179,7 +179,7 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
     setting = replace(
         before,
         step=fields.value("step", _step, before.step),
-        start=fields.value("start", _clock, before.start),
+        start=fields.value("start", literals.time_of_day, before.start),
         fills=Fills(fields.value("fills", choice(*Fills), str(before.fills))),
         markets=read_markets(fields.node("markets"), before.markets, report),
     )
@@ -280,13 +280,6 @@ def _step(text: str) -> Millis:
             "what rests is skipped anyway"
         )
     return step
-
-
-def _clock(text: str) -> Millis:
-    latch = literals.latch(text)
-    if latch.until is None:
-        raise LiteralError(f'`{text}`: a time of day in UTC is expected, like "12:00Z"')
-    return latch.until
 
 
 def _sentence(text: str) -> str:
