@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from seawall.rulefile import parse
+from seawall.ruletest.read import parse_suite
 from seawall.ruletest.script import STEP
 from tests.ruletest.texts import ACCOUNT, problems, shipped, suite
 
@@ -139,3 +141,47 @@ def test_what_a_test_does_not_say_it_takes_from_the_defaults() -> None:
 
     assert test.step == STEP
     assert test.account.holdings[0].equity == 20_000
+
+
+WATCHED = """rules:
+  - {id: account, why: w, measure: drawdown, trigger: ">= 6%", do: [notify]}
+  - {id: each, why: w, measure: open_order_risk, trigger: "> $1", do: [notify]}
+  - {id: part, why: w, measure: leverage, scope: {subaccounts: [0]}, trigger: "> 5x", do: [notify]}
+  - id: basket
+    why: w
+    scope: {per: group, except: [BTC-USD]}
+    measure: gross_exposure
+    trigger: "> $1"
+    do: [notify]
+  - {id: band, why: w, measure: liq_move, trigger: "< 6%", do: [notify]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("drawdown/0", "7%"),
+        ("drawdown/account", "7%"),
+        ("open_order_risk/DOGE-USD", "$2"),
+        ("open_order_risk/0/BTC-USD", "$2"),
+        ("leverage/128", "6x"),
+        ("leverage/BTC-USD", "6x"),
+        ("gross_exposure/alt-basket", "$2"),
+        ("liq_move/BTC-USD", "5%"),
+    ],
+)
+def test_a_series_of_an_instance_that_no_rule_watches_is_refused(name: str, value: str) -> None:
+    text = HEAD + f"    series: {{{name}: {value}}}\n" + QUIET
+
+    (said,) = problems(text, parse(WATCHED))
+
+    assert said.startswith(f"5:14 `{name}`: no rule watches such an instance (")
+    assert said.endswith(f"); `{name.partition('/')[0]}` is every one")
+
+
+def test_a_series_of_an_instance_that_a_rule_watches_is_taken() -> None:
+    names = "open_order_risk/BTC-USD: $2, leverage/0: 6x, gross_exposure/basket: $2"
+    rest = "liq_move/0/BTC-USD: 5%, drawdown: 7%, day_loss/0: 1%"
+    text = HEAD + f"    series: {{{names}, {rest}}}\n" + QUIET
+
+    parse_suite(text, parse(WATCHED).policy)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import assert_never
 
+from seawall.account import Market
 from seawall.measures import MEASURES
-from seawall.measures.spec import Unit
+from seawall.measures.spec import Family, Per, Unit
 from seawall.measures.view import Override
-from seawall.policy import Policy
+from seawall.policy import Policy, Rule
 from seawall.rulefile import literals
 from seawall.rulefile.fields import read
 from seawall.rulefile.literals import LiteralError
@@ -119,6 +121,40 @@ def measure_named(text: str, policy: Policy) -> Override:
             hint = did_you_mean(scenario, sorted(policy.scenarios))
             raise LiteralError(f"`{text}`: {name} names a scenario, like {name}/SCENARIO/0; {hint}")
     return Override(measure=name, scenario=scenario, instance="/".join(rest) if rest else None)
+
+
+def unheard(whose: Override, policy: Policy, markets: Mapping[str, Market]) -> str:
+    """Why no rule that watches this measure would hear of it by that instance; else empty."""
+    name = whose.instance
+    watching = [
+        rule
+        for rule in policy.rules
+        if (rule.measure.name, rule.measure.scenario) == (whose.measure, whose.scenario)
+    ]
+    if name is None or not watching or any(_is_of(name, rule, markets) for rule in watching):
+        return ""
+    told = ", ".join(f"{rule.id} per {rule.scope.per}" for rule in watching)
+    plain = "/".join(filter(None, (whose.measure, whose.scenario)))
+    return f"no rule watches such an instance ({told}); `{plain}` is every one"
+
+
+def _is_of(name: str, rule: Rule, markets: Mapping[str, Market]) -> bool:
+    """Whether an instance of a rule can have this name."""
+    number, _, ticker = name.rpartition("/")
+    match rule.scope.per:
+        case Per.ACCOUNT:
+            return False  # the whole account has no name
+        case Per.GROUP:
+            return name == rule.id
+        case Per.SUBACCOUNT:
+            return name.isdecimal() and rule.scope.has_subaccount(int(name))
+        case Per.MARKET:
+            is_banded = MEASURES[rule.measure.name].family is Family.LIQUIDATION
+            return number.isdecimal() is is_banded and (
+                ticker in markets and rule.scope.has_market(ticker)
+            )
+        case _ as never:
+            assert_never(never)
 
 
 def written(value: Decimal) -> str:

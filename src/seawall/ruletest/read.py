@@ -192,7 +192,7 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
         setting = replace(setting, resting=read_resting(resting, setting.markets, report))
     return replace(
         setting,
-        series={**before.series, **_read_series(fields, policy)},
+        series={**before.series, **_read_series(fields, policy, setting.markets)},
         prices={**before.prices, **_by_market(fields, "prices", amounts.positive, setting)},
         funding={**before.funding, **_by_market(fields, "funding", literals.ratio, setting)},
         sizes={**before.sizes, **_by_market(fields, "sizes", amounts.plain, setting)},
@@ -209,7 +209,9 @@ def _entries(fields: Fields, key: str) -> tuple[Entry, ...]:
     return node.entries
 
 
-def _read_series(fields: Fields, policy: Policy) -> dict[Override, Track]:
+def _read_series(
+    fields: Fields, policy: Policy, markets: Mapping[str, Market]
+) -> dict[Override, Track]:
     found: dict[Override, Track] = {}
     report = fields.report
     for entry in _entries(fields, "series"):
@@ -226,6 +228,10 @@ def _read_series(fields: Fields, policy: Policy) -> dict[Override, Track]:
                 f"`{key}`: is moved by `until: target` of {chasing}, so a series cannot say it; "
                 "move price, size, funding or equity instead",
             )
+            continue
+        unheard = amounts.unheard(whose, policy, markets)
+        if unheard:
+            report.refuse(entry.key, f"`{key}`: {unheard}")
             continue
         literal = amounts.in_unit(MEASURES[whose.measure].unit)
         track = read_track(entry.value, literal, report, key)
