@@ -152,6 +152,12 @@ def test_absence_is_the_event_where_the_rule_says_so() -> None:
     assert phases(play(watched, [None] * 4, mode=NoDataMode.FIRE)) == ["pending"] + ["firing"] * 3
 
 
+def test_a_rearmed_level_still_waits_for_its_cooldown() -> None:
+    latched = replace(CLEAR, phase=Phase.LATCHED, fired_at=Millis(0), cooled_at=Millis(60_000))
+
+    assert alarm.rearm(latched) == replace(latched, phase=Phase.CLEAR)
+
+
 def test_a_manual_latch_holds_until_it_is_rearmed() -> None:
     watched = level(clear=None, latch=Latch())
     states = play(watched, ["10", "9", "0", "20"])

@@ -112,6 +112,34 @@ turns = st.builds(
 @given(ladder_of=rungs(), played=st.lists(turns, min_size=5, max_size=60))
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_tick_does_what_the_model_says(ladder_of: list[Rung], played: list[Turn]) -> None:
+    _play(ladder_of, played)
+
+
+# Over wild turns a level hardly ever reaches its target and is fed again within its cooldown.
+fed = st.builds(
+    Turn,
+    seconds=st.sampled_from([1, 1, 2, 5, 12]),
+    price=st.just(100_000),
+    lots=st.sampled_from([0, 0, 0, 0, 0, 10, 150, -150]),
+)
+
+
+@given(
+    cooldown=st.sampled_from([10, 60]),
+    target=st.sampled_from([9_800, 7_000]),
+    played=st.lists(fed, min_size=30, max_size=60),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_level_that_is_fed_again_restarts_as_the_model_says(
+    cooldown: int, target: int, played: list[Turn]
+) -> None:
+    until = Rung(name="act", trigger=10_000, clear=6_000, cooldown=cooldown, target=target)
+    first = Turn(seconds=1, price=100_000, lots=50)
+
+    _play([until], [first, *played])
+
+
+def _play(ladder_of: list[Rung], played: list[Turn]) -> None:
     world = guarded(ladder(*map(flow, ladder_of), head=HEAD), equity=10**6)
     model = Guard(key="size", rungs=ladder_of, lot=Fraction(LOT))
     busy_until = 0

@@ -18,7 +18,7 @@ from seawall.policy import (
     TopUpUntil,
     word_of,
 )
-from seawall.rulefile.draft import RuleDraft
+from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.report import Place, Report
 from seawall.scenario import ANY_MARKET, Scenario
 
@@ -73,6 +73,7 @@ def warn_of_gaps(rules: tuple[RuleDraft, ...], policy: Policy, top: Place, repor
         _warn_of_cash_without_wallet(rules, report)
     _warn_of_partial_series(rules, report)
     _warn_of_idle_cooldowns(rules, report)
+    _warn_of_levels_that_stay(rules, report)
     _warn_of_what_is_hands_off(rules, policy.hands_off, report)
     if policy.backstop is None:
         report.warn(top, "no `backstop`: if the guard dies, nothing on the chain closes a position")
@@ -92,6 +93,35 @@ def _warn_of_idle_cooldowns(rules: tuple[RuleDraft, ...], report: Report) -> Non
                     f"`cooldown`: `{level.name}` moves neither cash nor size, so there is no "
                     "intervention to wait after; `for` and `clear_for` slow its messages down",
                 )
+
+
+def _warn_of_levels_that_stay(rules: tuple[RuleDraft, ...], report: Report) -> None:
+    """A clear that ends nothing, and a cut made once that keeps the level below it from its aim."""
+    for rule in rules:
+        aiming = ""
+        for level in rule.levels:
+            kinds = {type(do) for _, do in level.do}
+            clear = level.clear
+            if clear is not None and level.do.has_bare_flatten and level.latch is None:
+                report.warn(
+                    clear.place,
+                    f"`clear`: a bare `flatten` latches, so `{level.name}` stays until `rearm` all "
+                    "the same; write out its settings to let it clear",
+                )
+            if aiming and ReduceAmount in kinds and clear is not None and not _meet(level):
+                report.warn(
+                    clear.place,
+                    f"`clear`: `{level.name}` cuts once, and until this is met `{aiming}` below it "
+                    "aims at nothing; clear at the trigger's own number to let it go on",
+                )
+            if kinds & {ReduceUntil, TopUpUntil}:
+                aiming = level.name
+
+
+def _meet(level: LevelDraft) -> bool:
+    """Whether a level clears as soon as its trigger is no longer met."""
+    found = [one.value for one in (level.trigger, level.clear) if one is not None]
+    return len({bound.value for bound in found if bound is not None}) <= 1
 
 
 def _warn_of_what_is_hands_off(
