@@ -137,12 +137,15 @@ def shortfall(
     ]
     code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
     words = "; ".join(text for _, text in reasons)
+    open_to = greedy.slots_of(demand, desk.view.observation) & desk.rooms.keys()
+    if any(_has_room(desk, paper, slot) for slot in open_to):
+        nothing = "closing more would take it, or another target, further off"
+    else:
+        nothing = "everything in scope is used"
     return Refusal(
         code=code,
         what=f"reach the target of {demand.key}",
-        detail=f"{words}. The rest follows in the next window"
-        if reasons
-        else "everything in scope is used",
+        detail=f"{words}. The rest follows in the next window" if reasons else nothing,
     )
 
 
