@@ -278,6 +278,20 @@ def test_what_is_not_closed_since_it_would_do_harm_is_not_told_as_used_up() -> N
     )
 
 
+def test_a_target_that_only_cash_may_reach_names_no_budget_of_cuts_and_no_depth() -> None:
+    on = shown(("0.001", "0.1"))
+    feed = until(on, "free_collateral", ">= 9900", slippage=None, cash=5_000)
+    size = until(on, "leverage", "<= 1")
+
+    for means in (Means(cost_left=quote(0)), Means(notional_left=quote(0)), Means()):
+        told = plan.propose(on, [feed, size], means).dropped[0]
+
+        assert (told.what, told.code) == (
+            "reach the target of free_collateral",
+            RefusalCode.FLOAT_SHORT,
+        )
+
+
 def test_a_step_costs_at_most_its_fee_and_the_way_to_its_bound() -> None:
     on = shown(("0.001", 9))
     desk = desk_on(on, until(on, "leverage", "<= 1"))
