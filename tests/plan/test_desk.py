@@ -263,6 +263,35 @@ def test_a_cost_budget_that_leaves_not_a_step_or_few_is_named(left: str) -> None
     assert "the day's budget leaves $0." in told.detail
 
 
+def test_what_is_not_closed_since_it_would_do_harm_is_not_told_as_used_up() -> None:
+    seen = shown(("0.001", 9)).observation
+    lagging = book(BTC, 97_400)  # 2.6% below the oracle: closing costs more than the 2% it frees
+    on = view(replace(seen, advice=replace(seen.advice, books={"BTC-USD": lagging})))
+
+    made = plan.propose(on, [until(on, "free_collateral", ">= 9900")], Means())
+
+    (told,) = made.dropped
+    assert made.legs == ()
+    assert (told.code, told.detail) == (
+        RefusalCode.UNREACHABLE,
+        "closing more would take it, or another target, further off",
+    )
+
+
+def test_a_target_that_only_cash_may_reach_names_no_budget_of_cuts_and_no_depth() -> None:
+    on = shown(("0.001", "0.1"))
+    feed = until(on, "free_collateral", ">= 9900", slippage=None, cash=5_000)
+    size = until(on, "leverage", "<= 1")
+
+    for means in (Means(cost_left=quote(0)), Means(notional_left=quote(0)), Means()):
+        told = plan.propose(on, [feed, size], means).dropped[0]
+
+        assert (told.what, told.code) == (
+            "reach the target of free_collateral",
+            RefusalCode.FLOAT_SHORT,
+        )
+
+
 def test_a_step_costs_at_most_its_fee_and_the_way_to_its_bound() -> None:
     on = shown(("0.001", 9))
     desk = desk_on(on, until(on, "leverage", "<= 1"))

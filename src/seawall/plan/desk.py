@@ -130,19 +130,22 @@ def shortfall(
 
     `later` are quote quantums that come by subaccount once another deposit has ended.
     """
+    slots = [slot for slot in demand.slots if demand.max_slippage is not None]
     reasons = [
-        *_budgets(desk, paper, demand),
-        *(reason for slot in demand.slots for reason in _of_slot(desk, paper, slot)),
+        *_budgets(desk, paper, slots),
+        *(reason for slot in slots for reason in _of_slot(desk, paper, slot)),
         *_cash(desk, paper, demand, later),
     ]
     code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
     words = "; ".join(text for _, text in reasons)
+    if any(slot in desk.rooms and _has_room(desk, paper, slot) for slot in slots):
+        nothing = "closing more would take it, or another target, further off"
+    else:
+        nothing = "everything in scope is used"
     return Refusal(
         code=code,
         what=f"reach the target of {demand.key}",
-        detail=f"{words}. The rest follows in the next window"
-        if reasons
-        else "everything in scope is used",
+        detail=f"{words}. The rest follows in the next window" if reasons else nothing,
     )
 
 
@@ -195,11 +198,11 @@ def _cash(desk: Desk, paper: Trial, demand: UntilDemand, later: Mapping[int, int
     return [(RefusalCode.FLOAT_SHORT, f"cash: ${most:,} is what level, float and budget leave")]
 
 
-def _budgets(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
+def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
     """Budgets of the hour and day that leave no room for another step of some position."""
     means, found = desk.means, []
     bound = [slot for slot in desk.rooms if desk.is_budgeted(slot)]
-    if not any(slot in demand.slots and _has_room(desk, paper, slot) for slot in bound):
+    if not any(slot in slots and _has_room(desk, paper, slot) for slot in bound):
         return []
     rounding = sum(step_worth(desk, slot) for slot in bound)
     dear = sum(step_cost(desk, slot) for slot in bound)
