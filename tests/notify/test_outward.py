@@ -158,6 +158,20 @@ def test_a_port_that_is_taken_is_refused() -> None:
             Metrics().serve(int(taken.getsockname()[1]))
 
 
+async def test_without_its_port_it_guards_and_says_so(journal: Journal, tmp_path: Path) -> None:
+    memory, pulse = Remembering(), pulse_path(tmp_path / "seawall.db")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        told = Told(messengers=(memory,), metrics_port=int(taken.getsockname()[1]), pulse=pulse)
+        async with Outward(journal, told, account="a/0") as outward:
+            outward.note_tick(decision(1), Memory(tick=1))
+            await until(lambda: bool(memory.carried))
+
+    assert read_pulse(pulse).tick == 1
+    assert "goes on without metrics" in memory.carried[0].body
+
+
 async def test_a_journal_that_takes_no_rows_pages_past_it(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path / "seawall.db")
     memory, clock = Remembering(), Clock()

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from seawall import margin, units
 from seawall.account import Fill, Market, Missing, Observation, Position, Subaccount
 from seawall.margin import Markets
-from seawall.units import PPM_ONE, Millis, Ppm, QuoteQuantums
+from seawall.units import MINUTE, PPM_ONE, Millis, Ppm, QuoteQuantums
 
 EXCUSED_LEAST = QuoteQuantums(25 * PPM_ONE)
 EXCUSED_SHARE = Ppm(10_000)  # of the notional traded
+RECENT = Millis(5 * MINUTE)  # in which the record of a transfer in it may still come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,36 @@ def is_excused(residual: int, traded: int) -> bool:
     return abs(residual) <= max(EXCUSED_LEAST, units.ppm_down(traded, EXCUSED_SHARE))
 
 
+def recent(
+    known: Unexplained | None, before: Holding, now: Holding, observation: Observation
+) -> Unexplained | None:
+    """What changed lately, with this change: a transfer may hide in the slack of what traded.
+
+    Its record may come later, and must then explain what was excused, not open a doubt of its own.
+    """
+    if known is not None and observation.seen_at - known.since > RECENT:
+        known = None
+    if before.usdc == now.usdc and before.positions == now.positions:
+        return known
+    moved = now.worth - _revalue(before, observation.markets)
+    traded, prices = _traded(before, now, observation.markets)
+    if known is None:
+        return Unexplained(
+            since=observation.seen_at,
+            base_height=before.height,
+            moved=moved,
+            filled=0,
+            traded=traded,
+            prices=prices,
+        )
+    return replace(
+        known,
+        moved=known.moved + moved,
+        traded=known.traded + traded,
+        prices={**known.prices, **prices},
+    )
+
+
 def hold(subaccount: Subaccount, old: Holding | None, observation: Observation) -> Holding:
     """A subaccount as it is now; raises MissingParameter where it cannot be valued."""
     owed, worth, marks = 0, int(subaccount.usdc), []
@@ -87,9 +118,18 @@ def hold(subaccount: Subaccount, old: Holding | None, observation: Observation) 
 
 
 def doubt_of(
-    old: Unexplained | None, before: Holding, now: Holding, observation: Observation, flow: int
+    old: Unexplained | None,
+    lately: Unexplained | None,
+    before: Holding,
+    now: Holding,
+    observation: Observation,
+    *,
+    flow: int,
 ) -> Unexplained | None:
-    """What nothing explains of a subaccount's change, both states valued at current prices."""
+    """What nothing explains of a subaccount's change, both states valued at current prices.
+
+    `lately` is what `recent` says, this change included.
+    """
     moved, traded = -flow, 0
     changed: Mapping[str, int] = {}
     if before.usdc != now.usdc or before.positions != now.positions:
@@ -97,6 +137,8 @@ def doubt_of(
         traded, changed = _traded(before, now, observation.markets)
     if old is None:
         if is_excused(moved, traded):
+            return None
+        if flow and lately is not None and is_excused(lately.moved - flow, lately.traded):
             return None
         old = Unexplained(
             since=observation.seen_at,

@@ -18,7 +18,7 @@ from seawall import units
 from seawall.account import Missing, Observation, Transfer
 from seawall.errors import MissingParameter
 from seawall.measures import prices, series
-from seawall.measures.doubt import Holding, Unexplained, doubt_of, hold, is_excused
+from seawall.measures.doubt import Holding, Unexplained, doubt_of, hold, is_excused, recent
 from seawall.measures.series import Series, Turn
 from seawall.units import MINUTE, Millis, Ppm, QuoteQuantums
 
@@ -66,6 +66,7 @@ class Ledger:
     series: Mapping[str, Series]
     holdings: Mapping[str, Holding]  # by subaccount number
     unexplained: Mapping[str, Unexplained] = field(default_factory=dict)  # likewise
+    lately: Mapping[str, Unexplained] = field(default_factory=dict)  # all changes, for a while
     accounted: tuple[Transfer, ...] = ()
     accounted_to: int = 0  # height; transfers at or below it are accounted for
 
@@ -98,6 +99,7 @@ def rebase(ledger: Ledger) -> Ledger:
             key: replace(holding, since=holding.height) for key, holding in ledger.holdings.items()
         },
         unexplained={},
+        lately={},
     )
 
 
@@ -120,9 +122,13 @@ def advance(
         flows[str(transfer.subaccount)] += transfer.amount
     events = [_flow_event(transfer) for transfer in taken]
     doubts = {key: d for key, d in ledger.unexplained.items() if key in holdings}
+    lately: dict[str, Unexplained] = {}
     for key in valued.keys() & before.keys():
         old = doubts.pop(key, None)
-        doubt = doubt_of(old, before[key], valued[key], observation, flows[key])
+        change = recent(ledger.lately.get(key), before[key], valued[key], observation)
+        doubt = doubt_of(old, change, before[key], valued[key], observation, flow=flows[key])
+        if change is not None:
+            lately[key] = replace(change, moved=change.moved - flows[key])
         if doubt is not None:
             doubt, said = _said(key, old, doubt, observation.seen_at)
             doubts[key] = doubt
@@ -136,6 +142,7 @@ def advance(
         series={},
         holdings=holdings,
         unexplained=doubts,
+        lately=lately,
         accounted=accounted,
         accounted_to=accounted_to,
     )

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from seawall.decide.memory import Decision, Memory, Message, Urgency
 from seawall.decide.pages import REPEAT_AFTER
-from seawall.errors import JournalError, JournalUnwritable
+from seawall.errors import JournalError, JournalUnwritable, SettingsError
 from seawall.journal.codec import to_json
 from seawall.journal.store import Journal, wall_clock
 from seawall.notify.courier import MESSAGE, Courier
@@ -79,7 +79,10 @@ class Outward:
 
     async def __aenter__(self) -> Self:
         if self._metrics is not None and self._port is not None:
-            self._metrics.serve(self._port)
+            try:
+                self._metrics.serve(self._port)
+            except SettingsError as error:  # another program's port is no reason not to guard
+                self._go_without_metrics(error)
         self._keep_carrying()
         return self
 
@@ -149,6 +152,14 @@ class Outward:
             self._courier.say(message)
         else:
             self._courier.wake()
+
+    def _go_without_metrics(self, error: SettingsError) -> None:
+        text = f"{error}. The guard goes on without metrics until it is restarted."
+        message = Message(urgency=Urgency.NOTIFY, key="guard/metrics", text=text)
+        self._metrics = None
+        log.warning("event=no_metrics reason=%s", error)
+        with suppress(JournalUnwritable):
+            self._journal.append(MESSAGE, to_json(message))
 
     def _keep_carrying(self) -> None:
         """Begin to carry messages, and begin again where a fault of ours ended it."""
