@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
 from seawall.account import Side
+from seawall.decide import watch
 from seawall.policy import Mode
 from tests.decide.guarded import cancelled, codes, cuts, guarded, ladder, texts, would_cut
 from tests.see import BTC, ETH, book, resting
@@ -56,6 +59,24 @@ def test_on_paper_the_level_stays_firing_and_nothing_is_imagined_done() -> None:
     assert world.memory.sent == ()
     assert world.memory.spent.hour_orders == 0
     assert not any(decision.actions for decision in world.decisions)
+
+
+def test_what_waits_on_paper_for_fresh_state_survives_that_its_rule_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = guarded(ladder(TRIM), mode=Mode.DRY_RUN)
+    world.tick(late=40)
+    assert world.running == ["size/act#1"]
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(watch, "value_of", fails)
+        world.tick(late=0)
+        assert world.running == ["size/act#1"]
+
+    assert [one.end.value for one in world.tick().ended] == ["would"]
 
 
 def test_on_paper_once_per_firing_is_once_and_until_keeps_its_cooldown() -> None:

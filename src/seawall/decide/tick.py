@@ -197,14 +197,15 @@ def _on_paper(
         return paper  # frozen, as live ones are
     memory = paper.memory
     rules = {one.key: one for one in watched}
+    running = []
     for each in memory.running:
-        if each.mode is not Mode.DRY_RUN:
+        one = rules.get(each.key)
+        if each.mode is not Mode.DRY_RUN or one is None:  # its rule failed, or is not watched now
+            running.append(each)
             continue
-        one = rules[each.key]
         draft.ended.append(Ended(name=each.name, end=End.WOULD, value=one.value))
         memory = watch.cool(memory, each, one.rule.levels[each.rank], view.observation.at)
-    running = tuple(each for each in memory.running if each.mode is not Mode.DRY_RUN)
-    return replace(paper, memory=replace(memory, running=running))
+    return replace(paper, memory=replace(memory, running=tuple(running)))
 
 
 def _with_backstops(
