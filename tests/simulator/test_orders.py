@@ -194,16 +194,6 @@ def test_a_resting_order_is_replaced_only_by_a_later_one_of_its_kind() -> None:
     assert rested.remaining == 2 * STEP
 
 
-def test_post_only_that_would_cross_places_nothing() -> None:
-    chain = chain_of()
-    crossing = replace(limit(Side.BUY, STEP, 101_000), time_in_force=messages.POST_ONLY)
-
-    assert chain.check(crossing).code == 2003
-    assert chain.check(replace(crossing, subticks=99_000 * TICK)).is_accepted
-    next_block(chain)
-    assert len(chain.committed.open_orders(ALICE.owner)) == 1
-
-
 def test_a_cancel_works_only_up_to_its_own_good_til_block() -> None:
     chain = chain_of()
     bid = limit(Side.BUY, STEP, 99_000, good_til_block=20)
