@@ -137,15 +137,13 @@ class Mempool:
 
     def _check(self, message: Message, tx: str, gas: int | None) -> CheckResult:
         """What `check` says of a message whose fee is there."""
-        if self.is_starting and isinstance(message, FREE_OF_GAS):
-            return clob(47, "clob keeper is not initialized: wait for the next block")
         match message:
             case PlaceOrder():
                 return self._check_order(message, tx)
             case CancelOrder():
                 return self._check_cancel(message, tx)
             case BatchCancel():
-                refused = refuse_batch(message, self._now) or self._too_many(message)
+                refused = refuse_batch(message, self._now) or self._barred(message)
                 if refused is not None:
                     return refused
                 execution.cancel_batch(self._fork, message)
@@ -156,7 +154,7 @@ class Mempool:
                     return refused
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx, gas=gas))
             case UpdateLeverage():
-                taken = self._too_many(message) or update_leverage(self._fork, message)
+                taken = self._barred(message) or update_leverage(self._fork, message)
                 if not taken.is_accepted:
                     return taken
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx))
@@ -231,6 +229,13 @@ class Mempool:
             window=self._window,
         )
 
+    def _barred(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
+        """What is said before the books are asked: a rate limit, and 47 until there are books."""
+        too_many = self._too_many(message)
+        if too_many is not None or not self.is_starting:
+            return too_many
+        return clob(47, "clob keeper is not initialized: wait for the next block")
+
     def _too_many(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
         """Count a message against its owner's block rate limits; 5001 where one is exceeded.
 
@@ -247,9 +252,7 @@ class Mempool:
 
     def _check_order(self, order: PlaceOrder, tx: str) -> CheckResult:
         refused = (
-            refuse_form(order)
-            or self._too_many(order)
-            or refuse_order(self._fork, order, self._now)
+            refuse_form(order) or self._barred(order) or refuse_order(self._fork, order, self._now)
         )
         if refused is not None:
             return refused
@@ -270,7 +273,7 @@ class Mempool:
         is_pending = cancel.order_id in self._stateful_cancels
         refused = (
             refuse_cancel_form(cancel)
-            or self._too_many(cancel)
+            or self._barred(cancel)
             or refuse_cancel(self._fork, cancel, self._now, is_pending=is_pending)
         )
         if refused is not None:
