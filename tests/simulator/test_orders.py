@@ -11,7 +11,7 @@ from seawall.simulator import messages
 from seawall.simulator.chain import ChainSettings
 from seawall.simulator.events import OrderStatus, Reason
 from seawall.simulator.limits import OrderLimits, RateLimit
-from seawall.simulator.messages import BatchCancel, Message, PlaceOrder, SubaccountId
+from seawall.simulator.messages import BatchCancel, BuilderCode, Message, PlaceOrder, SubaccountId
 from tests.simulator.stage import (
     ALICE,
     BOB,
@@ -332,6 +332,18 @@ def test_a_long_term_order_needs_the_margin_of_its_fill() -> None:
 
     assert chain.check(too_big).code == 3007
     assert chain.check(affordable).is_accepted
+
+
+@pytest.mark.parametrize(("dollars", "code"), [(1_020, 3007), (1_080, 0)])
+def test_the_margin_of_a_fill_has_a_builders_share_of_the_base_quantums(
+    dollars: int, code: int
+) -> None:
+    chain = chain_of({ALICE: dollars})  # IMR $1,000, and 1% of 5 * 10^9 quantums is $50
+    builder = BuilderCode(address="dydx1builder", fee_ppm=10_000)
+    bid = replace(stateful(), subticks=100_000 * TICK, quantums=COIN // 2)
+
+    assert chain.check(replace(bid, builder=builder)).code == code
+    assert chain.check(replace(bid, order_id=stateful(client_id=2).order_id)).is_accepted
 
 
 def test_what_rests_is_gone_after_its_good_til_block() -> None:
