@@ -71,22 +71,51 @@ def test_the_guards_composite_passes_its_orders_and_nothing_else() -> None:
     assert code_of(kept, DEPOSIT) == 104
 
 
+KEY = ("SignatureVerification", HOT)
+UNDEFINED = ("undefined", 1)
+INVALID = ("sdk", 18)
+
+
 @pytest.mark.parametrize(
-    ("kind", "data", "code"),
+    ("kind", "data", "answer"),
     [
-        ("SignatureVerification", HOT[:-1], 5),
-        ("MessageFilter", ORDERS, 5),
-        ("AllOf", composed(("SubaccountFilter", b"0"), ("ClobPairIdFilter", b"0")), 5),
-        ("AnyOf", composed(("SignatureVerification", HOT), ("SubaccountFilter", b"0")), 5),
-        ("AllOf", composed(("SignatureVerification", HOT)), 5),
-        ("AllOf", b"not json", 5),
-        ("AllOf", composed(("SignatureVerification", HOT), ("SubaccountFilter", b"x")), 5),
-        ("SpendLimit", HOT, 5),
-        ("SignatureVerification", HOT, 0),
+        ("SignatureVerification", HOT, ("", 0)),
+        ("SignatureVerification", HOT[:-1], UNDEFINED),
+        ("SpendLimit", HOT, UNDEFINED),
+        ("MessageFilter", ORDERS, UNDEFINED),
+        ("AllOf", composed(("SubaccountFilter", b"0"), ("ClobPairIdFilter", b"0")), UNDEFINED),
+        ("AnyOf", composed(KEY, ("SubaccountFilter", b"0")), UNDEFINED),
+        ("AllOf", composed(KEY, ("SignatureVerification", HOT[:-1])), UNDEFINED),
+        ("AllOf", b"not json", UNDEFINED),
+        ("AllOf", b"[" * 1_000, UNDEFINED),
+        ("AllOf", b'{"type": "AllOf"}', UNDEFINED),
+        ("AllOf", b'[{"type": 1}, {}]', UNDEFINED),
+        ("AllOf", b"[0, {}]", UNDEFINED),
+        ("AllOf", b"null", INVALID),
+        ("AllOf", composed(), INVALID),
+        ("AllOf", composed(KEY), INVALID),
+        ("AllOf", composed(KEY, ("AnyOf", composed(KEY))), INVALID),
+        ("AllOf", composed(KEY, ("SpendLimit", HOT)), INVALID),
+        ("AllOf", b"[{}, null]", INVALID),
+        ("AllOf", composed(KEY, ("SubaccountFilter", b"x")), ("", 0)),
     ],
 )
-def test_what_the_chain_registers(kind: str, data: bytes, code: int) -> None:
-    assert permit(kind, data)[1] == code
+def test_what_the_chain_registers(kind: str, data: bytes, answer: tuple[str, int]) -> None:
+    said = Permissions().carry_out(AddAuthenticator(sender=ALICE.owner, kind=kind, data=data))
+
+    assert (said.codespace, said.code) == answer
+
+
+@pytest.mark.parametrize("kind", ["SubaccountFilter", "ClobPairIdFilter"])
+@pytest.mark.parametrize("numbers", [b"x", b"", b"0,", b"-1", b"+0", b"0_0", b" 0", b"4294967296"])
+def test_a_list_that_cannot_be_read_fails_where_it_is_used(kind: str, numbers: bytes) -> None:
+    kept, code = permit("AllOf", composed(KEY, (kind, numbers)))
+
+    refused = kept.refused(ALICE.owner, 0, Signed(message=order(), public_key=HOT))
+
+    assert code == 0
+    assert refused is not None
+    assert (refused.codespace, refused.code) == UNDEFINED
 
 
 @pytest.mark.parametrize(("length", "code"), [(1_024, 0), (1_025, 3)])

@@ -165,7 +165,6 @@ MALFORMED: list[tuple[Message, int, str]] = [
     (Transfer(sender=ALICE, recipient=ALICE, amount=1), 1, "sending"),
     (Transfer(sender=ALICE, recipient=BOB, amount=0), 2, "sending"),
     (Transfer(sender=ALICE, recipient=BOB, amount=1, asset_id=1), 1101, "sending"),
-    (Send(sender=WALLET, recipient="y", amount=0), 2, "sending"),
 ]
 
 
@@ -176,6 +175,18 @@ def test_malformed_money_messages_are_refused_at_once(
     answer = with_wallet().check(message)
 
     assert (answer.code, answer.codespace) == (code, codespace)
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_a_send_of_nothing_is_taken_and_refused_in_its_block(amount: int) -> None:
+    chain = with_wallet()
+    answer = chain.check(Send(sender=WALLET, recipient="dydx1new", amount=amount))
+
+    block = next_block(chain)
+
+    assert answer.is_accepted
+    assert [(one.codespace, one.code) for one in block.results] == [("sdk", 10)]
+    assert block.transfers == ()
 
 
 @pytest.mark.parametrize(("dollars", "code"), [(98_000, 0), (98_001, 102)])

@@ -8,7 +8,8 @@ import pytest
 
 from seawall.account import Side
 from seawall.simulator import messages
-from seawall.simulator.chain import Chain
+from seawall.simulator.chain import Chain, ChainSettings
+from seawall.simulator.limits import OrderLimits, RateLimit
 from seawall.simulator.messages import PlaceOrder
 from tests.simulator.stage import (
     ALICE,
@@ -118,6 +119,17 @@ def test_a_node_that_starts_takes_no_order_and_every_deposit() -> None:
     assert chain.check(deposit).is_accepted
     chain.set_starting(is_starting=False)
     assert chain.check(order()).is_accepted
+
+
+def test_a_node_that_starts_says_so_after_form_and_rate_limit_and_before_the_market() -> None:
+    once = OrderLimits(short_term=(RateLimit(blocks=1, most=1),))
+    chain = chain_of(settings=ChainSettings(limits=once))
+    chain.set_starting(is_starting=True)
+    elsewhere = order(clob_pair_id=77)
+
+    answers = [chain.check(one).code for one in (order(quantums=0), elsewhere, order(), order())]
+
+    assert answers == [4, 47, 47, 5001]
 
 
 def test_a_restart_lets_a_stop_that_outlived_its_position_cut_a_new_one() -> None:

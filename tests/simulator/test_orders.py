@@ -11,7 +11,7 @@ from seawall.simulator import messages
 from seawall.simulator.chain import ChainSettings
 from seawall.simulator.events import OrderStatus, Reason
 from seawall.simulator.limits import OrderLimits, RateLimit
-from seawall.simulator.messages import BatchCancel, Message, PlaceOrder, SubaccountId
+from seawall.simulator.messages import BatchCancel, BuilderCode, Message, PlaceOrder, SubaccountId
 from tests.simulator.stage import (
     ALICE,
     BOB,
@@ -194,16 +194,6 @@ def test_a_resting_order_is_replaced_only_by_a_later_one_of_its_kind() -> None:
     assert rested.remaining == 2 * STEP
 
 
-def test_post_only_that_would_cross_places_nothing() -> None:
-    chain = chain_of()
-    crossing = replace(limit(Side.BUY, STEP, 101_000), time_in_force=messages.POST_ONLY)
-
-    assert chain.check(crossing).code == 2003
-    assert chain.check(replace(crossing, subticks=99_000 * TICK)).is_accepted
-    next_block(chain)
-    assert len(chain.committed.open_orders(ALICE.owner)) == 1
-
-
 def test_a_cancel_works_only_up_to_its_own_good_til_block() -> None:
     chain = chain_of()
     bid = limit(Side.BUY, STEP, 99_000, good_til_block=20)
@@ -342,6 +332,18 @@ def test_a_long_term_order_needs_the_margin_of_its_fill() -> None:
 
     assert chain.check(too_big).code == 3007
     assert chain.check(affordable).is_accepted
+
+
+@pytest.mark.parametrize(("dollars", "code"), [(1_020, 3007), (1_080, 0)])
+def test_the_margin_of_a_fill_has_a_builders_share_of_the_base_quantums(
+    dollars: int, code: int
+) -> None:
+    chain = chain_of({ALICE: dollars})  # IMR $1,000, and 1% of 5 * 10^9 quantums is $50
+    builder = BuilderCode(address="dydx1builder", fee_ppm=10_000)
+    bid = replace(stateful(), subticks=100_000 * TICK, quantums=COIN // 2)
+
+    assert chain.check(replace(bid, builder=builder)).code == code
+    assert chain.check(replace(bid, order_id=stateful(client_id=2).order_id)).is_accepted
 
 
 def test_what_rests_is_gone_after_its_good_til_block() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -38,7 +39,17 @@ LEAST_MEMBERS = 2
 NOT_FOUND = 1
 TOO_LARGE = 3
 INACTIVE = 4
-UNFIT = 5
+
+KINDS = (
+    "SignatureVerification",
+    "MessageFilter",
+    "SubaccountFilter",
+    "ClobPairIdFilter",
+    "AllOf",
+    "AnyOf",
+)
+NUMBER = re.compile(r"[0-9]+")
+NUMBERS_BELOW = 2**32
 
 TYPE_URLS: Mapping[type[Message], str] = {
     PlaceOrder: "/dydxprotocol.clob.MsgPlaceOrder",
@@ -55,7 +66,18 @@ TYPE_URLS: Mapping[type[Message], str] = {
 
 
 class Unfit(Exception):
-    """A permission that the chain does not register; the text says why."""
+    """A permission that the chain does not register; `result` is the answer to give."""
+
+    def __init__(self, result: CheckResult) -> None:
+        self.result = result
+        super().__init__(result.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Passes nothing: the chain registers such filters unread and fails where they are used."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +132,7 @@ class Permission:
     id: int
     kind: str
     config: bytes
-    rule: Filter
+    rule: Filter | Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +182,9 @@ class Permissions:
             return _refusal(INACTIVE, "smart account is not active")
         for permission in self.by_owner.get(owner, ()):
             if permission.id == selected:
+                if isinstance(permission.rule, Unreadable):
+                    log = f"authenticator {selected} failed to initialize: {permission.rule.why}"
+                    return _undefined(log)
                 code = broken(permission.rule, signed)
                 if code == 0:
                     return None
@@ -167,14 +192,21 @@ class Permissions:
         return _refusal(NOT_FOUND, f"authenticator {selected} not found for {owner}")
 
     def _add(self, message: AddAuthenticator) -> CheckResult:
+        kind, data = message.kind, message.data
+        if kind not in KINDS:
+            return _undefined(f"authenticator type {kind} is not registered")
         try:
-            rule = parse(message.kind, message.data)
-        except Unfit as error:
-            return _refusal(UNFIT, f"error initializing authenticator: {error}")
-        if not needs_signature(rule):
-            log = "error initializing authenticator: a path needs no signature"
-            return _refusal(UNFIT, log)
-        permission = Permission(id=self._next_id, kind=message.kind, config=message.data, rule=rule)
+            is_safe = needs_signature(kind, data)
+        except Unfit as unfit:
+            return unfit.result
+        if not is_safe:
+            log = "authenticator tree does not require signature verification all possible paths"
+            return _undefined(f"unsafe: {log}, type = {kind}")
+        try:
+            rule: Filter | Unreadable = parse(kind, data)
+        except ValueError as error:
+            rule = Unreadable(str(error))
+        permission = Permission(id=self._next_id, kind=kind, config=data, rule=rule)
         self._next_id += 1
         known = self.by_owner.get(message.sender, ())
         self.by_owner[message.sender] = (*known, permission)
@@ -197,12 +229,30 @@ def refuse_data(message: AddAuthenticator) -> CheckResult | None:
     return _refusal(TOO_LARGE, f"data of {len(message.data)} bytes exceed {DATA_BYTES_MOST}")
 
 
-def parse(kind: str, data: bytes) -> Filter:
-    """The meaning of a permission's wire form; raises Unfit."""
+def needs_signature(kind: str, data: bytes) -> bool:
+    """Whether nothing passes a permission unsigned; raises Unfit where it is not registered.
+
+    Keys and compositions are read here, lists only where they are used (v4-chain,
+    OnAuthenticatorAdded).
+    """
     match kind:
         case "SignatureVerification":
             if len(data) != PUBLIC_KEY_BYTES:
-                raise Unfit(f"a public key has {PUBLIC_KEY_BYTES} bytes, got {len(data)}")
+                log = f"expected {PUBLIC_KEY_BYTES}, got {len(data)}"
+                raise Unfit(_undefined(f"invalid secp256k1 public key size, {log}"))
+            return True
+        case "AllOf":
+            return any(_signed_members(data))
+        case "AnyOf":
+            return all(_signed_members(data))
+        case _:
+            return False
+
+
+def parse(kind: str, data: bytes) -> Filter:
+    """The meaning of a registered permission; raises ValueError where a list cannot be read."""
+    match kind:
+        case "SignatureVerification":
             return Signature(data)
         case "MessageFilter":
             return MessageTypes(frozenset(_words(data)))
@@ -211,26 +261,11 @@ def parse(kind: str, data: bytes) -> Filter:
         case "ClobPairIdFilter":
             return ClobPairs(_numbers(data))
         case "AllOf":
-            return AllOf(_members(data))
+            return AllOf(tuple(parse(*member) for member in _members(data)))
         case "AnyOf":
-            return AnyOf(_members(data))
+            return AnyOf(tuple(parse(*member) for member in _members(data)))
         case _:
-            raise Unfit(f"authenticator type {kind} is not registered")
-
-
-def needs_signature(rule: Filter) -> bool:
-    """Whether nothing passes without a signature, whichever way is taken."""
-    match rule:
-        case Signature():
-            return True
-        case AllOf():
-            return any(map(needs_signature, rule.members))
-        case AnyOf():
-            return all(map(needs_signature, rule.members))
-        case MessageTypes() | Subaccounts() | ClobPairs():
-            return False
-        case _:
-            assert_never(rule)
+            raise AssertionError(f"{kind} is never registered")
 
 
 def broken(rule: Filter, signed: Signed) -> int:
@@ -257,29 +292,63 @@ def _refusal(code: int, log: str) -> CheckResult:
     return CheckResult(code=code, codespace="dydxaccountplus", log=log)
 
 
+def _undefined(log: str) -> CheckResult:
+    """A refusal by an error that the chain has given no code of its own."""
+    return CheckResult(code=1, codespace="undefined", log=log)
+
+
 def _words(data: bytes) -> list[str]:
-    try:
-        return data.decode().split(",")
-    except UnicodeDecodeError as error:
-        raise Unfit("the list is not text") from error
+    return data.decode(errors="surrogateescape").split(",")
 
 
 def _numbers(data: bytes) -> frozenset[int]:
-    try:
-        return frozenset(map(int, _words(data)))
-    except ValueError as error:
-        raise Unfit("the list is not of whole numbers") from error
+    words = _words(data)
+    for word in words:
+        if not NUMBER.fullmatch(word) or int(word) >= NUMBERS_BELOW:
+            raise ValueError(f"{word!r} is not a whole number below 2^32")
+    return frozenset(map(int, words))
 
 
-def _members(data: bytes) -> tuple[Filter, ...]:
+def _signed_members(data: bytes) -> list[bool]:
+    """Which members of a composition need a signature; raises Unfit for the first unfit one."""
     try:
-        listed = json.loads(data)
-        wires = [(str(m["type"]), base64.b64decode(m["config"], validate=True)) for m in listed]
-    except (ValueError, TypeError, KeyError) as error:
-        raise Unfit("members are not a list of type and config") from error
-    if len(wires) < LEAST_MEMBERS:
-        raise Unfit(f"a composition has two members at least, got {len(wires)}")
-    return tuple(parse(kind, config) for kind, config in wires)
+        members = _members(data)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Unfit(
+            _undefined(
+                "failed to unmarshal sub-authenticator init data: members are "
+                f"not a list of type and config ({type(error).__name__})"
+            )
+        ) from error
+    if len(members) < LEAST_MEMBERS:
+        raise Unfit(_invalid("no sub-authenticators provided"))
+    needs = []
+    for kind, config in members:
+        if kind not in KINDS:
+            raise Unfit(_invalid(f"sub-authenticator type {kind!r} is not registered in manager"))
+        needs.append(needs_signature(kind, config))
+    return needs
+
+
+def _invalid(log: str) -> CheckResult:
+    return CheckResult(code=18, codespace="sdk", log=f"{log}: invalid request")
+
+
+def _members(data: bytes) -> list[tuple[str, bytes]]:
+    """Kind and configuration of a composition's members; what is left out is empty, as in Go."""
+    listed = json.loads(data.decode(errors="replace"))
+    if not isinstance(listed, list | None):
+        raise TypeError("members are not a list")
+    named = [({} if one is None else one).get for one in listed or ()]
+    return [
+        (_text(get("type")), base64.b64decode(_text(get("config")), validate=True)) for get in named
+    ]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str | None):
+        raise TypeError(f"{value!r} is not text")
+    return value or ""
 
 
 def _subaccount(message: Message) -> int | None:

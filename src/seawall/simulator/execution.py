@@ -6,7 +6,7 @@ CheckTx runs the same steps on a fork.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from seawall.simulator import matching, ruler, twap
 from seawall.simulator.events import OrderEvent, OrderStatus, PriceUpdate, Reason
@@ -30,8 +30,19 @@ from seawall.units import BaseQuantums
 WOULD_INCREASE = 2001
 
 
-def execute(exchange: Exchange, message: ClobMessage) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """An order that a refused one has taken off the book all the same, and why."""
+
+    order_id: OrderId
+    reason: Reason
+
+
+def execute(exchange: Exchange, message: ClobMessage | Dropped) -> None:
     """Run a short-term order or cancel in its block, where it may do nothing any more."""
+    if isinstance(message, Dropped):
+        matching.remove(exchange, message.order_id, message.reason)
+        return
     if message.good_til_block < exchange.height:
         return
     match message:

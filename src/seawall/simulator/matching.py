@@ -74,10 +74,6 @@ def place(exchange: Exchange, order: PlaceOrder, known: OpenOrder | None = None)
     assert side is not None
     assert market is not None
     book = exchange.books[market.spec.ticker]
-    if order.time_in_force == POST_ONLY and _would_cross(exchange, order, side, market):
-        crossing = Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
-        finish(exchange, order, OrderStatus.CANCELED, crossing)
-        return crossing
     book.drop(order.order_id)  # what it replaces; its place in the queue is lost
     reason = _walk(exchange, Taker(order, side, market))
     filled = exchange.filled(order.order_id)
@@ -197,20 +193,28 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
             if size == 0:
                 remove(exchange, maker.order.order.order_id, Reason.INVALID_REDUCE_ONLY)
                 continue
-        match _fill(exchange, taker, maker, size):
+        # A post-only order stops at its first valid match, which then does not happen.
+        at_stake = exchange.fork() if order.time_in_force == POST_ONLY else exchange
+        match _fill(at_stake, taker, maker, size):
+            case Outcome.MATCHED if order.time_in_force == POST_ONLY:
+                return Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
             case Outcome.MATCHED:
                 left -= size
             case Outcome.MAKER_FAILS:
                 assert maker.order is not None
                 remove(exchange, maker.order.order.order_id, Reason.UNDERCOLLATERALIZED)
             case Outcome.TAKER_FAILS:
-                held = exchange.account(subaccount).held
-                if pools.violates(held, exchange.isolated, (spec.perpetual_id,)):
-                    return Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS
-                return Reason.UNDERCOLLATERALIZED
+                return _why_taker_fails(exchange, subaccount, spec.perpetual_id)
     if left >= spec.step_base_quantums and cut(exchange, order, spec.perpetual_id, left) == 0:
         return Reason.REDUCE_ONLY_RESIZE
     return Reason.NONE
+
+
+def _why_taker_fails(exchange: Exchange, taker: SubaccountId, perpetual_id: int) -> Reason:
+    held = exchange.account(taker).held
+    if pools.violates(held, exchange.isolated, (perpetual_id,)):
+        return Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS
+    return Reason.UNDERCOLLATERALIZED
 
 
 def cut(exchange: Exchange, order: PlaceOrder, perpetual_id: int, size: int) -> int:
@@ -352,9 +356,3 @@ def maker_filled(exchange: Exchange, proposed: Match, before: Account, fee: int)
     exchange.log.orders.append(
         OrderEvent(order=order, status=OrderStatus.OPEN, filled=BaseQuantums(filled))
     )
-
-
-def _would_cross(exchange: Exchange, order: PlaceOrder, side: Side, market: MarketState) -> bool:
-    """Whether a post-only order would take."""
-    makers = exchange.books[market.spec.ticker].shape.makers(opposite(side))
-    return bool(makers) and crosses(side, order.subticks, makers[0].subticks)

@@ -6,7 +6,7 @@ order meets what the first one did. It is thrown away with each block.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -16,6 +16,7 @@ from seawall.simulator.authenticators import clob_pairs, refuse_data
 from seawall.simulator.delivery import GAS_USED, Delivered, deliver_all, out_of_gas, rehearse
 from seawall.simulator.events import Reason, TxResult
 from seawall.simulator.exchange import Exchange
+from seawall.simulator.execution import Dropped
 from seawall.simulator.leverage import update_leverage
 from seawall.simulator.limits import RateLimiter
 from seawall.simulator.messages import (
@@ -51,6 +52,16 @@ from seawall.simulator.state import AccountState
 from seawall.simulator.wallets import GateState, Wallets, carry_out, refuse_transfer
 from seawall.units import Millis
 
+# What such an order has taken off the book, as its own makers and the one it replaces, stays off.
+REFUSED_IN_MATCHING: Mapping[Reason, CheckResult] = {
+    Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER: clob(
+        2003, "post-only order would cross a maker order"
+    ),
+    Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS: clob(
+        2005, "order would violate isolated subaccount constraints"
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequenced:
@@ -80,14 +91,14 @@ class Mempool:
         self._exchange = exchange
         self._wallets = wallets
         self._window = window
-        self._held: list[tuple[int, ClobMessage]] = []  # with the height at which each runs
+        self._held: list[tuple[int, ClobMessage | Dropped]] = []  # with the height of each
         self.delay_blocks = 0  # by which short-term messages run later than in the next block
         self.is_starting = False  # books are not built yet: clob messages are answered 47
         self.clear()
 
     def clear(self) -> None:
         """Forget what has run or was tried: a block was made, or the stage was set anew."""
-        self._clob: list[ClobMessage] = []
+        self._clob: list[ClobMessage | Dropped] = []
         self._sequenced: list[Sequenced] = []
         self._forked: Exchange | None = None
         self._pending: Wallets | None = None
@@ -126,15 +137,13 @@ class Mempool:
 
     def _check(self, message: Message, tx: str, gas: int | None) -> CheckResult:
         """What `check` says of a message whose fee is there."""
-        if self.is_starting and isinstance(message, FREE_OF_GAS):
-            return clob(47, "clob keeper is not initialized: wait for the next block")
         match message:
             case PlaceOrder():
                 return self._check_order(message, tx)
             case CancelOrder():
                 return self._check_cancel(message, tx)
             case BatchCancel():
-                refused = refuse_batch(message, self._now) or self._too_many(message)
+                refused = refuse_batch(message, self._now) or self._barred(message)
                 if refused is not None:
                     return refused
                 execution.cancel_batch(self._fork, message)
@@ -145,7 +154,7 @@ class Mempool:
                     return refused
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx, gas=gas))
             case UpdateLeverage():
-                taken = self._too_many(message) or update_leverage(self._fork, message)
+                taken = self._barred(message) or update_leverage(self._fork, message)
                 if not taken.is_accepted:
                     return taken
                 self._sequenced.append(Sequenced(messages=(message,), tx=tx))
@@ -174,8 +183,8 @@ class Mempool:
         for message in (*due, *self._clob):
             execution.execute(self._exchange, message)
 
-    def _keep(self, message: ClobMessage) -> None:
-        """Keep a short-term message for the block in which it runs."""
+    def _keep(self, message: ClobMessage | Dropped) -> None:
+        """Keep a short-term message, or what one did, for the block in which it runs."""
         if self.delay_blocks:
             self._held.append((self._now.next_height + self.delay_blocks, message))
         else:
@@ -220,6 +229,13 @@ class Mempool:
             window=self._window,
         )
 
+    def _barred(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
+        """What is said before the books are asked: a rate limit, and 47 until there are books."""
+        too_many = self._too_many(message)
+        if too_many is not None or not self.is_starting:
+            return too_many
+        return clob(47, "clob keeper is not initialized: wait for the next block")
+
     def _too_many(self, message: ClobMessage | UpdateLeverage) -> CheckResult | None:
         """Count a message against its owner's block rate limits; 5001 where one is exceeded.
 
@@ -236,19 +252,17 @@ class Mempool:
 
     def _check_order(self, order: PlaceOrder, tx: str) -> CheckResult:
         refused = (
-            refuse_form(order)
-            or self._too_many(order)
-            or refuse_order(self._fork, order, self._now)
+            refuse_form(order) or self._barred(order) or refuse_order(self._fork, order, self._now)
         )
         if refused is not None:
             return refused
-        match execution.accept(self._fork, order):
-            case Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER:
-                return clob(2003, "post-only order would cross a maker order")
-            case Reason.VIOLATES_ISOLATED_SUBACCOUNT_CONSTRAINTS:
-                return clob(2005, "order would violate isolated subaccount constraints")
-            case _:
-                pass
+        events = self._fork.log.orders
+        tried = len(events)
+        refused = REFUSED_IN_MATCHING.get(execution.accept(self._fork, order))
+        if refused is not None:
+            for event in events[tried:]:
+                self._keep(Dropped(order_id=event.order.order_id, reason=event.reason))
+            return refused
         if order.order_id.is_short_term:
             self._keep(order)
         else:
@@ -259,7 +273,7 @@ class Mempool:
         is_pending = cancel.order_id in self._stateful_cancels
         refused = (
             refuse_cancel_form(cancel)
-            or self._too_many(cancel)
+            or self._barred(cancel)
             or refuse_cancel(self._fork, cancel, self._now, is_pending=is_pending)
         )
         if refused is not None:

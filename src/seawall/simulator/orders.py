@@ -337,7 +337,10 @@ def _refuse_stateful(exchange: Exchange, order: PlaceOrder) -> CheckResult | Non
 
 
 def refuse_unfunded(exchange: Exchange, order: PlaceOrder) -> CheckResult | None:
-    """Whether the account may have the whole order filled at its price, with the maker fee."""
+    """Whether the account may have the whole order filled at its price, with the maker fee.
+
+    Here, and here only, the chain takes a builder's share of the base quantums, not of the quote.
+    """
     market = exchange.market_of_clob(order.order_id.clob_pair_id)
     assert market is not None
     assert order.side is not None
@@ -346,6 +349,8 @@ def refuse_unfunded(exchange: Exchange, order: PlaceOrder) -> CheckResult | None
     maker_ppm = exchange.rules.fees.maker_ppm
     price = whole_price(order, market)
     cash = cash_of(market, order.side, order.quantums, price, maker_ppm)
+    if order.builder is not None:
+        cash -= ruler.fee(order.quantums, order.builder.fee_ppm)
     after = exchange.with_trade(account, perpetual, order.side.sign * order.quantums, cash)
     match verdict(exchange, account, after, (perpetual,)):
         case Verdict.SUCCESS:

@@ -110,7 +110,10 @@ class Wallets:
 
 
 def refuse_transfer(message: TransferMessage) -> CheckResult | None:
-    """What is wrong with the form of a money message; None where nothing is."""
+    """What is wrong with the form of a money message; None where nothing is.
+
+    The bank looks at the amount of a send in the block only (cosmos-sdk 0.50, msgServer.Send).
+    """
     ends = (message.sender, message.recipient)
     for end in ends:
         if isinstance(end, SubaccountId) and (bad := bad_subaccount(end)):
@@ -120,7 +123,7 @@ def refuse_transfer(message: TransferMessage) -> CheckResult | None:
     if not isinstance(message, Send) and message.asset_id != USDC_ASSET:
         log = f"asset {message.asset_id} is not USDC (0)"
         return CheckResult(code=1101, codespace="sending", log=log)
-    if amount_of(message) <= 0:
+    if not isinstance(message, Send) and amount_of(message) <= 0:
         log = f"amount {amount_of(message)} is not above 0"
         return CheckResult(code=2, codespace="sending", log=log)
     return None
@@ -132,6 +135,8 @@ def carry_out(
     """Move the money of a message in its block; the chain's refusal where it may not move."""
     if gate.refuses(message, exchange):
         return _failed_update(Verdict.BLOCKED)
+    if isinstance(message, Send) and message.amount <= 0:
+        return CheckResult(code=10, codespace="sdk", log=f"{message.amount}: invalid coins")
     paid = _debit(exchange, wallets, message)
     if not paid.is_accepted:
         return paid

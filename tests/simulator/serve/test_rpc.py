@@ -38,6 +38,7 @@ from tests.simulator.serve.signing import Envelope, deposit, order
 HEIGHT = "x-cosmos-block-height"
 BLOCK = "/dydxprotocol.blocktime.Query/PreviousBlockInfo"
 DOLLAR = 1_000_000
+TX_METHODS = ("BroadcastTx", "Simulate", "GetTx")
 
 T = TypeVar("T", bound=Message)
 
@@ -227,6 +228,27 @@ def test_an_included_transaction_tells_height_and_code(
 def test_block_mode_is_not_supported(venue: Running, channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError, match="supported modes"):
         broadcast(channel, b"", mode=service.BROADCAST_MODE_BLOCK)
+
+
+@pytest.mark.parametrize("path", [BLOCK, *(f"/cosmos.tx.v1beta1.Service/{m}" for m in TX_METHODS)])
+def test_a_request_that_cannot_be_read_is_refused_quietly(
+    channel: grpc.Channel, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    method = channel.unary_unary(path, bytes, bytes)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        method(b"\xff\xff\xff", timeout=5)
+
+    assert refused.value.code() is grpc.StatusCode.INTERNAL
+    assert str(refused.value.details()).startswith("grpc: error unmarshalling request")
+    assert caplog.records == []
+
+
+def test_bytes_that_are_no_transaction_are_told_by_a_code(channel: grpc.Channel) -> None:
+    answer = broadcast(channel, b"\xff\xff\xff").tx_response
+
+    assert (answer.codespace, answer.code) == ("sdk", 2)
+    assert "tx parse error" in answer.raw_log
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,19 @@ class Unserved(AnyHandler):
         return grpc.unary_unary_rpc_method_handler(refuse)
 
 
+def _decoding(call: Call) -> Call:
+    """The call, answering a request that cannot be read as gRPC's codec does."""
+
+    async def answer(request: bytes, context: Context) -> bytes:
+        try:
+            return await call(request, context)
+        except DecodeError as error:
+            log = f"grpc: error unmarshalling request: {error}"
+            return await context.abort(grpc.StatusCode.INTERNAL, log)
+
+    return answer
+
+
 class Services:
     """Every method that the node serves."""
 
@@ -91,7 +104,8 @@ class Services:
         services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
         for path, call in self._calls.items():
             _, name, method = path.split("/")
-            handler = grpc.unary_unary_rpc_method_handler(wrap(path, call) if wrap else call)
+            served = _decoding(wrap(path, call) if wrap else call)
+            handler = grpc.unary_unary_rpc_method_handler(served)
             services.setdefault(name, {})[method] = handler
         server.add_generic_rpc_handlers(
             (
@@ -114,8 +128,6 @@ class Services:
                 return query.respond(self._node.constants, state, request)
             except NotFound as error:
                 await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
-            except DecodeError as error:
-                await context.abort(grpc.StatusCode.INTERNAL, f"{query.path}: {error}")
 
         return answer
 
