@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class Terminal:
     def types(self, words: str) -> None:
         os.write(self._master, f"{words}\n".encode())
 
+    def leaves(self, act: Callable[[], None]) -> None:
+        """Act until the process is gone: the first time it may not wait for an answer yet."""
+        until = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None:
+            assert time.monotonic() < until, f"it stays, and shows {self.shown!r}"
+            act()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(1.0)
+
     def ends(self) -> int:
         """Its exit code; what is left to read is in `shown`."""
         while part := self._read():
@@ -53,6 +63,8 @@ class Terminal:
         return self.process.wait(PATIENCE_S)
 
     def _read(self) -> str:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
+        assert ready, f"it says nothing for {PATIENCE_S:.0f} s, after {self.shown!r}"
         try:
             said = os.read(self._master, 4096).decode()
         except OSError:  # Linux: the other end is closed
@@ -112,9 +124,9 @@ def test_who_leaves_at_a_question_leaves_nothing_behind(tmp_path: Path, leaves: 
     with terminal(str(tmp_path / "new"), "--equity", "$5_000") as person:
         person.sees(LOSS)
         if leaves == "interrupt":
-            os.killpg(person.process.pid, signal.SIGINT)
+            person.leaves(partial(os.killpg, person.process.pid, signal.SIGINT))
         else:
-            person.types("\x04")
+            person.leaves(partial(person.types, "\x04"))
         assert person.ends() in (1, 130)
 
     assert not (tmp_path / "new").exists()
