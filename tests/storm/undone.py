@@ -18,7 +18,7 @@ from seawall.journal import codec
 from seawall.journal.store import Entry
 from seawall.plan.demand import Demand
 from seawall.policy import Mode
-from seawall.storm import referee, stops
+from seawall.storm import referee
 from seawall.storm.fuse import FusedJournal
 from seawall.storm.model import Model
 from seawall.storm.purse import Purse
@@ -111,11 +111,6 @@ def a_page_about_a_budget_falls_between_two_windows(patch: pytest.MonkeyPatch) -
 def the_model_comes_back_without_credits(patch: pytest.MonkeyPatch) -> None:
     """After a restart the model counts a hold anew that the guard had written down."""
     patch.setattr(Model, "_at", lambda *_: None)
-
-
-def a_stop_must_beat_the_venue_by_less_than_a_tick(patch: pytest.MonkeyPatch) -> None:
-    """The judge asks for a trigger between the oracle price and the tick next to it."""
-    patch.setattr(stops, "is_next_tick", lambda *_: False)
 
 
 def the_first_exposure_of_an_hour_is_its_base(patch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from sqlite_utils import Database
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from seawall.errors import JournalBroken, JournalUnwritable, OperatorError
 from seawall.journal.schema import COLUMNS, MIGRATIONS, MIGRATIONS_TABLE, migrations
@@ -87,7 +88,7 @@ def connect_to_write(path: Path) -> Database:
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=PATIENCE_MS / 1000
         )
-        return _prepared(connection, str(path))
+        return _once_free(_prepared, connection, str(path))
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
@@ -145,6 +146,19 @@ def _applied(database: Database) -> set[str]:
         return {name for (name,) in database.execute(sql, (migrations.name,))}
     except sqlite3.OperationalError:
         return set()
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+# Two that begin one journal at once meet at the change to WAL, where SQLite itself does not wait.
+_once_free = Retrying(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_delay(PATIENCE_MS / 1000),
+    wait=wait_fixed(0.01),
+    reraise=True,
+)
 
 
 def _prepared(connection: sqlite3.Connection, name: str) -> Database:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 
 from seawall.agent import Agent, Kind
 from seawall.decide.memory import Alarm, Memory, Numbered
@@ -97,7 +98,9 @@ def _acting(rule: Rule, held: Alarm) -> tuple[Level, str] | None:
 
 
 def _is_done(level: Level, end: End | None, value: Value | None, *, is_last_goal: bool) -> bool:
-    """Whether its last intervention reached its goal, and the trigger asks for no other."""
+    """Whether its last intervention, if any, reached its goal, and no other is asked for."""
+    if end is None:  # nothing was there to do: all that is held is hands-off, say
+        return isinstance(value, Decimal) and not level.trigger.holds(value)
     if end is not End.REACHED:
         return False
     return is_last_goal or not (isinstance(value, NoData | None) or level.trigger.holds(value))
