@@ -250,6 +250,20 @@ def test_a_maker_without_margin_is_dropped_and_the_walk_goes_on() -> None:
     assert position(chain, ALICE) == -COIN // 10
 
 
+def test_a_maker_without_margin_is_dropped_also_where_the_taker_has_none() -> None:
+    chain = chain_of({ALICE: 20, BOB: 20})
+    bid = chain.book("BTC-USD").bids[0].subticks // TICK + 2
+    chain.check(limit(Side.BUY, COIN, bid, who=BOB))
+    next_block(chain)
+    chain.check(order(Side.SELL, COIN, 99_000))
+
+    block = next_block(chain)
+
+    assert [one.reason for one in block.orders] == [Reason.UNDERCOLLATERALIZED] * 2
+    assert chain.committed.open_orders(BOB.owner) == ()
+    assert block.fills == ()
+
+
 def test_the_house_fills_what_its_moved_quotes_cross_at_the_resting_price() -> None:
     chain = chain_of()
     chain.check(limit(Side.BUY, STEP, 99_900))

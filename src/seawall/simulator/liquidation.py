@@ -225,7 +225,7 @@ def _fill(
     )
     outcome = match(exchange, proposed)
     if outcome is not Outcome.MATCHED:
-        return outcome if outcome is Outcome.MAKER_FAILS else None
+        return None if outcome is Outcome.TAKER_FAILS else Outcome.MAKER_FAILS
     exchange.insurance[fund] = exchange.insurance.get(fund, 0) + insured
     spent.insurance_lost += lost
     spent.notional += abs(ruler.notional(market.terms, delta))

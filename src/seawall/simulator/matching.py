@@ -37,6 +37,7 @@ class Outcome(Enum):
     MATCHED = "matched"
     TAKER_FAILS = "taker fails"
     MAKER_FAILS = "maker fails"
+    BOTH_FAIL = "both fail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +153,11 @@ def match(exchange: Exchange, proposed: Match) -> Outcome:
         after = exchange.with_trade(before, perpetual, -size, cash)
         changes.append((before.quantums(perpetual), after.quantums(perpetual)))
         terms = terms_after(market, changes)
-        if not accepts(exchange, terms, proposed.before, proposed.after):
-            return Outcome.TAKER_FAILS
+        takes = accepts(exchange, terms, proposed.before, proposed.after)
         if not accepts(exchange, terms, before, after):
-            return Outcome.MAKER_FAILS
+            return Outcome.MAKER_FAILS if takes else Outcome.BOTH_FAIL
+        if not takes:
+            return Outcome.TAKER_FAILS
         exchange.fee_pool += fee
         exchange.store(after)
         maker_filled(exchange, proposed, before, fee)
@@ -195,16 +197,15 @@ def _walk(exchange: Exchange, taker: Taker) -> Reason:
                 continue
         # A post-only order stops at its first valid match, which then does not happen.
         at_stake = exchange.fork() if order.time_in_force == POST_ONLY else exchange
-        match _fill(at_stake, taker, maker, size):
-            case Outcome.MATCHED if order.time_in_force == POST_ONLY:
+        outcome = _fill(at_stake, taker, maker, size)
+        if maker.order is not None and outcome in (Outcome.MAKER_FAILS, Outcome.BOTH_FAIL):
+            remove(exchange, maker.order.order.order_id, Reason.UNDERCOLLATERALIZED)
+        if outcome in (Outcome.TAKER_FAILS, Outcome.BOTH_FAIL):
+            return _why_taker_fails(exchange, subaccount, spec.perpetual_id)
+        if outcome is Outcome.MATCHED:
+            if order.time_in_force == POST_ONLY:
                 return Reason.POST_ONLY_WOULD_CROSS_MAKER_ORDER
-            case Outcome.MATCHED:
-                left -= size
-            case Outcome.MAKER_FAILS:
-                assert maker.order is not None
-                remove(exchange, maker.order.order.order_id, Reason.UNDERCOLLATERALIZED)
-            case Outcome.TAKER_FAILS:
-                return _why_taker_fails(exchange, subaccount, spec.perpetual_id)
+            left -= size
     if left >= spec.step_base_quantums and cut(exchange, order, spec.perpetual_id, left) == 0:
         return Reason.REDUCE_ONLY_RESIZE
     return Reason.NONE
