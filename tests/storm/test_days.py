@@ -48,5 +48,9 @@ def test_a_tick_that_dies_with_its_credits_written_is_judged_by_what_it_wrote() 
     assert "after holds" in result.deaths
 
 
+def test_a_second_death_is_judged_with_what_the_first_restart_was_credited() -> None:
+    assert play(case_of(780)).broken == ()
+
+
 def test_a_panic_that_may_touch_nothing_that_is_held_is_no_unfinished_one() -> None:
     assert play(case_of(1037)).broken == ()

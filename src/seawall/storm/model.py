@@ -70,7 +70,7 @@ class Model:
         self._known = self._after.get(row.decision.tick - 1, NOTHING)
         yield from self.follow(row.decision, row.seen, row.after)
         if later is not None:
-            self._known = later
+            self._known = self._after[row.decision.tick] = later
 
     def _at(self, holds: Holds) -> Known | None:
         """What was known after the tick of that moment."""
