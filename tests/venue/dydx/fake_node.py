@@ -97,6 +97,7 @@ class FakeNode:
     unserved: set[str] = field(default_factory=lambda: {LEVERAGE})
     failing: dict[str, grpc.StatusCode] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
+    absent: set[int] = field(default_factory=set)  # heights that it cannot be read at
     stall_s: float = 0.0
     leverage: bytes = b""
     checked: TxResponse = field(default_factory=TxResponse)
@@ -318,6 +319,8 @@ def _served(node: FakeNode, path: str, handler: Handler) -> grpc.RpcMethodHandle
         pinned = said.get(HEIGHT_HEADER)
         node.pinned.append(None if pinned is None else int(pinned))
         height = node.height if pinned is None else int(pinned)
+        if height in node.absent:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"no state at height {height}")
         shown = height + 1 if path in node.torn else height
         await context.send_initial_metadata(((HEIGHT_HEADER, str(shown)),))
         return handler(raw, height).SerializeToString()

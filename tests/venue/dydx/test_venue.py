@@ -17,6 +17,7 @@ from tests.venue.dydx.fake_node import BTC, ETH, OWNER, START_S, FakeMarket, Fak
 from tests.venue.dydx.wires import connection_to, opened, seen_well, until, with_advice
 
 BLOCK = "/dydxprotocol.blocktime.Query/PreviousBlockInfo"
+SUBACCOUNT = "/dydxprotocol.subaccounts.Query/Subaccount"
 
 
 async def test_state_comes_from_the_node_and_advice_from_feed_and_indexer() -> None:
@@ -208,6 +209,63 @@ async def test_a_lagging_node_is_better_than_none() -> None:
         opened(connection_to(indexer, node)) as venue,
     ):
         await until(lambda: venue.block_height == 500)
+
+        assert seen_well(await venue.observe()).height == 100
+
+
+async def test_the_block_told_is_read_while_the_node_is_asked_for_its_newest() -> None:
+    indexer = with_snapshots(FakeIndexer())
+    async with (
+        serving(FakeNode()) as node,
+        indexing(indexer),
+        opened(connection_to(indexer, node)) as venue,
+    ):
+        await with_advice(venue)
+        node.height = 101
+        await indexer.block(101)
+        await until(lambda: venue.block_height == 101)
+        node.seen.clear()
+        node.stall_s = 0.2
+
+        looking = asyncio.create_task(venue.observe())
+        await until(lambda: node.seen.get(BLOCK) == 1)
+        await until(lambda: node.seen.get(SUBACCOUNT) == 1, within_s=0.1)
+
+        assert seen_well(await looking).height == 101
+        assert node.seen[SUBACCOUNT] == 1
+
+
+async def test_a_node_ahead_of_the_feed_is_read_at_its_newest_block_and_no_more_in_vain() -> None:
+    indexer = with_snapshots(FakeIndexer())
+    async with (
+        serving(FakeNode()) as node,
+        indexing(indexer),
+        opened(connection_to(indexer, node)) as venue,
+    ):
+        await with_advice(venue)
+        node.height, node.usdc = 101, {0: 4_000_000_000}
+        node.seen.clear()
+
+        first = seen_well(await venue.observe())
+        asked_first = node.seen[SUBACCOUNT]
+        second = seen_well(await venue.observe())
+
+        assert (first.height, first.subaccounts[0].usdc) == (101, 4_000_000_000)
+        assert second.height == 101
+        assert (asked_first, node.seen[SUBACCOUNT]) == (2, 3)
+
+
+async def test_what_fails_at_the_block_that_the_feed_told_is_read_at_the_newest() -> None:
+    indexer = with_snapshots(FakeIndexer())
+    async with (
+        serving(FakeNode()) as node,
+        indexing(indexer),
+        opened(connection_to(indexer, node)) as venue,
+    ):
+        await with_advice(venue)
+        await indexer.block(101)
+        await until(lambda: venue.block_height == 101)
+        node.absent = {101}
 
         assert seen_well(await venue.observe()).height == 100
 

@@ -9,9 +9,21 @@ from dataclasses import replace
 from seawall.account import Missing
 from seawall.errors import VenueUnreachable
 from seawall.units import Millis
+from seawall.venue.dydx.venue import DydxVenue
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing, with_snapshots
 from tests.venue.dydx.fake_node import OWNER, START_S, FakeNode, serving
 from tests.venue.dydx.wires import connection_to, opened, refused, seen_well, until, with_advice
+
+
+async def _at_rest(venue: DydxVenue) -> None:
+    """Observe until nothing that came with the subscriptions is still to be noticed."""
+    async with asyncio.timeout(5.0):
+        while True:
+            await venue.observe()
+            started = time.monotonic()
+            await venue.wait_for_change(Millis(200))
+            if time.monotonic() - started >= 0.2:
+                return
 
 
 async def test_a_block_ends_the_wait_and_a_book_does_not() -> None:
@@ -19,6 +31,7 @@ async def test_a_block_ends_the_wait_and_a_book_does_not() -> None:
     node = FakeNode()
     async with serving(node), indexing(indexer), opened(connection_to(indexer, node)) as venue:
         await with_advice(venue)
+        await _at_rest(venue)
         started = time.monotonic()
         await indexer.say("channel_data", "v4_orderbook", "BTC-USD", {"bids": [["99000", "1"]]})
         await venue.wait_for_change(Millis(100))

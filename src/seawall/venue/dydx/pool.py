@@ -34,16 +34,25 @@ class Nodes:
         self._failed_at: dict[str, float] = {}
         self._syncing_due: dict[str, float] = {}
         self._highest = 0
+        self._apart: set[str] = set()  # nodes that were last read at another block than was told
         self.answered = ""  # the URL of the node that was read last
 
     def expect(self, height: int) -> None:
         """Treat nodes far behind this height as lagging."""
         self._highest = max(self._highest, height)
 
-    async def read(self, action: Callable[[Node, Block], Awaitable[T]], known_height: int) -> T:
+    async def read(
+        self,
+        action: Callable[[Node, Block], Awaitable[T]],
+        known_height: int,
+        *,
+        told: Block | None = None,
+    ) -> T:
         """What `action` reads at a node's newest block.
 
-        A node that is behind `known_height` is used only where no fresher one answers. Raises
+        A node that is behind `known_height` is used only where no fresher one answers. `told` is
+        the block that the feed told last: a node is asked for its newest block and for what holds
+        at that one side by side, which saves a round trip where they are the same. Raises
         MissingParameter at once, and otherwise VenueUnreachable with the reasons of every node.
         """
         reasons: list[str] = []
@@ -51,11 +60,11 @@ class Nodes:
         for node in self._in_order():
             try:
                 await self._refuse_syncing(node)
-                block = await node.block()
+                block, found = await self._newest(node, action, told)
                 if block.height + LAG_MOST < max(known_height, self._highest):
                     lagging.append((block.height, node))
                     continue
-                return await self._act(node, block, action)
+                return await self._act(node, block, action, found)
             except MissingParameter:
                 raise
             except VenueError as error:
@@ -71,12 +80,36 @@ class Nodes:
         """Close all channels."""
         await asyncio.gather(*(node.close() for node in self.all))
 
+    async def _newest(
+        self, node: Node, action: Callable[[Node, Block], Awaitable[T]], told: Block | None
+    ) -> tuple[Block, T | None]:
+        """A node's newest block, and what holds at it where that was read meanwhile.
+
+        One that was at another block than was told the last time is not asked for both again: what
+        is read in vain costs it and us.
+        """
+        ahead = told if node.url not in self._apart else None
+        if ahead is None:
+            block, found = await node.block(), None
+        else:
+            block, found = await asyncio.gather(node.block(), _tried(action(node, ahead)))
+        if block == told:
+            self._apart.discard(node.url)
+            return block, found
+        self._apart.add(node.url)
+        return block, None
+
     async def _act(
-        self, node: Node, block: Block, action: Callable[[Node, Block], Awaitable[T]]
+        self,
+        node: Node,
+        block: Block,
+        action: Callable[[Node, Block], Awaitable[T]],
+        found: T | None = None,
     ) -> T:
         self._highest = max(self._highest, block.height)
         try:
-            found = await action(node, block)
+            if found is None:
+                found = await action(node, block)
         except VenueError as error:
             if not _may_pass(error):
                 raise
@@ -108,6 +141,14 @@ class Nodes:
         self._failed_at[node.url] = asyncio.get_running_loop().time()
         reasons.append(str(error))
         log.info("event=node_failed url=%s reason=%s", node.url, error)
+
+
+async def _tried(reading: Awaitable[T]) -> T | None:
+    """What was read; None where that failed, and it will be read in the usual way."""
+    try:
+        return await reading
+    except VenueError:
+        return None
 
 
 def _may_pass(error: VenueError) -> bool:

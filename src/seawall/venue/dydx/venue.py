@@ -339,7 +339,8 @@ class DydxVenue:
         async def read(node: Node, block: Block) -> State:
             return await node.state(block, wanted, parameters)
 
-        return await self.nodes.read(read, self._mirror.height)
+        told = Block(height=self._mirror.height, at=self._mirror.block_at)
+        return await self.nodes.read(read, told.height, told=told)
 
     def _tickers(self, state: State | None) -> frozenset[str]:
         subaccounts = () if state is None else state.subaccounts
