@@ -219,10 +219,19 @@ def _begin(work: Callable[[], bytes]) -> Fork:
 
 def listed(path: Path = LISTED) -> dict[tuple[str, str, str, str], str]:
     """Reasons of the survivors that are known, by their keys."""
-    entries = tomllib.loads(path.read_text()).get("survivor", [])
-    return {
-        (e["file"], e["function"], e["before"], e["after"]): e["reason"].strip() for e in entries
-    }
+    reasons: dict[tuple[str, str, str, str], str] = {}
+    for entry in tomllib.loads(path.read_text()).get("survivor", []):
+        key = entry["file"], entry["function"], entry["before"], entry["after"]
+        if key in reasons:
+            raise ValueError(f"{path.name} lists twice: {' '.join(key[:3])} → {key[3]}")
+        reasons[key] = entry["reason"].strip()
+    return reasons
+
+
+def files_of(part: str) -> list[str]:
+    """The source files of a part, from the root of the repository."""
+    top = ROOT / PARTS[part]
+    return [str(path.relative_to(ROOT)) for path in sorted(top.glob("*.py")) or [top]]
 
 
 def complaints(
@@ -249,11 +258,9 @@ def complaints(
 def judge(part: str, jobs: int, only: str | None) -> bool:
     """Run one part, say what was found, and whether it may pass."""
     begun = time.monotonic()
-    top = ROOT / PARTS[part]
-    files = sorted(top.glob("*.py")) if top.is_dir() else [top]
     mutants = [
         mutant
-        for file in (str(path.relative_to(ROOT)) for path in files)
+        for file in files_of(part)
         for mutant in mutations.mutants_of(file, (ROOT / file).read_text())
         if only is None or only in f"{mutant.file}:{mutant.line}:{mutant.function}"
     ]

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from seawall import alarm
 from seawall.alarm import CLEAR, LevelState, Phase
-from seawall.measures.spec import NoData
+from seawall.measures.spec import NoData, Per
 from seawall.policy import (
     Bound,
     Flatten,
     Latch,
     Level,
+    MeasureRef,
     NoDataMode,
     Notify,
     Operator,
     ReduceAmount,
+    Rule,
+    Scope,
 )
 from seawall.units import DAY, HOUR, Millis, Ppm
 
@@ -251,3 +256,25 @@ def test_a_level_fires_until_it_is_clear_and_its_lock_outlives_that_by_a_latch()
         "clearing",
         "latched",
     ]
+
+
+@pytest.mark.parametrize("mode", list(NoDataMode))
+@pytest.mark.parametrize("value", [None, "9.999", "10", "19", "20"])
+def test_a_rule_that_is_clear_stays_so_where_a_step_would_move_none_of_its_levels(
+    value: str | None, mode: NoDataMode
+) -> None:
+    mild = level()
+    severe = replace(mild, trigger=Bound(operator=Operator.AT_LEAST, value=Decimal(20)))
+    rule = Rule(
+        id="size",
+        why="Enough is enough.",
+        measure=MeasureRef(name="leverage"),
+        scope=Scope(per=Per.SUBACCOUNT),
+        levels=(mild, severe),
+        no_data=mode,
+    )
+    moved = [one for one in rule.levels if play(one, [value], mode=mode) != [CLEAR]]
+
+    stays = alarm.stays_clear(rule, GONE if value is None else Decimal(value))
+
+    assert stays == (not moved)

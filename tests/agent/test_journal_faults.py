@@ -96,8 +96,9 @@ def test_without_a_trace_nothing_is_done(place: Path, caplog: pytest.LogCaptureF
         before = chain.committed.subaccount(OWNER, 0)
         with held(place):
             assert acts(at_once(agent.tick())) == set()
+            (line,) = caplog.messages
             assert acts(at_once(agent.tick())) == set()
-        (line,) = caplog.messages  # once, however long it lasts
+        assert caplog.messages == [line], "once, however long it lasts"
         assert "not recorded, nothing sent: " in line
         assert "database is locked; no spill file is set" in line
         assert caplog.records[0].exc_info is None
@@ -106,7 +107,10 @@ def test_without_a_trace_nothing_is_done(place: Path, caplog: pytest.LogCaptureF
         assert list(journal.rows(Kind.SENDING)) == []
         assert list(journal.rows(Kind.TICK)) == []
 
+        caplog.clear()
         assert set(map(type, sent_in_a_window(chain, agent))) == ALL
+        (line,) = caplog.messages
+        assert line.endswith(" recorded again")
 
 
 def test_a_row_of_a_batch_that_is_refused_takes_the_others_back(

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from seawall.account import Side
-from seawall.action import Action, Ending, Outcome
-from seawall.agent import Agent, Kind, StartRow, TickRow, restore, with_open_sends
+from seawall.action import Action
+from seawall.agent import Agent, Kind, StartRow, TickRow, restore
 from seawall.decide.memory import Acknowledge, Command, Memory, Message, Pause
 from seawall.errors import OperatorError
 from seawall.journal.codec import from_json, to_json
@@ -22,7 +21,6 @@ from seawall.venue import Reply
 from tests.agent.test_guard import FLATTEN, OWNER, Standing, resumed
 from tests.decide.guarded import Guarded, guarded, ladder
 from tests.journal.journals import change
-from tests.see import BTC, resting
 
 QUIET = '{name: act, trigger: "> $90_000", latch: manual, do: [page, flatten]}'
 PENDING = '{name: act, trigger: "> $9_000", for: 30s, latch: manual, do: [page, flatten]}'
@@ -260,30 +258,3 @@ def test_a_command_given_before_a_first_tick_outlives_a_broken_journal(tmp_path:
         agent = resumed(venue, journal, Mode.LIVE)
 
         assert asyncio.run(agent.tick()).commands[:-1] == (given,)
-
-
-def of_panic(venue: Paced, journal: Journal) -> Agent:
-    """An agent whose ticks are a panic's, which remembers nothing beyond its end."""
-    policy = venue.world.policy
-    return Agent(venue, journal, policy, digest="d", mode=Mode.LIVE, ticks_as=Kind.PANIC)
-
-
-def test_what_a_panic_sent_before_it_died_is_under_way_for_the_guard_until_its_end() -> None:
-    level = FLATTEN.replace("page,", "page, {cancel_orders: risk_increasing},")
-    venue, journal = paced(level), Journal.open(":memory:")
-    venue.world.orders = (resting(BTC, Side.BUY, "0.1", 99_000),)
-    panic = of_panic(venue, journal)
-    asyncio.run(panic.tick())
-    (sent,) = panic.memory.sent
-    (cancel,) = panic.memory.cancels
-
-    first = resumed(venue, journal, Mode.LIVE)
-    assert (first.memory.sent, first.memory.cancels) == ((sent,), (cancel,))
-    knows = with_open_sends(first.memory, journal)
-    assert (knows.sent, knows.cancels) == ((sent,), (cancel,))  # told once
-
-    end = Outcome(action_id=sent.action_id, ending=Ending.DEAD, height=0, at=Millis(0))
-    journal.append(Kind.OUTCOME, to_json(end))
-    second = resumed(venue, journal, Mode.LIVE)
-    assert (second.memory.sent, second.memory.cancels) == ((), (cancel,))
-    assert with_open_sends(replace(Memory(), sent=(sent,)), journal).cancels == (cancel,)

@@ -57,6 +57,7 @@ POLICY = Policy(
 )
 RICH = Spent(hour_gross=quote(10_000_000), day_equity=quote(10_000_000))
 FRESH = Standing(spent=RICH)
+ALL = BaseQuantums(2**63)  # free of budgets: more than any order
 
 
 def seen() -> Observation:
@@ -130,11 +131,13 @@ def verdicts(
     *actions: Action,
     standing: Standing = FRESH,
     policy: Policy = POLICY,
-    overdraws: bool = False,
+    free: int = 0,
     cost: int = 0,
 ) -> tuple[tuple[Action, ...], tuple[RefusalCode, ...]]:
     """What passes, and the codes of what does not."""
-    asked = [Asked(action=one, overdraws=overdraws, cost=QuoteQuantums(cost)) for one in actions]
+    asked = [
+        Asked(action=one, free=BaseQuantums(free), cost=QuoteQuantums(cost)) for one in actions
+    ]
     passed, refused = judge(asked, on, policy, standing)
     assert len(passed) + len(refused) == len(actions)
     assert all(one.action in actions for one in refused)

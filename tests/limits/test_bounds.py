@@ -48,7 +48,7 @@ def with_market(on: Observation, market: Market) -> Observation:
 def test_what_is_not_said_of_an_action_or_of_what_has_happened_is_nothing() -> None:
     asked, standing = Asked(action=reduce(seen())), Standing()
 
-    assert (asked.overdraws, asked.cost) == (False, 0)
+    assert (asked.free, asked.cost) == (0, 0)
     assert (standing.sent, standing.sent_notional, standing.stops_placed) == ({}, 0, ())
     assert (standing.top_up_in_flight, standing.by_panic, standing.paused) == (False, False, None)
 

@@ -14,6 +14,7 @@ from seawall.limits import Asked, Standing, judge
 from seawall.policy import Budget, HandsOff, Policy
 from seawall.units import BaseQuantums, Millis, Ppm
 from tests.limits.asks import (
+    ALL,
     BUYS,
     FRESH,
     POLICY,
@@ -214,10 +215,10 @@ def test_budgets_hold_over_the_running_total_and_paging_overdraws_all_but_orders
     cost = replace(POLICY, budget=Budget(daily_cost=Ppm(1)))  # of $10m: $10
 
     assert verdicts(on, *both, standing=notional)[1] == (Code.BUDGET_NOTIONAL,)
-    assert verdicts(on, *both, standing=notional, overdraws=True)[1] == ()
+    assert verdicts(on, *both, standing=notional, free=ALL)[1] == ()
     assert verdicts(on, *both, policy=cost, cost=quote(6))[1] == (Code.BUDGET_COST,)
-    assert verdicts(on, *both, policy=cost, cost=quote(6), overdraws=True)[1] == ()
-    assert verdicts(on, *both, policy=orders, overdraws=True)[1] == (Code.BUDGET_ORDERS,)
+    assert verdicts(on, *both, policy=cost, cost=quote(6), free=ALL)[1] == ()
+    assert verdicts(on, *both, policy=orders, free=ALL)[1] == (Code.BUDGET_ORDERS,)
 
 
 def test_what_paging_levels_want_of_an_order_is_beside_the_budgets_and_the_rest_is_not() -> None:
@@ -234,6 +235,17 @@ def test_what_paging_levels_want_of_an_order_is_beside_the_budgets_and_the_rest_
     assert refused("0.08", POLICY, notional) == []
     assert refused("0.09", cost, FRESH) == [Code.BUDGET_COST]
     assert refused("0.1", cost, FRESH) == []
+
+
+def test_budgets_that_are_spent_leave_what_paging_levels_want_and_not_a_quantum_more() -> None:
+    on = seen()
+    order = reduce(on, "0.2")
+    spent = replace(FRESH, spent=replace(RICH, hour_notional=quote(10_000_000)))
+
+    assert verdicts(on, order, standing=spent, free=order.quantums)[1] == ()
+    assert verdicts(on, order, standing=spent, free=order.quantums - 1)[1] == (
+        Code.BUDGET_NOTIONAL,
+    )
 
 
 def test_what_was_sent_and_is_not_known_to_have_filled_counts_as_spent() -> None:

@@ -40,7 +40,7 @@ from seawall.simulator.exchange import ReduceOnly
 from seawall.simulator.local import LocalVenue
 from seawall.simulator.setup import fund, open_book
 from seawall.units import BaseQuantums, Millis, QuoteQuantums, Subticks
-from tests.limits.asks import POLICY, RICH, cancel_of, filled, seen, sizes, top_up, with_orders
+from tests.limits.asks import ALL, POLICY, RICH, cancel_of, filled, seen, sizes, top_up, with_orders
 from tests.see import quote, resting
 from tests.simulator.stage import blocks, chain_of, next_block
 
@@ -106,7 +106,7 @@ def assert_only_shrank(before: Observation, after: Mapping[tuple[int, str], int]
 def test_nothing_that_passes_flips_or_grows_a_position(
     plan: list[Action], sent: dict[tuple[int, str], int], standing: Standing
 ) -> None:
-    asked = [Asked(action=one, overdraws=True) for one in plan]
+    asked = [Asked(action=one, free=ALL) for one in plan]
     standing = replace(standing, sent=sent)
 
     passed, refused = judge(asked, SEEN, POLICY, standing)
@@ -184,7 +184,7 @@ def test_on_stale_state_nothing_passes_but_a_panic_that_only_shrinks_what_was_kn
     plan: list[Action], age: int
 ) -> None:
     late = replace(SEEN, seen_at=Millis(SEEN.at + age))
-    asked = [Asked(action=one, overdraws=True) for one in plan]
+    asked = [Asked(action=one, free=ALL) for one in plan]
 
     nothing, _ = judge(asked, late, POLICY, Standing(spent=RICH))
     passed, _ = judge(asked, late, POLICY, Standing(by_panic=True))

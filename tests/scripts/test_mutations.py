@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.mutants import complaints, listed
+from scripts.mutants import PARTS, complaints, files_of, listed
 from scripts.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
@@ -91,11 +91,30 @@ def test_a_run_fails_on_what_is_not_listed_and_on_a_list_that_is_not_so() -> Non
     assert complaints([one], [(one, 3)], {one.key: "Because."}) == []
 
 
-def test_every_listed_survivor_has_a_reason_and_still_exists() -> None:
+def test_a_survivor_is_listed_once(tmp_path: Path) -> None:
+    entry = """
+[[survivor]]
+file = "some.py"
+function = "module"
+before = "X = 7"
+after = "X = 8"
+reason = "Because."
+"""
+    place = tmp_path / "survivors.toml"
+    place.write_text(entry)
+    assert listed(place) == {("some.py", "module", "X = 7", "X = 8"): "Because."}
+
+    place.write_text(entry + entry)
+    with pytest.raises(ValueError, match="lists twice: some"):
+        listed(place)
+
+
+def test_every_listed_survivor_has_a_reason_and_is_in_a_part_that_is_run() -> None:
     reasons = listed()
     there: set[Mutant] = {
         mutant
-        for file in {key[0] for key in reasons}
+        for part in PARTS
+        for file in files_of(part)
         for mutant in mutants_of(file, (ROOT / file).read_text())
     }
 

@@ -83,7 +83,7 @@ class Agent:
         self._held_at: Millis | None = None
         self._failure, self._failed_at = "", Millis(0)
         self._is_unrecorded = False  # whether the last tick could not be written down
-        self._heeds_panic = False  # whether a panic may have sent what has no outcome yet
+        self._heeds_panic = True  # whether a panic may have sent what has no outcome yet
 
     @classmethod
     def resume(
@@ -125,7 +125,6 @@ class Agent:
             commands_through=through,
             family=family_of(journal, owner),
         )
-        agent._heeds_panic = True
         agent._take_over()
         return agent
 

@@ -101,11 +101,9 @@ def _asked_by_plan(
         )
         yield Asked(action=top_up), who
     for leg in proposed.legs:
-        free = min(leg.quantums, unbound.get((leg.subaccount, leg.ticker), 0))
         one = Asked(
             action=_reduce(leg, seen),
-            overdraws=free == leg.quantums,
-            free=BaseQuantums(free),
+            free=BaseQuantums(unbound.get((leg.subaccount, leg.ticker), 0)),
             cost=leg.cost_vs_oracle,
         )
         yield one, leg.asked_by

@@ -63,12 +63,11 @@ WIDENING = 2  # a flatten may widen its bound once
 class Asked:
     """An action that the plan asks for.
 
-    `overdraws` where levels that page want all of it themselves; `free` are the base quantums of a
-    reduction that they want.
+    `free` are the base quantums of a reduction that levels that page want themselves; where they
+    want all of it, it may overdraw notional and cost.
     """
 
     action: Action
-    overdraws: bool = False
     free: BaseQuantums = BaseQuantums(0)
     cost: QuoteQuantums = QuoteQuantums(0)  # expected, against the oracle
 
@@ -262,9 +261,9 @@ def _judge_budget(
             RefusalCode.BUDGET_ORDERS,
             f"{spent.hour_orders} orders filled this hour, at most {budget.hourly_orders}",
         )
-    if one.overdraws:
+    bound = action.quantums - one.free
+    if bound <= 0:
         return None
-    bound = max(0, action.quantums - one.free)
     worth = spent.hour_notional + totals.notional + notional(market, bound)
     most = units.ppm_down(spent.hour_gross, budget.hourly_notional)
     if worth > most:
@@ -274,7 +273,7 @@ def _judge_budget(
             f"${units.usd(worth):,.2f} this hour, at most ${units.usd(most):,.2f}",
         )
     cost, most = (
-        spent.day_cost + totals.cost + one.cost * bound // max(1, action.quantums),
+        spent.day_cost + totals.cost + one.cost * bound // action.quantums,
         units.ppm_down(max(0, spent.day_equity), budget.daily_cost),
     )
     if cost > most:
