@@ -50,6 +50,7 @@ class LevelState:
     fired_at: Millis | None = None  # start of the present or last firing
     cooled_at: Millis = Millis(0)  # no new intervention starts before
     has_run: bool = False  # a once-per-firing intervention has started in this firing
+    is_stopped: bool = False  # a person ended what it did in this firing
     on_paper: bool = False  # it fired while its rule was on paper, so nothing was done
 
 
@@ -131,7 +132,14 @@ def _towards_firing(level: Level, state: LevelState, credited: Millis, at: Milli
 
 
 def _fired(state: LevelState, at: Millis) -> LevelState:
-    return replace(state, phase=Phase.FIRING, held=Millis(0), fired_at=at, has_run=False)
+    return replace(
+        state,
+        phase=Phase.FIRING,
+        held=Millis(0),
+        fired_at=at,
+        has_run=False,
+        is_stopped=False,
+    )
 
 
 def _cleared(state: LevelState) -> LevelState:

@@ -174,7 +174,8 @@ class Guard:
             if self._fires(rank) and was not in ("firing", "clearing"):
                 self.spent[rank] = False
         ended = self._end(now, value, lots)
-        return self._start(now, value, lots), ended
+        started, superseded = self._start(now, value, lots)
+        return started, ended + superseded
 
     def _fires(self, rank: int) -> bool:
         return self.phases[rank] in ("firing", "clearing")
@@ -183,33 +184,31 @@ class Guard:
         one = self.campaign
         if one is None:
             return []
-        above = range(one.rank + 1, len(self.rungs))
-        if any(self._fires(rank) and self.rungs[rank].acts for rank in above):
-            how = "superseded"
-        elif (one.most is not None and lots <= one.most) or (
+        if (one.most is not None and lots <= one.most) or (
             one.target is not None and value is not None and value <= one.target
         ):
-            how = "reached"
-        else:
-            return []
+            return [self._leave(now, one, "reached")]
+        return []
+
+    def _leave(self, now: int, one: Campaign, how: str) -> tuple[str, str]:
         self.campaign = None
         self.rests[one.rank] = now + self.rungs[one.rank].cooldown
-        return [(one.name, how)]
+        return one.name, how
 
-    def _start(self, now: int, value: Fraction | None, lots: int) -> list[str]:
-        if self.campaign is not None or value is None:
-            return []
+    def _start(
+        self, now: int, value: Fraction | None, lots: int
+    ) -> tuple[list[str], list[tuple[str, str]]]:
+        """The hardest rung whose turn it is goes ahead, over an easier one that is at work."""
         acting = [r for r, rung in enumerate(self.rungs) if rung.acts and self._fires(r)]
-        if not acting:
-            return []
-        rank = acting[-1]
+        ready = [rank for rank in acting if self._is_ready(rank, now, value)]
+        at_work = self.campaign
+        if not ready or (at_work is not None and ready[-1] <= at_work.rank):
+            return [], []
+        rank = ready[-1]
         rung = self.rungs[rank]
-        if now < self.rests[rank] or not value > rung.trigger:
-            return []
-        if rung.keep is not None and self.spent[rank]:
-            return []
+        ended = [] if at_work is None else [self._leave(now, at_work, "superseded")]
         for lower in acting:
-            if lower == rank or self.rungs[lower].keep is not None:
+            if lower == rank or (lower < rank and self.rungs[lower].keep is not None):
                 self.spent[lower] = True
         self.count += 1
         self.campaign = Campaign(name=f"{self.key}/{rung.name}#{self.count}", rank=rank)
@@ -217,7 +216,13 @@ class Guard:
             self.campaign.target = rung.target
         else:
             self.campaign.most = lots - int(lots * (1 - rung.keep))
-        return [self.campaign.name]
+        return [self.campaign.name], ended
+
+    def _is_ready(self, rank: int, now: int, value: Fraction | None) -> bool:
+        rung = self.rungs[rank]
+        if value is None or not value > rung.trigger or now < self.rests[rank]:
+            return False
+        return rung.keep is None or not self.spent[rank]
 
     def wants(self, price: int, value: Fraction | None, lots: int) -> int:
         """Lots that the running intervention wants closed now."""

@@ -91,3 +91,16 @@ def test_a_clock_latch_is_woken_at_its_hour() -> None:
 
     assert until is not None
     assert until % DAY == 0
+
+
+def test_a_level_below_one_that_has_given_up_is_not_slept_over() -> None:
+    low = '{name: act, trigger: "< $28_500", target: ">= $28_600", do: [page, CUT]}'
+    high = '{name: panic, trigger: "< $28_400", target: ">= $90_000", do: [page, CUT]}'
+    cut = "{reduce: {until: target, max_slippage: 60bps, or_else: page}}"
+    levels = (low.replace("CUT", cut), high.replace("CUT", cut))
+    world = guarded(ladder(*levels, measure="free_collateral", scope="{subaccounts: [0]}"))
+    world.trade("BTC-USD", "0.8")
+    assert [one.end.value for one in world.tick().ended] == ["given up"]
+
+    assert idle(world) == 0
+    assert [one.name for one in world.tick().started] == ["size/0/act#2"]

@@ -63,7 +63,7 @@ LATCHES = st.sampled_from(["", "", "manual", "00:00Z"])
 
 @st.composite
 def rungs(draw: st.DrawFn) -> list[Rung]:
-    """A ladder: a level that speaks, one that cuts, one that flattens; some of them."""
+    """A ladder: a level that speaks, one that cuts, one that closes once; some of them."""
     speaks = Rung(
         name="watch",
         trigger=9_000,
@@ -83,18 +83,18 @@ def rungs(draw: st.DrawFn) -> list[Rung]:
         keep=None if until else Fraction(draw(st.sampled_from([50, 67, 90])), 100),
         target=draw(st.sampled_from([9_800, 7_000])) if until else None,
     )
-    flattens = Rung(
+    closes = Rung(
         name="panic",
         trigger=11_000,
-        clear=None,
+        clear=draw(st.sampled_from([None, 8_000])),
         hold=draw(HOLDS),
         clear_hold=draw(HOLDS),
         cooldown=draw(COOLDOWNS),
         latch=draw(st.sampled_from(["manual", "00:00Z"])),
-        keep=Fraction(0),
+        keep=draw(st.sampled_from([Fraction(0), Fraction(95, 100)])),
     )
     chosen = draw(st.sampled_from([(0, 1, 2), (0, 1), (1, 2), (1,), (2,), (0,)]))
-    return [(speaks, cuts, flattens)[index] for index in chosen]
+    return [(speaks, cuts, closes)[index] for index in chosen]
 
 
 turns = st.builds(

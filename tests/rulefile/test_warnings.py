@@ -106,18 +106,3 @@ def test_a_clear_that_a_bare_flatten_does_not_heed() -> None:
     assert any(said in line for line in warned(one_rule(**bare)))
     assert not any(said in line for line in warned(one_rule(**bare, latch="manual")))
     assert not any(said in line for line in warned(one_rule(**(bare | {"do": settings}))))
-
-
-@pytest.mark.parametrize(("clear", "times"), [("< $8_000", 1), ("<= $20_000", 0)])
-def test_a_cut_made_once_that_keeps_the_level_below_it_from_its_target(
-    clear: str, times: int
-) -> None:
-    text = (
-        "rules:\n  - id: gross\n    why: w\n    measure: gross_exposure\n    levels:\n"
-        f'      - {{name: trim, trigger: "> $10_000", target: "<= $9_000", do: {CUT}}}\n'
-        f'      - {{name: hard, trigger: "> $20_000", clear: "{clear}", '
-        "do: [{reduce: {amount: 30%, max_slippage: 60bps}}]}\n"
-    )
-    said = "`hard` cuts once, and until this is met `trim` below it aims at nothing"
-
-    assert sum(said in line for line in warned(text)) == times

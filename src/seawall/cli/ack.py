@@ -29,7 +29,8 @@ def ack(
     """Stop repeating pages; the guard obeys at its next tick and goes on guarding.
 
     What a page was about may still be true. With --stop, a flatten that did not get flat in time
-    ends too; its level stays latched, and closing the rest is up to you.
+    ends too; its level stays latched, and closing the rest is up to you: until that level has
+    cleared, neither it nor a level below it in the rule begins to close anything.
 
     Example: seawall ack drawdown --stop
     """

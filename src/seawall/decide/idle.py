@@ -72,6 +72,8 @@ def _moments(rule: Rule, held: Alarm, now: Millis) -> Iterator[Millis]:
                 yield state.cooled_at
             case Phase.FIRING:
                 restarts = intervention.has_work(level) and not intervention.runs_once(level)
+                if state.cooled_at == now + level.cooldown:
+                    yield now  # it has just ended; what is left may be for a level below it
                 if restarts and state.cooled_at > now:
                     yield state.cooled_at
             case Phase.LATCHED:

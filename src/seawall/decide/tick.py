@@ -20,6 +20,7 @@ from seawall.decide import (
     blind,
     depth,
     interlock,
+    interventions,
     outcome,
     panic,
     pausing,
@@ -168,8 +169,8 @@ def evaluate(
     memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
     memory = watch.step_alarms(memory, watched, draft, passed=passed, at=seen.at, mode=mode)
-    memory = watch.follow_interventions(policy, memory, watched, seen, draft, mode=mode)
-    memory = watch.start_interventions(policy, memory, watched, seen, draft, mode=mode)
+    memory = interventions.follow(policy, memory, watched, seen, draft, mode=mode)
+    memory = interventions.start(policy, memory, watched, seen, draft, mode=mode)
     return keep_locks(memory, policy, seen), view, watched
 
 
@@ -204,7 +205,7 @@ def _on_paper(
             running.append(each)
             continue
         draft.ended.append(Ended(name=each.name, end=End.WOULD, value=one.value))
-        memory = watch.cool(memory, each, one.rule.levels[each.rank], view.observation.at)
+        memory = interventions.cool(memory, each, one.rule.levels[each.rank], view.observation.at)
     return replace(paper, memory=replace(memory, running=tuple(running)))
 
 

@@ -11,9 +11,10 @@ from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
 from seawall.decide.draft import Draft
+from seawall.decide.interventions import cool
 from seawall.decide.locks import locked_to
 from seawall.decide.memory import Ended, Memory, Message, Urgency
-from seawall.decide.watch import Watched, cool
+from seawall.decide.watch import Watched
 from seawall.intervention import (
     End,
     Intervention,

@@ -1,30 +1,24 @@
-"""Rules over one observation: values, phases of levels, interventions that start and end."""
+"""Rules over one observation: values of their measures, and the phases of their levels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from seawall import alarm, intervention
-from seawall.account import Observation
-from seawall.action import Refusal, RefusalCode
+from seawall import alarm
 from seawall.alarm import CLEAR, LevelState, Phase
-from seawall.decide import interlock
 from seawall.decide.draft import Draft
 from seawall.decide.memory import (
     Alarm,
-    Ended,
     Memory,
     Message,
     Reading,
-    Started,
     Transition,
     Urgency,
 )
-from seawall.intervention import End, Intervention, key_of
+from seawall.intervention import key_of
 from seawall.measures import MEASURES, value_of
 from seawall.measures.instances import instances
-from seawall.measures.spec import Instance, NoData, Value
+from seawall.measures.spec import Instance, Value
 from seawall.measures.view import View
 from seawall.policy import Level, Mode, NoDataMode, Policy, Rule
 from seawall.units import Millis
@@ -190,199 +184,3 @@ def _note_transitions(
         )
         if new.phase is Phase.FIRING and old.phase is not Phase.CLEARING:
             draft.fired.append(f"{one.key}/{level.name}")
-
-
-def follow_interventions(
-    policy: Policy,
-    memory: Memory,
-    watched: tuple[Watched, ...],
-    seen: Observation,
-    draft: Draft,
-    *,
-    mode: Mode,
-) -> Memory:
-    """End what is reached or superseded; the cooldown of a level runs from that end.
-
-    In a run on paper a live intervention is only watched. One whose rule was put on paper ends.
-    """
-    by_key = {one.key: one for one in watched}
-    rules = {rule.id: rule for rule in policy.rules}
-    running = []
-    for each in memory.running:
-        level = _level_of(rules, each)
-        if level is None:
-            gone = NoData(reason="its rule is gone")
-            draft.ended.append(Ended(name=each.name, end=End.GIVEN_UP, value=gone))
-            continue
-        one = by_key.get(each.key)
-        if one is None:
-            running.append(each)
-            continue
-        if mode is each.mode is Mode.LIVE and one.rule.mode_in(mode) is Mode.DRY_RUN:
-            on_paper = NoData(reason="its rule is on paper now")
-            draft.ended.append(Ended(name=each.name, end=End.GIVEN_UP, value=on_paper))
-            continue
-        if mode is Mode.DRY_RUN and each.mode is Mode.LIVE:
-            what, why = f"go on with {each.name}", "the run is on paper"
-            draft.refusals.append(Refusal(code=RefusalCode.PAUSED, what=what, detail=why))
-        followed = intervention.follow(each, level, seen)
-        if followed.has_given_up and not each.has_given_up:
-            draft.messages.append(_gave_up(followed))
-        end = _end_of(memory, one, followed, level, seen)
-        if end is None:
-            running.append(followed)
-            continue
-        draft.ended.append(Ended(name=each.name, end=end, value=one.value))
-        memory = cool(memory, followed, level, seen.at)
-    return replace(memory, running=tuple(running))
-
-
-def _level_of(rules: Mapping[str, Rule], running: Intervention) -> Level | None:
-    """The level that an intervention serves; None where the rule file no longer has it."""
-    rule = rules.get(running.rule)
-    if rule is None or running.rank >= len(rule.levels):
-        return None
-    level = rule.levels[running.rank]
-    return level if level.name == running.level else None
-
-
-def _gave_up(running: Intervention) -> Message:
-    return Message(
-        urgency=Urgency.PAGE,
-        key=intervention.not_flat_key(running),
-        text=(
-            f"{running.name} is not flat in time. It goes on with one try every 30 s until flat; "
-            f"`seawall ack` stops this page, `seawall ack --stop` the tries too. Closing by hand "
-            f"is safe."
-        ),
-    )
-
-
-def _is_superseded(memory: Memory, one: Watched, running: Intervention) -> bool:
-    """Whether a higher level of the same instance has fired."""
-    states = memory.alarms[one.key].levels if one.key in memory.alarms else ()
-    names = [level.name for level in one.rule.levels]
-    above = names.index(running.level) + 1
-    return any(
-        state.phase.is_firing and intervention.has_work(level)
-        for level, state in zip(one.rule.levels[above:], states[above:], strict=False)
-    )
-
-
-def _end_of(
-    memory: Memory, one: Watched, running: Intervention, level: Level, seen: Observation
-) -> End | None:
-    """How an intervention ends now; None where it goes on."""
-    if _is_superseded(memory, one, running):
-        return End.SUPERSEDED
-    if running.is_stopped:
-        return End.GIVEN_UP
-    if intervention.has_reached(running, level, one.value, seen):
-        return End.REACHED
-    return None
-
-
-def cool(memory: Memory, running: Intervention, level: Level, at: Millis) -> Memory:
-    """Memory in which the level's next intervention waits for its cooldown."""
-    memory = interlock.end(memory, running.name, at)
-    held = memory.alarms.get(running.key)
-    if held is None:
-        return memory
-    cooled = replace(held.levels[running.rank], cooled_at=Millis(at + level.cooldown))
-    return _with_state(memory, running.key, running.rank, cooled)
-
-
-def _with_state(memory: Memory, key: str, rank: int, state: LevelState) -> Memory:
-    held = memory.alarms[key]
-    levels = (*held.levels[:rank], state, *held.levels[rank + 1 :])
-    return replace(memory, alarms={**memory.alarms, key: replace(held, levels=levels)})
-
-
-def start_interventions(
-    policy: Policy,
-    memory: Memory,
-    watched: tuple[Watched, ...],
-    seen: Observation,
-    draft: Draft,
-    *,
-    mode: Mode,
-) -> Memory:
-    """Start what the highest firing level of each instance sets out to do."""
-    for one in watched:
-        held = memory.alarms.get(one.key)
-        if held is None or isinstance(one.value, NoData):
-            continue
-        rank = _acting_rank(one.rule, held)
-        if rank is None:
-            continue
-        level, state = one.rule.levels[rank], held.levels[rank]
-        if not _may_start(memory, one, level, state, seen.at):
-            continue
-        waits = interlock.held(policy.interlock, memory, one.key, level, seen.at)
-        if waits is not None and one.rule.mode_in(mode) is Mode.LIVE:
-            draft.refusals.append(waits.refusal())
-            draft.messages.append(waits.message())
-            continue
-        begun = intervention.start(
-            one.rule,
-            one.instance,
-            rank,
-            seen,
-            number=memory.interventions + 1,
-            mode=one.rule.mode_in(mode),
-            hands_off=policy.hands_off,
-        )
-        memory = replace(
-            _with_run(memory, one, rank),
-            running=(*memory.running, begun),
-            interventions=begun.number,
-        )
-        draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
-        draft.refusals.extend(_left_alone(policy, one, level, seen))
-    return memory
-
-
-def _left_alone(policy: Policy, one: Watched, level: Level, seen: Observation) -> Iterator[Refusal]:
-    """The positions in scope that a level would cut once and that are never traded."""
-    if not intervention.runs_once(level):
-        return
-    for number, position in intervention.positions_in_scope(one.rule, one.instance, seen):
-        if policy.hands_off.covers(number, position.ticker):
-            yield Refusal(
-                code=RefusalCode.HANDS_OFF,
-                what=f"reduce {number}/{position.ticker}",
-                detail="hands_off in the rule file",
-            )
-
-
-def _with_run(memory: Memory, one: Watched, rank: int) -> Memory:
-    """Memory in which a level's intervention has begun, and with it what lower ones would do once.
-
-    A lower level that fires beside it would fix its goal later, at what is left then.
-    """
-    held = memory.alarms[one.key]
-    for at in range(rank + 1):
-        level, state = one.rule.levels[at], held.levels[at]
-        is_lower_once = state.phase.is_firing and intervention.runs_once(level)
-        if at == rank or is_lower_once:
-            memory = _with_state(memory, one.key, at, replace(state, has_run=True))
-    return memory
-
-
-def _acting_rank(rule: Rule, held: Alarm) -> int | None:
-    """Index of the highest firing level that starts interventions."""
-    for rank in range(len(rule.levels) - 1, -1, -1):
-        if held.levels[rank].phase.is_firing and intervention.has_work(rule.levels[rank]):
-            return rank
-    return None
-
-
-def _may_start(memory: Memory, one: Watched, level: Level, state: LevelState, at: Millis) -> bool:
-    """A new intervention needs the trigger met, the cooldown past, and none running."""
-    if any(each.key == one.key for each in memory.running):
-        return False
-    if at < state.cooled_at or isinstance(one.value, NoData):
-        return False
-    if state.has_run and intervention.runs_once(level):
-        return False
-    return level.trigger.holds(one.value)

@@ -18,7 +18,7 @@ from seawall.policy import (
     TopUpUntil,
     word_of,
 )
-from seawall.rulefile.draft import LevelDraft, RuleDraft
+from seawall.rulefile.draft import RuleDraft
 from seawall.rulefile.report import Place, Report
 from seawall.scenario import ANY_MARKET, Scenario
 
@@ -96,11 +96,9 @@ def _warn_of_idle_cooldowns(rules: tuple[RuleDraft, ...], report: Report) -> Non
 
 
 def _warn_of_levels_that_stay(rules: tuple[RuleDraft, ...], report: Report) -> None:
-    """A clear that ends nothing, and a cut made once that keeps the level below it from its aim."""
+    """A clear that ends nothing."""
     for rule in rules:
-        aiming = ""
         for level in rule.levels:
-            kinds = {type(do) for _, do in level.do}
             clear = level.clear
             if clear is not None and level.do.has_bare_flatten and level.latch is None:
                 report.warn(
@@ -108,20 +106,6 @@ def _warn_of_levels_that_stay(rules: tuple[RuleDraft, ...], report: Report) -> N
                     f"`clear`: a bare `flatten` latches, so `{level.name}` stays until `rearm` all "
                     "the same; write out its settings to let it clear",
                 )
-            if aiming and ReduceAmount in kinds and clear is not None and not _meet(level):
-                report.warn(
-                    clear.place,
-                    f"`clear`: `{level.name}` cuts once, and until this is met `{aiming}` below it "
-                    "aims at nothing; clear at the trigger's own number to let it go on",
-                )
-            if kinds & {ReduceUntil, TopUpUntil}:
-                aiming = level.name
-
-
-def _meet(level: LevelDraft) -> bool:
-    """Whether a level clears as soon as its trigger is no longer met."""
-    found = [one.value for one in (level.trigger, level.clear) if one is not None]
-    return len({bound.value for bound in found if bound is not None}) <= 1
 
 
 def _warn_of_what_is_hands_off(
