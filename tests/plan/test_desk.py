@@ -8,14 +8,16 @@ import pytest
 
 from seawall import plan
 from seawall.account import Market
-from seawall.action import RefusalCode
+from seawall.action import Refusal, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import desk as desks
+from seawall.plan.claims import claims_of
 from seawall.plan.demand import CutDemand, Demand, Means, UntilDemand
 from seawall.plan.desk import Desk, desk_of, fits, shortfall, used
 from seawall.plan.greedy import legs_of
+from seawall.plan.trial import Trial
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm, QuoteQuantums
 from tests.plan.stage import closing, until
@@ -40,6 +42,11 @@ def down_to(coins: Number, *, ticker: str = "BTC-USD", market: Market = BTC) -> 
         keeps=(Keep(subaccount=0, ticker=ticker, quantums=quantums(market, coins)),),
         max_slippage=Ppm(20_000),
     )
+
+
+def missed(desk: Desk, paper: Trial, wanted: UntilDemand) -> Refusal:
+    """What is said of a target that such a paper account misses."""
+    return shortfall(desk, paper, wanted, claims_of(desk.view, paper.views(), [wanted])[0])
 
 
 def desk_on(on: View, *demands: Demand, means: Means | None = None) -> Desk:
@@ -72,7 +79,7 @@ def test_depth_binds_once_not_even_a_step_of_it_is_left() -> None:
     step = BTC.step_base_quantums
 
     def code(left: int) -> RefusalCode:
-        return shortfall(desk, desk.paper.with_cut(SLOT, desk.rooms[SLOT] - left), wanted).code
+        return missed(desk, desk.paper.with_cut(SLOT, desk.rooms[SLOT] - left), wanted).code
 
     assert code(step) is RefusalCode.UNREACHABLE
     assert code(step - 1) is code(0) is RefusalCode.NO_DEPTH
@@ -175,7 +182,7 @@ def test_cash_that_does_not_suffice_or_may_not_move_is_named(
 def reason(wanted: UntilDemand, on: View, cash: Number, means: Means) -> RefusalCode:
     """The first reason for a target missed with so much cash on paper."""
     desk = desk_on(on, wanted, means=means)
-    return shortfall(desk, desk.paper.with_cash(0, quote(cash)), wanted).code
+    return missed(desk, desk.paper.with_cash(0, quote(cash)), wanted).code
 
 
 def test_what_is_said_of_cash_counts_whole_dollars_and_not_those_under_way() -> None:
@@ -317,7 +324,7 @@ def test_a_position_off_the_step_is_used_up_at_the_step_below() -> None:
     most = desk.rooms[SLOT]
 
     assert most == quantums(BTC, "0.39")
-    spent = shortfall(desk, desk.paper.with_cut(SLOT, most), wanted)
+    spent = missed(desk, desk.paper.with_cut(SLOT, most), wanted)
     assert (spent.code, spent.detail) == (
         RefusalCode.UNREACHABLE,
         "everything in scope is used",

@@ -171,7 +171,8 @@ def test_only_what_is_soft_and_missed_gives_way_and_by_a_hair_more_than_it_must(
     found = Found(values=model._price, short=short)
     monkeypatch.setattr(solver, "nearest", lambda *_: found)
 
-    missed = ladder._nearest("goal", ladder._least, model._price, ladder._without(()))
+    goals = ladder._of_kind("goal")
+    missed = ladder._nearest(goals, ladder._least, model._price, ladder._without(()))
 
     hair = {"": 0, "BTC-USD#1": 0.500001, "SOL-USD#1": 0, "child#1": 3.000001}
     assert missed is not None

@@ -49,7 +49,7 @@ def test_a_programme_that_takes_too_many_iterations_has_no_answer(
 
 
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
-    found = solver.nearest(programme([12, 8], [4, 2]), np.array([True, True]))
+    found = solver.nearest(programme([12, 8], [4, 2]), np.array([12.0, 8.0]))
 
     assert found is not None
     assert found.values == pytest.approx([4, 2], abs=1e-6)
@@ -60,31 +60,29 @@ def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
 
 def test_the_nearest_point_is_the_cheapest_of_those() -> None:
     # The second row is out of reach by half; the first needs no more than is left of it.
-    found = solver.nearest(programme([4, 8], [4, 2]), np.array([True, True]))
+    found = solver.nearest(programme([4, 8], [4, 2]), np.array([4.0, 8.0]))
 
     assert found is not None
     assert found.values == pytest.approx([4, 0], abs=1e-6)
 
 
-@pytest.mark.parametrize(("asked", "share"), [(1.0, 5.5 / 11), (0.5, 5 / 11)])
-def test_a_shortfall_is_a_share_of_what_is_asked_and_of_a_dollar_at_least(
-    asked: float, share: float
-) -> None:
+@pytest.mark.parametrize(("scale", "share"), [(1.0, 5.5 / 11), (0.5, 5.5 / 10.5)])
+def test_a_shortfall_counts_in_parts_of_its_row_s_scale(scale: float, share: float) -> None:
     one = Programme(
         price=np.ones(2),
         matrix=np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]),
-        least=np.array([asked, 10.0, -5.5]),
+        least=np.array([1.0, 10.0, -5.5]),
         most=np.full(2, 99.0),
     )
 
-    found = solver.nearest(one, np.array([True, True, False]))
+    found = solver.nearest(one, np.array([scale, 10.0, 0.0]))
 
     assert found is not None
-    assert found.short == pytest.approx([share, 10 * share, 0], abs=1e-6)
+    assert found.short == pytest.approx([scale * share, 10 * share, 0], abs=1e-6)
 
 
 def test_a_row_that_holds_with_room_to_spare_is_not_short() -> None:
-    found = solver.nearest(programme([2, 8], [4, 2]), np.array([True, True]))
+    found = solver.nearest(programme([2, 8], [4, 2]), np.array([2.0, 8.0]))
 
     assert found is not None
     assert found.values == pytest.approx([4, 0], abs=1e-6)
@@ -98,11 +96,11 @@ def test_a_point_that_the_solver_finds_and_loses_again_is_no_point(
     real, times = solver.solve, iter(range(1, 9))
     monkeypatch.setattr(solver, "solve", lambda one: None if next(times) == asked else real(one))
 
-    assert solver.nearest(programme([12, 8], [4, 2]), np.array([True, True])) is None
+    assert solver.nearest(programme([12, 8], [4, 2]), np.array([12.0, 8.0])) is None
 
 
 def test_hard_rows_that_cannot_hold_have_no_nearest_point() -> None:
-    assert solver.nearest(programme([6, 4], [3, 9]), np.array([True, False])) is None
+    assert solver.nearest(programme([6, 4], [3, 9]), np.array([6.0, 0.0])) is None
 
 
 def test_a_decision_names_the_solver_by_name_and_version() -> None:

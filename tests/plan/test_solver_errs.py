@@ -10,7 +10,6 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from seawall import plan
 from seawall.action import Plan
@@ -19,7 +18,7 @@ from seawall.plan import greedy, solver
 from seawall.plan.demand import Means
 from seawall.plan.solver import Floats, Found, Programme
 from tests.plan.stage import coins, exposure, guard
-from tests.see import Held, see, view
+from tests.see import Held, quote, see, view
 
 HELD: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (-100, 200)}
 ON = view(see(equity=20_000, positions=HELD))
@@ -50,9 +49,9 @@ def falls_short(monkeypatch: pytest.MonkeyPatch, dollars: float) -> Plan:
     asked = iter((None, None))
     monkeypatch.setattr(solver, "solve", lambda programme: next(asked, REAL(programme)))
 
-    def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found:
+    def nearest(programme: Programme, scale: Floats) -> Found:
         short = np.zeros(len(programme.least))
-        short[np.nonzero(soft)[0][0]] = dollars
+        short[np.nonzero(scale)[0][0]] = dollars
         return Found(values=np.zeros(len(programme.price)), short=short)
 
     monkeypatch.setattr(solver, "nearest", nearest)
@@ -82,17 +81,15 @@ def test_what_is_short_by_less_than_a_step_is_reached_all_the_same(
 def test_where_no_point_is_near_or_a_near_one_misses_nothing_the_greedy_plan_goes_out(
     monkeypatch: pytest.MonkeyPatch, *, finds: bool
 ) -> None:
-    def nearest(programme: Programme, soft: object) -> Found | None:
-        del soft
+    def nearest(programme: Programme, scale: object) -> Found | None:
+        del scale
         still = Found(values=programme.most, short=np.zeros(len(programme.least)))
         return still if finds else None
 
     monkeypatch.setattr(solver, "nearest", nearest)
     net = replace(guard("net_exposure", "> 25000"), instance=Instance(markets=tuple(HELD)))
-    fenced, beyond = exposure(ON, "SOL-USD", 12_000), exposure(ON, "BTC-USD", -1)
-
-    for wanted, guards in ((fenced, [net]), (beyond, [])):
-        made = plan.propose(ON, [wanted], Means(), guards=guards)
+    for guards, means in (([net], Means()), ([], Means(notional_left=quote(10_000)))):
+        made = plan.propose(ON, [exposure(ON, "SOL-USD", 8_000)], means, guards=guards)
 
         assert made.solver == "greedy: the solver found no point"
         assert made.let_go == tuple(one.key for one in guards)

@@ -19,11 +19,11 @@ from seawall.decide.watch import Watched
 from seawall.intervention import sizes
 from seawall.limits import Standing
 from seawall.measures import MEASURES
-from seawall.measures.spec import Family
+from seawall.measures.spec import Family, NoData
 from seawall.measures.view import View
 from seawall.plan.demand import CutDemand, Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
-from seawall.policy import Mode, Policy
+from seawall.policy import Bound, Level, Mode, Operator, Policy
 from seawall.units import BaseQuantums, QuoteQuantums
 
 
@@ -105,7 +105,8 @@ def _proposed(
     """
     ours = {rule.id for rule in policy.rules}
     scenarios = wants.scenarios_named(policy)
-    guards = _guards([one for one in watched if one.rule.id in ours])
+    chased = frozenset(demand.key for demand in demands)
+    guards = _guards(view, [one for one in watched if one.rule.id in ours], chased)
     by_hand = "Nothing is sold, cancels still go out: close by hand"
     for planner, key, then in (
         (plan.propose, "planner/first", "The simpler planner takes its place"),
@@ -223,20 +224,35 @@ def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:
     return max(0, min(above_floor, top_up_left(memory.spent, policy)))
 
 
-def _guards(watched: Sequence[Watched]) -> tuple[Guard, ...]:
-    """Triggers of acting levels that selling could cross; a loss is what a cut always takes."""
+def _guards(view: View, watched: Sequence[Watched], chased: frozenset[str]) -> tuple[Guard, ...]:
+    """What selling is to keep from; a loss is what a cut always takes.
+
+    The triggers of acting levels that are not met. Where one is met and the plan `chased` nothing
+    for it (its target was given up, or waits), its measure is to get no worse than it is.
+    """
     return tuple(
-        Guard(
-            key=f"{one.key}/{level.name}",
-            measure=one.rule.measure,
-            instance=one.instance,
-            trigger=level.trigger,
-        )
+        _guard(view, one, level, is_chased=one.key in chased)
         for one in watched
         if MEASURES[one.rule.measure.name].family is not Family.PROFIT_AND_LOSS
         for level in one.rule.levels
         if level.acts
     )
+
+
+def _guard(view: View, one: Watched, level: Level, *, is_chased: bool) -> Guard:
+    guard = Guard(
+        key=f"{one.key}/{level.name}",
+        measure=one.rule.measure,
+        instance=one.instance,
+        trigger=level.trigger,
+    )
+    now = plan.value_of(view, guard.measure, guard.instance)
+    if is_chased or isinstance(now, NoData) or not level.trigger.holds(now):
+        return guard
+    if guard.measure.name not in plan.HELD_BY_HEDGES:
+        return guard
+    worse = Operator.ABOVE if level.trigger.operator.is_upward else Operator.BELOW
+    return replace(guard, trigger=Bound(operator=worse, value=now), is_met=True)
 
 
 def _paging(policy: Policy, memory: Memory) -> frozenset[str]:

@@ -5,9 +5,11 @@ from seawall.plan.greedy import Guard, ReferenceQuotes, reference_quotes
 from seawall.plan.programme import propose, propose_simply, recompute
 from seawall.plan.proof import restated
 from seawall.plan.reachable import AtBest, is_unreachable
+from seawall.plan.rows import HELD_BY_HEDGES
 from seawall.plan.unbound import unbound
 
 __all__ = [
+    "HELD_BY_HEDGES",
     "AtBest",
     "Guard",
     "ReferenceQuotes",

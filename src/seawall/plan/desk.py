@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
-from seawall import margin, units
+from seawall import margin, units, words
 from seawall.account import BookLevel, Side
-from seawall.action import Leg, Refusal, RefusalCode
+from seawall.action import Claim, Leg, Refusal, RefusalCode
+from seawall.measures import MEASURES
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
 from seawall.plan import claims, greedy, pricing, trial
@@ -124,7 +125,11 @@ def desk_of(
 
 
 def shortfall(
-    desk: Desk, paper: Trial, demand: UntilDemand, later: Mapping[int, int] = NONE
+    desk: Desk,
+    paper: Trial,
+    demand: UntilDemand,
+    claim: Claim,
+    later: Mapping[int, int] = NONE,
 ) -> Refusal:
     """A target that is not reached, with the constraints that bind it, the first one as code.
 
@@ -135,18 +140,32 @@ def shortfall(
         *_budgets(desk, paper, slots),
         *(reason for slot in slots for reason in _of_slot(desk, paper, slot)),
         *_cash(desk, paper, demand, later),
+        *_taken_back(demand, claim),
     ]
     code = reasons[0][0] if reasons else RefusalCode.UNREACHABLE
-    words = "; ".join(text for _, text in reasons)
-    if any(slot in desk.rooms and _has_room(desk, paper, slot) for slot in slots):
+    why = "; ".join(text for _, text in reasons)
+    if any(slot in desk.rooms and has_room(desk, paper, slot) for slot in slots):
         nothing = "closing more would take it, or another target, further off"
     else:
         nothing = "everything in scope is used"
     return Refusal(
         code=code,
         what=f"reach the target of {demand.key}",
-        detail=f"{words}. The rest follows in the next window" if reasons else nothing,
+        detail=f"{why}. The rest follows in the next window" if reasons else nothing,
     )
+
+
+def _taken_back(demand: UntilDemand, claim: Claim) -> list[Reason]:
+    """That others come before a target which is out of reach now, where they take it further off.
+
+    A target is an upward bound where larger values reach it.
+    """
+    old, new = claim.before, claim.after
+    if new >= old if demand.target.operator.is_upward else new <= old:
+        return []
+    unit = MEASURES[demand.measure.name].unit
+    taken = f"take it from {words.show(old, unit)} to {words.show(new, unit)}"
+    return [(RefusalCode.CROSSES_TRIGGER, f"targets within reach come first and {taken}")]
 
 
 def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[Reason]:
@@ -160,7 +179,7 @@ def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[Reason]:
         return []
     step = quote.market.step_base_quantums
     cut, held = min(paper.cut_of(slot), quote.depth), units.round_down(quote.held, step)
-    if _has_room(desk, paper, slot) or cut >= held:
+    if has_room(desk, paper, slot) or cut >= held:
         return []
     size, worst = quote.market.coins(cut), quote.market.dollars(quote.worst).normalize()
     if _has_more(desk.view, quote):
@@ -202,7 +221,7 @@ def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
     """Budgets of the hour and day that leave no room for another step of some position."""
     means, found = desk.means, []
     bound = [slot for slot in desk.rooms if desk.is_budgeted(slot)]
-    if not any(slot in slots and _has_room(desk, paper, slot) for slot in bound):
+    if not any(slot in slots and has_room(desk, paper, slot) for slot in bound):
         return []
     rounding = sum(step_worth(desk, slot) for slot in bound)
     dear = sum(step_cost(desk, slot) for slot in bound)
@@ -221,7 +240,8 @@ def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
     return found
 
 
-def _has_room(desk: Desk, paper: Trial, slot: Slot) -> bool:
+def has_room(desk: Desk, paper: Trial, slot: Slot) -> bool:
+    """Whether one step more of a position may be cut."""
     step = paper.quotes[slot].market.step_base_quantums
     return paper.cut_of(slot) + step <= desk.rooms[slot]
 

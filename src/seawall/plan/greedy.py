@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
-from seawall import units
+from seawall import units, words
 from seawall.account import Observation
 from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.intervention import beyond_goal
 from seawall.margin import notional
+from seawall.measures import MEASURES
 from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
 from seawall.plan import pricing, trial
@@ -31,12 +32,16 @@ TOP_UP_LEAST = 10  # dollars; less is not worth a transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """A trigger that the plan should not cross: an acting level and its measure's value now."""
+    """What the plan should not cross: the trigger of an acting level.
+
+    Where that `is_met` already and nothing can be done for it, what is worse than it is now.
+    """
 
     key: str
     measure: MeasureRef
     instance: Instance
     trigger: Bound
+    is_met: bool = False
 
 
 def propose(
@@ -90,10 +95,11 @@ def crossed(view: View, after: View, guards: Sequence[Guard]) -> Iterator[Guard]
 
 def not_kept(guard: Guard) -> Refusal:
     """A trigger that no plan for the demands could keep from, named."""
+    unit = MEASURES[guard.measure.name].unit
     return Refusal(
         code=RefusalCode.CROSSES_TRIGGER,
-        what=f"keep {guard.key} from firing",
-        detail=f"the plan may take {guard.measure} beyond {guard.trigger.value:f}",
+        what=f"keep {guard.key} from {'getting worse' if guard.is_met else 'firing'}",
+        detail=f"the plan may take {guard.measure} beyond {words.show(guard.trigger.value, unit)}",
     )
 
 

@@ -59,6 +59,12 @@ class Ladder:
         # back nobody: the nearest point would else be where nothing is closed at all.
         self._eased = np.array([one.waits_for_cash for one in lines], dtype=bool)
 
+    @property
+    def _scale(self) -> Floats:
+        """What each row asks beyond doing nothing, a dollar at least: shortfalls count in it."""
+        scale: Floats = np.maximum(np.abs(self._least), 1.0)
+        return scale
+
     def best(self, let_go: Sequence[str], most: Floats) -> Best | None:
         """The cheapest point on the highest rung; `most` bounds each column.
 
@@ -70,31 +76,76 @@ class Ladder:
             return Best(values=values, let_go=tuple(gone), short=())
         least = self._least
         short: tuple[str, ...] = ()
-        if self._solve(least, most, self._of_kind("fence", is_so=False)) is None:
-            nearest = self._nearest("goal", least, most, self._of_kind("fence", is_so=False))
-            if nearest is None:
+        if self._solve(least, most, ~self._of_kind("fence")) is None:
+            reached = self._as_far_as_it_goes(most)
+            if reached is None:
                 return None
-            least = least - nearest
-            short = self._short(nearest)
+            least = reached
+            short = self._short(self._least - least)
         while True:
             keep = self._without(gone)
             values = self._solve(least, most, keep)
             if values is not None:
                 return Best(values=values, let_go=tuple(gone), short=short)
-            missed = self._nearest("fence", least, most, keep)
+            missed = self._nearest(self._of_kind("fence"), least, most, keep)
             if missed is None or not missed.any():
                 return None
             # The first of those that are missed by the largest share of what they leave.
-            worst = int(np.argmax(missed / np.maximum(1.0, np.abs(least))))
+            worst = int(np.argmax(missed / self._scale))
             gone.append(self._lines[worst].owner)
 
-    def _of_kind(self, kind: str, *, is_so: bool) -> NDArray[np.bool_]:
-        return np.array([(one.kind == kind) is is_so for one in self._lines], dtype=bool)
+    def _as_far_as_it_goes(self, most: Floats) -> Floats | None:
+        """What each line asks once targets ask no more than can be had of them together.
+
+        One that cannot be reached now even alone asks for the best it gets to alone, which is what
+        it is now where nothing moves it, and waits for what the others can have.
+        """
+        goals, least = self._of_kind("goal"), self._least.copy()
+        asked = ~goals & ~self._of_kind("fence")
+        rungs: list[NDArray[np.bool_]] = [np.zeros(len(least), dtype=bool) for _ in range(3)]
+        for owner in dict.fromkeys(one.owner for one in self._lines if one.kind == "goal"):
+            its = goals & np.array([one.owner == owner for one in self._lines])
+            missed = self._alone(its, asked, most)
+            if missed is None:
+                return None
+            if missed > ERROR:
+                least[its] -= self._scale[its] * missed
+            rungs[int(missed > ERROR) + int(missed >= 1 - ERROR)] |= its
+        for rung in rungs:
+            if rung.any():
+                asked = asked | rung
+                missed_by = self._nearest(rung, least, most, asked)
+                if missed_by is None:
+                    return None
+                least = least - missed_by
+        return least
+
+    def _alone(self, its: NDArray[np.bool_], hard: NDArray[np.bool_], most: Floats) -> float | None:
+        """The share of what it asks that a target misses at best where no other asks anything.
+
+        What is shared out (cash, budgets) counts as long as some is left: that is for all of them
+        to have less of.
+        """
+        shared = np.array([one.kind in {"cash", "budget"} for one in self._lines], dtype=bool)
+        keep = its | hard & ~(shared & (self._least < -EXACT))
+        cash = (self._matrix[self._of_kind("cash")] < 0).any(axis=0) & (most > 0)
+        free = replace(
+            self._programme(self._least, np.where(cash, solver.INFINITE, most), keep),
+            matrix=self._without_costs(self._eased & its)[keep],
+        )
+        return solver.shortest(free, np.where(its, self._scale, 0.0)[keep])
+
+    def _of_kind(self, kind: str) -> NDArray[np.bool_]:
+        return np.array([one.kind == kind for one in self._lines], dtype=bool)
 
     def _without(self, let_go: Sequence[str]) -> NDArray[np.bool_]:
         return np.array(
             [one.kind != "fence" or one.owner not in let_go for one in self._lines], dtype=bool
         )
+
+    def _without_costs(self, eased: NDArray[np.bool_]) -> Floats:
+        matrix: Floats = np.where(eased[:, None], np.maximum(self._matrix, 0.0), self._matrix)
+        return matrix
 
     def _programme(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Programme:
         return Programme(price=self._price, matrix=self._matrix[keep], least=least[keep], most=most)
@@ -103,17 +154,18 @@ class Ladder:
         return solver.solve(self._programme(least, most, keep))
 
     def _nearest(
-        self, kind: str, least: Floats, most: Floats, keep: NDArray[np.bool_]
+        self, soft: NDArray[np.bool_], least: Floats, most: Floats, keep: NDArray[np.bool_]
     ) -> Floats | None:
-        """By how much each line of a kind falls short at the nearest point; 0 for the others."""
-        soft = self._of_kind(kind, is_so=True)
-        programme, eased = self._programme(least, most, keep), (self._eased & soft)[keep]
+        """By how much each soft line falls short at the nearest point; 0 for the others."""
+        programme, eased = self._programme(least, most, keep), self._eased & soft
+        scale = np.where(soft, self._scale, 0.0)[keep]
         while True:  # until no target is eased that is reached by then
-            free = np.where(eased[:, None], np.maximum(programme.matrix, 0.0), programme.matrix)
-            found = solver.nearest(replace(programme, matrix=free), soft[keep])
+            free = self._without_costs(eased)[keep]
+            found = solver.nearest(replace(programme, matrix=free), scale)
             if found is None:
                 return None
-            reached = eased & (found.short <= ERROR * np.maximum(1.0, np.abs(programme.least)))
+            reached = eased.copy()
+            reached[keep] &= found.short <= ERROR * self._scale[keep]
             if not reached.any():
                 break
             eased &= ~reached
@@ -126,6 +178,6 @@ class Ladder:
 
     def _short(self, missed: Floats) -> tuple[str, ...]:
         """Interventions with a row that is missed by more than the solver's own error."""
-        is_short = missed > ERROR * np.maximum(1.0, np.abs(self._least))
+        is_short = missed > ERROR * self._scale
         owners = [one.owner for one, short in zip(self._lines, is_short, strict=True) if short]
         return tuple(dict.fromkeys(owners))

@@ -160,7 +160,7 @@ def from_proposal(
         dropped=(
             *desk.refused,
             *(
-                desks.shortfall(desk, done, demand, later)
+                desks.shortfall(desk, done, demand, claim, later)
                 for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
@@ -197,23 +197,23 @@ def _mended(
         crossed = desk.crossed(sent[0], let_go)
         if not failing and not crossed:
             return paper, sent
-        slot = None
+        stepped = None
         if added < STEPS_MOST:
-            slot = _next_step(desk, paper, failing[0] if failing else crossed[0], views)
-        if slot is None:
+            wanted = failing[0] if failing else crossed[0]
+            gains = _gains(desk, wanted, views)
+            stepped = _step_on(desk, paper, wanted, gains)
+            if stepped is None and failing and short:
+                stepped = _step_back(desk, paper, gains)
+        if stepped is None:
             return None if failing else crossed[0]
-        step = paper.quotes[slot].market.step_base_quantums
-        paper = paper.with_cut(slot, paper.cut_of(slot) + step)
+        paper = stepped
         added += 1
 
 
-def _next_step(
-    desk: Desk, paper: Trial, wanted: UntilDemand | Guard, views: Sequence[View]
-) -> Slot | None:
-    """The position of which one step more helps most: one that is cut already comes first.
+def _gains(desk: Desk, wanted: UntilDemand | Guard, views: Sequence[View]) -> Mapping[Slot, float]:
+    """What closing helps, by position: from the row that is missed most in what is left.
 
-    What helps is read from the row that is missed most in what the paper account leaves: a hedge
-    has one sign in one row of a measure and the other in the next.
+    A hedge has one sign in one row of a measure and the other in the next.
     """
     bound = wanted.target if isinstance(wanted, UntilDemand) else wanted.trigger
     fee = desk.view.observation.taker_fee_ppm / PPM_ONE
@@ -229,20 +229,40 @@ def _next_step(
         key=lambda row: row.least,
         default=None,
     )
-    gains = {} if row is None else row.gain
+    return {} if row is None else row.gain
+
+
+def _step_on(
+    desk: Desk, paper: Trial, wanted: UntilDemand | Guard, gains: Mapping[Slot, float]
+) -> Trial | None:
+    """With one step more where it helps most: of what is cut already comes first."""
     own = set(desk.rooms)
     if isinstance(wanted, UntilDemand):
         own &= set() if wanted.max_slippage is None else set(wanted.slots)
     helpful = [
         slot
         for slot, gain in sorted(gains.items())
-        if gain > 0
-        and slot in own
-        and paper.cut_of(slot) + paper.quotes[slot].market.step_base_quantums <= desk.rooms[slot]
+        if gain > 0 and slot in own and desks.has_room(desk, paper, slot)
     ]
     if not helpful:
         return None
-    return max(helpful, key=lambda slot: (bool(paper.cut_of(slot)), gains[slot]))
+    best = max(helpful, key=lambda slot: (bool(paper.cut_of(slot)), gains[slot]))
+    return _stepped(paper, best, 1)
+
+
+def _step_back(desk: Desk, paper: Trial, gains: Mapping[Slot, float]) -> Trial | None:
+    """With one step less where it hurts most: it was rounded up for a target that is missed yet."""
+    hurting = [
+        slot
+        for slot, gain in sorted(gains.items())
+        if gain < 0 and paper.cut_of(slot) > desk.paper.cut_of(slot)
+    ]
+    return _stepped(paper, min(hurting, key=lambda slot: gains[slot]), -1) if hurting else None
+
+
+def _stepped(paper: Trial, slot: Slot, steps: int) -> Trial:
+    step = paper.quotes[slot].market.step_base_quantums
+    return paper.with_cut(slot, paper.cut_of(slot) + steps * step)
 
 
 def _solve(desk: Desk, model: Model, let_go: Sequence[str]) -> Best | None:

@@ -20,6 +20,10 @@ from seawall.policy import Bound, MeasureRef
 from seawall.scenario import Scenario
 from seawall.units import HOUR, PPM_ONE
 
+# Measures that a hedge holds up: closing one position makes them worse, and another's better. The
+# others get worse by nothing but what closing costs.
+HELD_BY_HEDGES = frozenset({"net_exposure", "stress_headroom", "fatal_move"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ITERATIONS_MOST = 20_000
+INFINITE = highspy.kHighsInf
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def solve(programme: Programme) -> Floats | None:
     model.num_col_, model.num_row_ = columns, rows
     model.col_cost_, model.col_lower_ = programme.price, np.zeros(columns)
     model.col_upper_ = programme.most
-    model.row_lower_, model.row_upper_ = programme.least, np.full(rows, highspy.kHighsInf)
+    model.row_lower_, model.row_upper_ = programme.least, np.full(rows, INFINITE)
     filled = programme.matrix != 0
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     model.a_matrix_.start_ = np.concatenate(([0], np.cumsum(filled.sum(axis=1)))).astype(np.int32)
@@ -81,31 +82,39 @@ class Found:
     short: Floats
 
 
-def nearest(programme: Programme, soft: NDArray[np.bool_]) -> Found | None:
-    """The point with the smallest largest relative shortfall of the soft rows, then the cheapest.
+def shortest(programme: Programme, scale: Floats) -> float | None:
+    """The smallest largest shortfall of the soft rows, in parts of `scale` > 0; others are hard.
 
-    A shortfall is relative to what the row asks beyond doing nothing. Between the two the sum of
-    shortfalls is made small, so that one target out of reach takes no other with it. None where
-    the hard rows cannot hold, or where the solver's own error loses a point that it found.
+    None where the hard rows cannot hold.
     """
-    scale = np.where(soft, np.maximum(np.abs(programme.least), 1.0), 0.0)
-    columns, rows = len(programme.price), int(soft.sum())
     worst = solve(
         Programme(
-            price=np.concatenate((np.zeros(columns), np.ones(1))),
+            price=np.concatenate((np.zeros(len(programme.price)), np.ones(1))),
             matrix=np.hstack((programme.matrix, scale[:, None])),
             least=programme.least,
-            most=np.concatenate((programme.most, [highspy.kHighsInf])),
+            most=np.concatenate((programme.most, [INFINITE])),
         )
     )
+    return None if worst is None else float(worst[-1])
+
+
+def nearest(programme: Programme, scale: Floats) -> Found | None:
+    """The point with the smallest largest shortfall of the soft rows, then the cheapest.
+
+    A shortfall counts in parts of the row's `scale`, which is 0 for hard rows. Between the two the
+    sum of shortfalls is made small, so that one target out of reach takes no other with it. None
+    where the hard rows cannot hold, or where the solver's own error loses a point that it found.
+    """
+    worst, soft = shortest(programme, scale), scale > 0
     if worst is None:
         return None
+    columns, rows = len(programme.price), int(soft.sum())
     each = solve(
         Programme(
             price=np.concatenate((np.zeros(columns), np.ones(rows))),
             matrix=np.hstack((programme.matrix, np.diag(scale)[:, soft])),
             least=programme.least,
-            most=np.concatenate((programme.most, np.full(rows, worst[-1] + 1e-9))),
+            most=np.concatenate((programme.most, np.full(rows, worst + 1e-9))),
         )
     )
     if each is None:
