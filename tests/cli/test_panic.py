@@ -17,18 +17,23 @@ from seawall.agent import Agent, Kind, StartRow, restore
 from seawall.alarm import Phase
 from seawall.cli import main
 from seawall.cli.closing import Left, close_everything, left_of, rehearse, words_of
-from seawall.cli.panic import _hands_off
+from seawall.cli.panic import _hands_off, _rehearse
 from seawall.decide.memory import Decision, Numbered, Panic, Rearm
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.store import Journal
 from seawall.policy import HandsOff, Mode, Policy
+from seawall.settings import AccountSettings, JournalSettings, Settings, VenueSettings
 from seawall.simulator import setup
 from seawall.simulator.chain import Chain
 from seawall.simulator.local import LocalVenue
 from seawall.units import MINUTE, Millis
+from seawall.venue.dydx.connection import wall_clock
 from tests.agent.crashes import EQUITY, OWNER, POLICY, advance, stage
 from tests.simulation.duel import at_once
 from tests.simulator.stage import MIDS, START
+from tests.venue.dydx import fake_node
+from tests.venue.dydx.fake_indexer import FakeIndexer, indexing, with_snapshots
+from tests.venue.dydx.fake_node import FakeNode, serving
 
 NOTHING = HandsOff()
 
@@ -246,3 +251,25 @@ def test_without_a_key_it_says_what_is_missing(
     assert code == 2
     assert "keys.trading is missing" in capsys.readouterr().err
     assert not (tmp_path / "j.db").exists()
+
+
+async def test_where_every_block_is_ahead_of_our_clock_it_closes_what_it_sees(
+    tmp_path: Path,
+) -> None:
+    node = FakeNode(start_s=wall_clock() // 1_000 - 40)  # its block 100 is a minute ahead
+    indexer = with_snapshots(FakeIndexer())
+    async with serving(node), indexing(indexer):
+        settings = Settings(
+            account=AccountSettings(address=fake_node.OWNER),
+            venue=VenueSettings(
+                chain_id=node.chain_id,
+                nodes=(node.url,),
+                indexers=(indexer.url,),
+                feeds=(indexer.feed,),
+            ),
+            journal=JournalSettings(path=tmp_path / "none.db"),
+        )
+        would, left = await _rehearse(settings)
+
+    assert [type(one.action) for one in would] == [Reduce]
+    assert left.positions == ("0/BTC-USD",)

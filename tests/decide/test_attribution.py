@@ -77,6 +77,69 @@ def test_without_records_what_was_sent_is_the_guards() -> None:
     assert changed(made[1]) == [(Cause.GUARD, Decimal("-0.05"))]
 
 
+def test_without_records_what_others_did_waits_for_them() -> None:
+    world = guarded(CALM)
+    world.tick()
+
+    # A panic from a second shell, while this guard hangs and its feed goes quiet.
+    fill(world, "-0.1", number=ours(world.height + 1))
+    world.trade("BTC-USD", "-0.1")
+    world.shows_fills = False
+    silent = world.ticks(60)
+    world.shows_fills = True
+
+    assert [one for decision in silent for one in changed(decision)] == []
+    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.1"))]
+    assert world.memory.unexplained == ()
+
+
+def test_once_records_are_back_a_shrinking_waits_for_its_own_as_ever() -> None:
+    world = guarded(CALM)
+    world.tick()
+    world.trade("BTC-USD", "-0.04")
+    world.shows_fills = False
+    world.ticks(60)
+    world.shows_fills = True
+
+    made = world.ticks(6)
+
+    assert [changed(decision) for decision in made[:4]] == [[]] * 4
+    assert [one for decision in made for one in changed(decision)] == [
+        (Cause.TRADER, Decimal("-0.04"))
+    ]
+
+
+def test_records_that_go_missing_half_way_take_nothing_back() -> None:
+    world = guarded(CALM)
+    world.tick()
+    world.trade("BTC-USD", "-0.04")
+    fill(world, "-0.01", number=7)
+    first = world.tick()
+    world.shows_fills = False
+
+    silent = world.ticks(3)
+    fill(world, "-0.03", number=ours(world.height - 3), height=world.height - 3)
+    world.shows_fills = True
+
+    assert changed(first) == [(Cause.TRADER, Decimal("-0.01"))]
+    assert [changed(decision) for decision in silent] == [[], [], []]
+    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.03"))]
+
+
+def test_a_fill_whose_market_is_not_read_waits_until_it_is() -> None:
+    world = guarded(CALM)
+    world.tick()
+    fill(world, "-0.1", number=ours(world.height + 1))
+    world.trade("BTC-USD", "-0.1")
+
+    world.extra = {"markets": {}}  # nothing is held, and the fill was told since markets were asked
+    unread = world.tick()
+    world.extra = {}
+
+    assert changed(unread) == []
+    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.1"))]
+
+
 @pytest.mark.parametrize("height", [1001, 1002, 1005, 1006, 1011, 1012])
 def test_an_order_of_another_guard_is_known_by_its_id(height: int) -> None:
     world = guarded(CALM, sizes={"BTC-USD": "0.3"})

@@ -111,11 +111,19 @@ def test_a_memory_that_forgets_what_it_sent_is_noticed(monkeypatch: pytest.Monke
 
 
 def test_acting_on_stale_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (limits, limits.refusing):
-        monkeypatch.setattr(module, "STATE_AGE_MOST", Millis(10 * MINUTE))
+    monkeypatch.setattr(limits.refusing, "STATE_AGE_MOST", Millis(10 * MINUTE))
     behind = with_fault(falling(), FaultKind.NODE_BEHIND, 40, 300)  # by 15 blocks
 
     assert "stale" in kinds(behind)
+
+
+def test_acting_on_a_block_from_the_future_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = with_fault(falling(), FaultKind.CLOCK_SKEW, 40, 300, seconds=-20)
+    kept = kinds(ahead)
+    monkeypatch.setattr(limits.refusing, "STATE_AGE_MOST", Millis(10 * MINUTE))
+
+    assert "stale" not in kept
+    assert "stale" in kinds(ahead)
 
 
 def test_acting_at_once_after_a_halt_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

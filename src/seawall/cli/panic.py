@@ -206,6 +206,7 @@ def _venue(settings: Settings, keys: Keys, family: frozenset[int]) -> DydxVenue:
             children=tuple(family),
             trading_authenticator=settings.keys.trading_authenticator,
             step_url=settings.venue.step_url,
+            at_any_age=True,
             guard="panic",
         ),
         keys,

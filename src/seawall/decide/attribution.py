@@ -5,7 +5,8 @@ those of its stops from account and market: so
 those of a second guard or of `seawall panic` count as the guard's. What no record of a fill
 explains is the guard's up to what it had sent. Growth beyond that is the trader's at once, who
 alone can add; a shrinking waits a few blocks for its record, since a liquidation looks like a sale
-until then.
+until then. While no records are shown at all (an outage, a guard that hung or begins again) it
+waits for them: who closed the position meanwhile, a panic perhaps, only they can tell.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def attribute(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Change, 
         told, left = _explain(asked, seen, held)
         changes.extend(_new(asked, told, held))
         if left is not None:
-            waiting.append(replace(asked, told=tuple(sorted(told.items()))))
+            asked_at = seen.height if isinstance(seen.advice.fills, Missing) else asked.asked_at
+            waiting.append(replace(asked, asked_at=asked_at, told=tuple(sorted(told.items()))))
     return replace(kept, unexplained=tuple(waiting)), tuple(changes)
 
 
@@ -77,20 +79,22 @@ def _asked(memory: Memory, seen: Observation, slot: Slot, was: BaseQuantums) -> 
 
 def _explain(asked: Unexplained, seen: Observation, held: int) -> tuple[Counter[Cause], int | None]:
     """Signed quantums by cause, and what still waits for a record; None where nothing does."""
-    told: Counter[Cause] = Counter()
+    is_missing = isinstance(seen.advice.fills, Missing)
+    told: Counter[Cause] = Counter(dict(asked.told) if is_missing else {})
     for fill in _fills(asked, seen):
-        told[_cause(fill, seen)] += fill.side.sign * fill.quantums
+        if (cause := _cause(fill, seen)) is not None:
+            told[cause] += fill.side.sign * fill.quantums
     left = held - asked.before - sum(told.values())
     if left == 0:
         return told, None
-    grows = abs(held) > abs(asked.before) or held * asked.before < 0
-    is_late = seen.height - asked.asked_at >= WAIT_BLOCKS
-    if not (grows or is_late or isinstance(seen.advice.fills, Missing)):
-        return told, left
     by_us = 0
     if left * asked.ours > 0:
         ours = asked.ours - told[Cause.GUARD]
         by_us = max(ours, left) if left < 0 else min(ours, left)
+    grows = abs(held) > abs(asked.before) or held * asked.before < 0
+    is_late = not is_missing and seen.height - asked.asked_at >= WAIT_BLOCKS
+    if not (grows or is_late or (is_missing and by_us == left)):
+        return told, left
     told[Cause.GUARD] += by_us
     told[Cause.TRADER] += left - by_us
     return told, None
@@ -106,12 +110,15 @@ def _fills(asked: Unexplained, seen: Observation) -> Iterator[Fill]:
             yield fill
 
 
-def _cause(fill: Fill, seen: Observation) -> Cause:
+def _cause(fill: Fill, seen: Observation) -> Cause | None:
+    """Who made a fill; None where its market is not read, which names our orders."""
     if fill.kind in BY_VENUE:
         return BY_VENUE[fill.kind]
-    market = seen.markets.get(fill.ticker)
-    if market is None or fill.client_id is None:
+    if fill.client_id is None:
         return Cause.TRADER
+    market = seen.markets.get(fill.ticker)
+    if market is None:
+        return None
     if fill.client_id in action.stop_ids(
         seen.chain_id, seen.owner, fill.subaccount, market.clob_pair_id
     ):

@@ -117,7 +117,7 @@ def _orders(
 ) -> Sequence[RestingOrder] | None:
     """The orders to judge by; None where stops stay as they are whatever they are."""
     orders = seen.advice.orders
-    if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
+    if not limits.is_fresh(seen):
         return None
     if mode is Mode.LIVE:
         is_held = panic.is_running(memory) or pausing.why(memory) is not None

@@ -42,7 +42,7 @@ from seawall.decide.waiting import PACING
 from seawall.decide.wants import UNREACHABLE
 from seawall.decide.watch import Credits, Watched
 from seawall.intervention import End, has_work, not_flat_key, stalled_key
-from seawall.limits import STATE_AGE_MOST
+from seawall.limits import is_fresh
 from seawall.measures import ledger
 from seawall.measures.spec import NoData
 from seawall.measures.view import NO_OVERRIDES, Overrides, View
@@ -194,7 +194,7 @@ def _on_paper(
     if not any(each.mode is Mode.DRY_RUN for each in memory.running) and not draft.fired:
         return Carried(memory=memory)
     paper = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=mode)
-    if view.observation.seen_at - view.observation.at > STATE_AGE_MOST:
+    if not is_fresh(view.observation):
         return paper  # frozen, as live ones are
     memory = paper.memory
     rules = {one.key: one for one in watched}

@@ -42,11 +42,11 @@ def why_not_now(
 
     On paper nothing is out, no window closes and no pause holds; stale state freezes it alike.
     """
-    age = 0 if at_any_age else seen.seen_at - seen.at
     if live and (paused := pausing.why(memory)) is not None:
         return paused
-    if age > limits.STATE_AGE_MOST:
-        return RefusalCode.STALE_STATE, f"state is {age // SECOND} s old, at most 10 s"
+    if not (at_any_age or limits.is_fresh(seen)):
+        age = (seen.seen_at - seen.at) // SECOND
+        return RefusalCode.STALE_STATE, f"state is {age} s old, at most 10 s"
     if not live:
         return None
     if any(sent.action.subaccount == number for sent in memory.sent):
@@ -61,7 +61,7 @@ def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | N
     source, wallet = policy.float_source, seen.float_wallet
     if (paused := pausing.why(memory)) is not None:
         return paused
-    if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
+    if not limits.is_fresh(seen):
         return RefusalCode.STALE_STATE, "state is older than 10 s"
     if source is None or wallet is None:
         return RefusalCode.FLOAT_SHORT, "there is no float wallet"

@@ -216,7 +216,7 @@ def without_unreachable(
     makes nothing unreachable.
     """
     seen, hands_off = view.observation, policy.hands_off
-    if seen.seen_at - seen.at > limits.STATE_AGE_MOST:
+    if not limits.is_fresh(seen):
         return memory
     at_best = cache(partial(plan.AtBest.of, view, hands_off))  # most ticks ask nothing of it
     by_key = {one.key: one for one in watched}

@@ -34,6 +34,7 @@ from seawall.limits.refusing import (
     Slot,
     coins,
     held,
+    is_fresh,
     notional,
     refuse,
     refuse_order,
@@ -51,6 +52,7 @@ __all__ = [
     "TOP_UP_LEAST",
     "Asked",
     "Standing",
+    "is_fresh",
     "judge",
     "slippage_most",
 ]

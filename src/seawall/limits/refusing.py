@@ -88,9 +88,17 @@ def refuse_order(action: Reduce | Backstop, seen: Observation, policy: Policy) -
 
 def refuse_stale(action: Action, seen: Observation) -> Refusal | None:
     """What moves size or cash is decided on fresh state only."""
-    age = seen.seen_at - seen.at
-    if age <= STATE_AGE_MOST:
+    if is_fresh(seen):
         return None
+    age = seen.seen_at - seen.at
     return refuse(
         action, RefusalCode.STALE_STATE, f"state is {age} ms old, at most {STATE_AGE_MOST}"
     )
+
+
+def is_fresh(seen: Observation) -> bool:
+    """Whether the block's time is within 10 s of the agent's clock, on either side.
+
+    Ahead of it one of both clocks is wrong, and how old the state is cannot be known.
+    """
+    return abs(seen.seen_at - seen.at) <= STATE_AGE_MOST

@@ -83,7 +83,7 @@ class Verdicts:
             yield "grows", f"{what} from a position of {held}, {totals[slot]} in this tick"
         if action.quantums <= 0 or action.quantums % market.step_base_quantums:
             yield "step", f"{what} is off the step {market.step_base_quantums}"
-        if seen.seen_at - seen.at > FRESH_MS and not by_panic:
+        if abs(seen.seen_at - seen.at) > FRESH_MS and not by_panic:
             yield "stale", f"{what} on state of {seen.seen_at - seen.at} ms ago"
         if self._is_resuming(guard, action.ticker, seen) and not by_panic:
             yield "halt", f"{what} before the oracle moved after a halt"
@@ -129,7 +129,7 @@ class Verdicts:
         if wallet is None or source is None:
             yield "float", f"{what} without a wallet"
             return
-        if seen.seen_at - seen.at > FRESH_MS:
+        if abs(seen.seen_at - seen.at) > FRESH_MS:
             yield "stale", f"{what} on state of {seen.seen_at - seen.at} ms ago"
         if action.amount < LEAST_TOP_UP:
             yield "dust", what

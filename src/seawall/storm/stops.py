@@ -54,7 +54,7 @@ class StopVerdicts:
             yield "grows", f"{what} of a position of {held}"
         if action.quantums % market.step_base_quantums:
             yield "step", f"{what} is off the step {market.step_base_quantums}"
-        if seen.seen_at - seen.at > FRESH_MS:
+        if abs(seen.seen_at - seen.at) > FRESH_MS:
             yield "stale", f"{what} on state of {seen.seen_at - seen.at} ms ago"
         ids = ids_of(seen.chain_id, seen.owner, action.subaccount, action.clob_pair_id)
         if action.client_id not in ids:

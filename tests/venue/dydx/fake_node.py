@@ -88,6 +88,7 @@ class FakeNode:
     """A node whose state is what its fields say; `seen` counts calls by method."""
 
     height: int = 100
+    start_s: int = START_S  # Unix seconds of its block 0
     markets: list[FakeMarket] = field(default_factory=lambda: [BTC, ETH])
     usdc: dict[int, int] = field(default_factory=lambda: {0: 5_000_000_000})
     held: dict[int, dict[int, int]] = field(default_factory=lambda: {0: {0: 1_000_000_000}})
@@ -141,7 +142,7 @@ class FakeNode:
     def _block(self, _: bytes, height: int) -> Message:
         answer = QueryPreviousBlockInfoResponse()
         answer.info.height = height
-        answer.info.timestamp.seconds = START_S + height
+        answer.info.timestamp.seconds = self.start_s + height
         answer.info.timestamp.nanos = 250_999_999
         return done(answer)
 

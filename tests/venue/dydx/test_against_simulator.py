@@ -73,6 +73,7 @@ def simulated(*options: str) -> Iterator[Simulated]:
                     indexers=(fields.text(said, "indexer"),),
                     feeds=(fields.text(said, "websocket"),),
                     float_address=fields.text(wallet, "address"),
+                    at_any_age=True,  # its blocks come faster than our clock
                 ),
                 mnemonic=fields.text(account, "mnemonic"),
                 float_mnemonic=fields.text(wallet, "mnemonic"),

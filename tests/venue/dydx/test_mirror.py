@@ -251,3 +251,18 @@ def test_without_a_chain_nobody_is_called_a_stranger() -> None:
     fills = mirror.fills()
     assert not isinstance(fills, Missing)
     assert [(fill.client_id, fill.is_foreign) for fill in fills] == [(None, False)]
+
+
+def test_fills_after_a_gap_are_missing_until_the_records_of_it_are_in() -> None:
+    mirror = lively()
+    mirror.forget_live()
+    mirror.apply_snapshot(Channel.SUBACCOUNTS, NAME, {})
+    block(mirror, 130)
+    before = mirror.fills()
+
+    mirror.backfill(0, [rest_fill("panic", height=110)], [])
+
+    after = mirror.fills()
+    assert before == Missing(reason="records of subaccount 0 not read yet")
+    assert not isinstance(after, Missing)
+    assert [fill.height for fill in after] == [110]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import grpc
@@ -268,6 +269,53 @@ async def test_what_fails_at_the_block_that_the_feed_told_is_read_at_the_newest(
         node.absent = {101}
 
         assert seen_well(await venue.observe()).height == 100
+
+
+def ahead_by(seconds: int) -> FakeNode:
+    """A node whose newest block is so far ahead of this machine's clock, or a little less."""
+    return FakeNode(start_s=wall_clock() // 1_000 + seconds - 100)
+
+
+async def test_a_node_ahead_of_our_clock_is_left_for_an_honest_one() -> None:
+    lying, honest = ahead_by(60), FakeNode(held={0: {0: 7}})
+    async with (
+        serving(lying),
+        serving(honest),
+        indexing(FakeIndexer()) as indexer,
+        opened(connection_to(indexer, lying, honest)) as venue,
+    ):
+        observation = seen_well(await venue.observe())
+
+    assert observation.subaccounts[0].positions[0].quantums == 7
+    assert observation.at < observation.seen_at
+
+
+async def test_where_every_node_is_ahead_of_our_clock_it_is_blind_and_says_what_to_set() -> None:
+    async with (
+        serving(ahead_by(60)) as node,
+        indexing(FakeIndexer()) as indexer,
+        opened(connection_to(indexer, node)) as venue,
+    ):
+        seen = await venue.observe()
+
+    assert isinstance(seen, Blind)
+    assert re.search(r"block 100 is (59|60) s ahead of this machine's clock", seen.reasons[0])
+    assert "set the clock" in seen.reasons[0]
+
+
+async def test_a_block_a_little_ahead_is_believed_and_any_where_that_is_asked_for() -> None:
+    async with (
+        serving(ahead_by(9)) as close,
+        serving(ahead_by(60)) as far,
+        indexing(FakeIndexer()) as indexer,
+    ):
+        async with opened(connection_to(indexer, close)) as venue:
+            a_little = seen_well(await venue.observe())
+        async with opened(replace(connection_to(indexer, far), at_any_age=True)) as venue:
+            by_a_panic = seen_well(await venue.observe())
+
+    assert a_little.at > a_little.seen_at
+    assert by_a_panic.at > by_a_panic.seen_at + 50_000
 
 
 async def test_children_are_found_and_remembered_ones_are_read_without_the_indexer() -> None:

@@ -11,7 +11,7 @@ from seawall.simulator.faults.kinds import USUAL, FaultKind, When
 LONGEST_BLOCKS = 60  # of a drawn fault
 FEWEST, MOST = 1, 6  # drawn faults of one schedule
 HALT_SECONDS = (30, 600, 7_200, 21_600)
-SKEW_SECONDS = (-5, -2, 2, 5, 8)
+SKEW_SECONDS = (-20, -2, 2, 5, 8)  # of the first, blocks are from the future
 SIDES = (-1, 1)
 ONE_BLOCK = frozenset(
     {

@@ -27,6 +27,7 @@ class Connection:
     float_address: str | None = None
     trading_authenticator: int | None = None
     step_url: str | None = None  # only of a venue that plays prices
+    at_any_age: bool = False  # read blocks ahead of our clock too: a panic, a venue's own time
     guard: str = "guard"  # the name by which such a venue knows who has finished its tick
 
 

@@ -171,8 +171,11 @@ class Mirror:
         )
 
     def fills(self) -> tuple[Fill, ...] | Missing:
-        """Fills of the last minutes and since a gap in what was seen, oldest first."""
-        if unknown := self._unknown():
+        """Fills of the last minutes and since a gap in what was seen, oldest first.
+
+        Missing after a gap until the records of it are in: what fills then show is not all.
+        """
+        if unknown := self._unknown() or (self._fills_from is not None and self._unread()):
             return unknown
         found = [
             fill
@@ -184,11 +187,8 @@ class Mirror:
 
     def transfers(self) -> tuple[Transfer, ...] | Missing:
         """The newest transfers, oldest first; Missing until the records before the feed are in."""
-        if unknown := self._unknown():
+        if unknown := self._unknown() or self._unread():
             return unknown
-        waiting = [n for n, account in self._accounts.items() if not account.is_backfilled]
-        if waiting:
-            return Missing(reason=f"transfer records of subaccount {waiting[0]} not read yet")
         found = [t for account in self._accounts.values() for t in account.transfers.values()]
         return tuple(sorted(found, key=lambda transfer: transfer.height)[-TRANSFERS_MOST:])
 
@@ -247,6 +247,13 @@ class Mirror:
         for number, account in self._accounts.items():
             if not account.is_live:
                 return Missing(reason=f"the feed has not shown subaccount {number} yet")
+        return None
+
+    def _unread(self) -> Missing | None:
+        """Why fills and transfers from before the feed are unknown; None once they are in."""
+        for number, account in self._accounts.items():
+            if not account.is_backfilled:
+                return Missing(reason=f"records of subaccount {number} not read yet")
         return None
 
     def _block(self, contents: Fields, key: str) -> Change:

@@ -1,4 +1,8 @@
-"""Several nodes as one: in order of trust, failing ones last, a node that lags only in need."""
+"""Several nodes as one: in order of trust, failing ones last, a node that lags only in need.
+
+A node whose block is ahead of this machine's clock is wrong about the time, or the machine is: how
+old its state is cannot be known, so none of it is read.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import TypeVar
 import grpc
 
 from seawall.errors import MissingParameter, TornState, VenueError, VenueUnreachable
+from seawall.limits import STATE_AGE_MOST
+from seawall.units import SECOND, Millis
 from seawall.venue.dydx.node import Block, Node
 from seawall.venue.dydx.rpc import status_of
 
@@ -26,11 +32,15 @@ T = TypeVar("T")
 
 
 class Nodes:
-    """Reads from the first node that answers and keeps up."""
+    """Reads from the first node that answers and keeps up.
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    Blocks may be ahead of `clock` by as much as state may be old; without one nothing is ahead.
+    """
+
+    def __init__(self, urls: Sequence[str], clock: Callable[[], Millis] | None = None) -> None:
         assert urls
         self.all = tuple(Node(url) for url in urls)
+        self._clock = clock
         self._failed_at: dict[str, float] = {}
         self._syncing_due: dict[str, float] = {}
         self._highest = 0
@@ -71,7 +81,7 @@ class Nodes:
                 self._note(node, error, reasons)
         for _, node in sorted(lagging, key=lambda pair: pair[0], reverse=True):
             try:
-                return await self._act(node, await node.block(), action)
+                return await self._act(node, await self._block(node), action)
             except VenueError as error:
                 self._note(node, error, reasons)
         raise VenueUnreachable("; ".join(reasons))
@@ -90,14 +100,27 @@ class Nodes:
         """
         ahead = told if node.url not in self._apart else None
         if ahead is None:
-            block, found = await node.block(), None
+            block, found = await self._block(node), None
         else:
-            block, found = await asyncio.gather(node.block(), _tried(action(node, ahead)))
+            block, found = await asyncio.gather(self._block(node), _tried(action(node, ahead)))
         if block == told:
             self._apart.discard(node.url)
             return block, found
         self._apart.add(node.url)
         return block, None
+
+    async def _block(self, node: Node) -> Block:
+        """A node's newest block; raises VenueUnreachable where it is from the future."""
+        block = await node.block()
+        ahead = Millis(0) if self._clock is None else Millis(block.at - self._clock())
+        if ahead > STATE_AGE_MOST:
+            raise VenueUnreachable(
+                f"{node.url}: its block {block.height} is {ahead // SECOND} s ahead of this "
+                f"machine's clock, at most {STATE_AGE_MOST // SECOND} s are believed: set the "
+                "clock (timedatectl, chrony), or name another node in venue.nodes (a simulated "
+                "venue wants `venue.step_url`)"
+            )
+        return block
 
     async def _act(
         self,

@@ -63,7 +63,7 @@ class Surveyor:
         self._connection = connection
         self._is_played = is_played
         self._indexer = Indexer(connection.indexers)
-        self._venue = DydxVenue(connection)
+        self._venue = DydxVenue(replace(connection, at_any_age=is_played))
         self._is_checked = False
         self._kept_books: Mapping[str, Book] = {}
         self._books_due = 0.0

@@ -64,7 +64,8 @@ class DydxVenue:
         self._numbers = tuple(sorted({connection.parent, *connection.children}))
         self.knows_family = bool(connection.children)  # remembered, or listed since
         self._markets = connection.markets
-        self.nodes = Nodes(connection.nodes)
+        is_timeless = self._is_played or connection.at_any_age
+        self.nodes = Nodes(connection.nodes, None if is_timeless else clock)
         self._indexer = Indexer(connection.indexers)
         self._broadcaster = Broadcaster([node.wire for node in self.nodes.all])
         self._steps = Steps(connection.step_url, connection.guard)
