@@ -104,13 +104,13 @@ def test_a_size_off_the_step_and_a_negative_size_are_refused() -> None:
 @pytest.mark.parametrize(
     ("side", "market", "size", "price", "codes"),
     [
-        (SELLS, BTC, "0.1", "95000", ()),
-        (SELLS, BTC, "0.1", "94999", (Code.PRICE_OUTSIDE_BOUND,)),
-        (BUYS, ETH, "1", "4200", ()),
-        (BUYS, ETH, "1", "4201", (Code.PRICE_OUTSIDE_BOUND,)),
+        (SELLS, BTC, "0.1", "95060", ()),  # 100_000 less the band of 3%, less 2%
+        (SELLS, BTC, "0.1", "95059", (Code.PRICE_OUTSIDE_BOUND,)),
+        (BUYS, ETH, "1", "4202.4", ()),  # 4_000 and 3%, and 2% of that
+        (BUYS, ETH, "1", "4202.5", (Code.PRICE_OUTSIDE_BOUND,)),
     ],
 )
-def test_a_worst_price_is_within_twice_the_slippage_and_the_band(
+def test_a_worst_price_is_within_twice_the_slippage_of_a_mid_within_the_band(
     side: Side, market: Market, size: str, price: str, codes: tuple[Code, ...]
 ) -> None:
     on = seen()

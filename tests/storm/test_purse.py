@@ -123,7 +123,7 @@ def test_what_a_share_has_cut_already_it_does_not_want_again() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "is_wrong"),
-    [((1, 2), False), ((2, 2), True), ((1, 0, 2), False), ((-2, 2), False)],
+    [((1, 2), False), ((2, 2), True), ((0, 2), False), ((1, 0, 2), False), ((-2, 2), False)],
 )
 def test_a_lock_wants_what_has_grown(sizes: tuple[Number, ...], is_wrong: bool) -> None:  # noqa: FBT001 - a table
     seen = see(positions={"BTC-USD": (2, 100_000)})

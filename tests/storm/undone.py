@@ -8,21 +8,23 @@ from decimal import Decimal
 
 import pytest
 
-from seawall.account import Observation
-from seawall.action import Refusal
+from seawall import limits
+from seawall.account import Market, Observation
+from seawall.action import Reduce, Refusal, RefusalCode
 from seawall.decide import outcome, stalled, telling, watch
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Memory, Message, PageState, TopUpSent
 from seawall.decide.watch import Credits, Watched
 from seawall.journal import codec
 from seawall.journal.store import Entry
+from seawall.limits.refusing import refuse
 from seawall.plan.demand import Demand
-from seawall.policy import Mode
+from seawall.policy import Mode, Policy
 from seawall.storm import referee
 from seawall.storm.fuse import FusedJournal
 from seawall.storm.model import Model
 from seawall.storm.purse import Purse
-from seawall.units import Millis, QuoteQuantums
+from seawall.units import PPM_ONE, Millis, QuoteQuantums
 
 
 def infinity_is_not_read(patch: pytest.MonkeyPatch) -> None:
@@ -93,6 +95,20 @@ def only_the_recipient_tells_of_a_deposit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(outcome, "_has_landed", richer)
 
 
+def a_far_mid_leaves_no_room_for_slippage(patch: pytest.MonkeyPatch) -> None:
+    """The last gate adds band and slippage, where the planner takes one of the other."""
+    judged = limits._judge_price
+
+    def added(action: Reduce, market: Market, policy: Policy) -> Refusal | None:
+        slack = 2 * limits.slippage_most(policy) + policy.price_band
+        off = market.dollars(action.subticks) / market.oracle_dollars - 1
+        if off * action.side.sign * PPM_ONE > slack:
+            return refuse(action, RefusalCode.PRICE_OUTSIDE_BOUND, f"off by {off}")
+        return judged(action, market, policy)
+
+    patch.setattr(limits, "_judge_price", added)
+
+
 def a_page_about_a_budget_falls_between_two_windows(patch: pytest.MonkeyPatch) -> None:
     """It is told again in each, and in between nobody is told."""
     told = telling.out_of_budget
@@ -121,6 +137,19 @@ def the_first_exposure_of_an_hour_is_its_base(patch: pytest.MonkeyPatch) -> None
         before = dict(purse._gross)
         saw(purse, seen)
         purse._gross.update(before)
+
+    patch.setattr(Purse, "saw", keeping)
+
+
+def what_is_new_was_always_held(patch: pytest.MonkeyPatch) -> None:
+    """The judge lets a lock want nothing of a position that nobody has held before."""
+    saw = Purse.saw
+
+    def keeping(purse: Purse, seen: Observation) -> None:
+        before = set(purse._sizes)
+        saw(purse, seen)
+        fresh = {slot: most for slot, (_, most) in purse._sizes.items() if slot not in before}
+        purse._sizes.update({slot: (most, most) for slot, most in fresh.items()})
 
     patch.setattr(Purse, "saw", keeping)
 

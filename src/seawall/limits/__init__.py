@@ -178,14 +178,15 @@ def _judge_reduce(
 
 
 def _judge_price(action: Reduce, market: Market, policy: Policy) -> Refusal | None:
-    """Worst price within twice the largest slippage of any level, plus the price band."""
+    """Worst price within twice the largest slippage of any level, from a mid at the band's edge."""
     if action.subticks <= 0 or action.subticks % market.subticks_per_tick:
         return refuse(
             action, RefusalCode.PRICE_OUTSIDE_BOUND, f"price {action.subticks} is off the tick"
         )
-    slack = Decimal(WIDENING * slippage_most(policy) + policy.price_band) / PPM_ONE
+    sign, slippage = action.side.sign, WIDENING * slippage_most(policy)
     price, oracle = market.dollars(action.subticks), market.oracle_dollars
-    worst = oracle * (1 + action.side.sign * slack)
+    edge = oracle * (1 + sign * Decimal(policy.price_band) / PPM_ONE)
+    worst = edge * (1 + sign * Decimal(slippage) / PPM_ONE)
     beyond = price < worst if action.side is Side.SELL else price > worst
     if not beyond:
         return None

@@ -59,6 +59,7 @@ class Purse:
     def saw(self, seen: Observation) -> None:
         """It has looked: an hour's base is the largest exposure in it, a day's its first equity."""
         hour, day = seen.at // HOUR, seen.at // DAY
+        is_first = not self._gross
         gross = equity = 0
         self._sizes = {slot: (0, largest) for slot, (_, largest) in self._sizes.items()} | {
             slot: both for slot, both in self._sizes.items() if _holds(seen, slot)
@@ -70,7 +71,7 @@ class Purse:
                 gross += abs(worth)
                 equity += worth
                 slot, size = (subaccount.number, position.ticker), abs(position.quantums)
-                least, largest = self._sizes.get(slot, (size, size))
+                least, largest = self._sizes.get(slot, (size if is_first else 0, size))
                 if self._is_long.get(slot) is (position.quantums < 0):
                     least = 0  # all of what has turned round is new
                 self._is_long[slot] = position.quantums > 0

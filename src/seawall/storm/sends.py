@@ -23,7 +23,7 @@ BOOK_AGE_MS = 3_000
 MILLION = 1_000_000
 LEAST_TOP_UP = 10 * MILLION
 TIMEOUT_BLOCKS = 20
-PANIC_SLACK_PPM = 70_000  # 200 bps, doubled once, and the price band
+PANIC_SLIPPAGE_PPM = 40_000  # 200 bps, doubled once
 
 
 class Verdicts:
@@ -32,7 +32,7 @@ class Verdicts:
     def __init__(self, case: Case) -> None:
         self._policy = case.policy
         self._stops = StopVerdicts(case.policy)
-        self._slack_ppm = 2 * _slippage_most(case.policy) + case.policy.price_band
+        self._slippage_ppm = 2 * _slippage_most(case.policy)
         self._bodies: dict[tuple[str, int, str, int], Reduce] = {}
         self._tick: dict[str, tuple[int, dict[tuple[int, str], int]]] = {}
         self._deposits: dict[str, TopUp] = {}
@@ -90,8 +90,11 @@ class Verdicts:
         if action.ticker in self._policy.hands_off.markets:
             yield "hands off", what
         oracle, price = market.oracle_dollars, market.dollars(action.subticks)
-        slack = max(self._slack_ppm, PANIC_SLACK_PPM) if by_panic else self._slack_ppm
-        if abs(price / oracle - 1) * MILLION > slack and ((price - oracle) * action.side.sign > 0):
+        slippage = max(self._slippage_ppm, PANIC_SLIPPAGE_PPM) if by_panic else self._slippage_ppm
+        worst = oracle  # from a mid at the edge of the band
+        for ppm in (self._policy.price_band, slippage):
+            worst += worst * action.side.sign * ppm / MILLION
+        if (price - worst) * action.side.sign > 0:
             yield "price", f"{what} at {price}, oracle {oracle}"
         yield from self._window(guard, action, seen)
 

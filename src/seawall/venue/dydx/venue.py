@@ -340,8 +340,9 @@ class DydxVenue:
         async def read(node: Node, block: Block) -> State:
             return await node.state(block, wanted, parameters)
 
-        told = Block(height=self._mirror.height, at=self._mirror.block_at)
-        return await self.nodes.read(read, told.height, told=told)
+        height, at = self._mirror.height, self._mirror.block_at
+        told = Block(height=height, at=at) if height else None
+        return await self.nodes.read(read, height, told=told)
 
     def _tickers(self, state: State | None) -> frozenset[str]:
         subaccounts = () if state is None else state.subaccounts
