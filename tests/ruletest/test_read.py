@@ -181,7 +181,35 @@ def test_a_series_of_an_instance_that_no_rule_watches_is_refused(name: str, valu
 
 def test_a_series_of_an_instance_that_a_rule_watches_is_taken() -> None:
     names = "open_order_risk/BTC-USD: $2, leverage/0: 6x, gross_exposure/basket: $2"
-    rest = "liq_move/0/BTC-USD: 5%, drawdown: 7%, day_loss/0: 1%"
+    rest = "liq_move/0/BTC-USD: 5%, drawdown: 7%"
     text = HEAD + f"    series: {{{names}, {rest}}}\n" + QUIET
+
+    parse_suite(text, parse(WATCHED).policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("day_loss: 0%", "no rule watches `day_loss`, so this moves nothing; allowed: `drawdown`"),
+        ("net_exposure: $5", "moves nothing; did you mean `gross_exposure`?"),
+        ("leverage/128: 6x", "the account has no subaccount 128, there is `0`"),
+        ("liq_move/128/BTC-USD: 5%", "the account has no subaccount 128, there is `0`"),
+        ("liq_move/0/ETH-USD: 5%", "subaccount 0 never holds ETH-USD, did you mean `BTC-USD`?"),
+    ],
+)
+def test_a_series_that_moves_nothing_is_refused(name: str, said: str) -> None:
+    rules = WATCHED.replace("scope: {subaccounts: [0]}", "scope: {}")
+    text = HEAD + f"    series: {{{name}}}\n" + QUIET
+
+    (problem,) = problems(text, parse(rules))
+
+    assert said in problem
+
+
+def test_a_series_of_what_the_account_comes_to_hold_is_taken() -> None:
+    account = "{equity: 9_000, children: {128: {equity: 900, positions: {SOL-USD: {size: 5}}}}}"
+    moves = "    sizes: {ETH-USD: [0, {hold: 1m}, 1]}\n"
+    names = "liq_move/128/SOL-USD: 5%, liq_move/0/ETH-USD: 9%"
+    text = HEAD + f"    account: {account}\n{moves}    series: {{{names}}}\n" + QUIET
 
     parse_suite(text, parse(WATCHED).policy)

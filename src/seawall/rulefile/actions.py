@@ -245,7 +245,7 @@ def _flatten(node: Node, report: Report) -> Do | None:
     fields = Fields(node, report, what="`flatten`", known=("max_slippage", "give_up_after"))
     cap = _max_slippage(fields)
     default = Flatten().give_up_after
-    give_up_after: Millis = fields.value("give_up_after", literals.duration, default)
+    give_up_after: Millis = fields.value("give_up_after", literals.wait, default)
     return None if cap is None else Flatten(max_slippage=cap, give_up_after=give_up_after)
 
 

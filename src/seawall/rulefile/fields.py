@@ -76,10 +76,12 @@ class Fields:
             if key in elsewhere:
                 self.report.refuse(entry.key, f"`{key}`: {elsewhere[key]}")
                 continue
+            meant = nearest(key, (*known, *elsewhere))
             hint = did_you_mean(key, known)
+            if meant is not None and meant in elsewhere:
+                hint = f"did you mean `{meant}` ({elsewhere[meant]})?"
             self.report.refuse(entry.key, f"`{key}`: unknown key, {hint}")
-            meant = nearest(key, known)
-            if meant is not None and meant not in written:
+            if meant in known and meant not in written:
                 self._entries.setdefault(meant, entry)
 
     def has(self, key: str) -> bool:
@@ -148,6 +150,10 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
 def words_of(node: Node, report: Report, key: str) -> tuple[Word, ...]:
     """The words of a list; what is not one is refused."""
+    if isinstance(node, Word) and node.text == "*":
+        like = "[0]" if key == "subaccounts" else "[BTC-USD]"
+        report.refuse(node, f'`"*"`: `{key}` names each, in a list like {like}')
+        return ()
     if not isinstance(node, Listing):
         shown = f"[{node.text}]" if isinstance(node, Word) and node.text else "[...]"
         report.refuse(node, f"{kind_of(node)}: `{key}` takes a list, like {shown}")
@@ -170,10 +176,12 @@ def is_ticker(text: str) -> bool:
 
 def market(word: Word, report: Report, known: Known) -> str:
     """A market's name, refused where no venue could have it or the venue has not."""
-    if known.markets is not None and word.text not in known.markets:
+    if word.text == "*":
+        report.refuse(word, '`"*"`: a market is named here, like `BTC-USD`')
+    elif known.markets is not None and word.text not in known.markets:
         hint = _which_market(word.text, known.markets)
         report.refuse(word, f"`{word.text}`: the venue has no such market, {hint}")
-    elif "*" in word.text and word.text != "*":
+    elif "*" in word.text:
         report.refuse(word, f"`{word.text}`: a market is named whole, like `BTC-USD`")
     elif not is_ticker(word.text):
         meant = _QUOTED_IN.sub("", word.text.upper()) + "-USD"

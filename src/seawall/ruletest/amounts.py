@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import assert_never
 
@@ -17,10 +17,10 @@ from seawall.rulefile.fields import read
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import Report, did_you_mean
 from seawall.rulefile.tree import Listing, Node
-from seawall.ruletest.script import Limits, Size, SizeUnit
+from seawall.ruletest.script import Account, Limits, Size, SizeUnit
 from seawall.units import Millis
 
-_PLAIN = re.compile(r"([+-]?)\$?(\d(?:_?\d){0,14}(?:\.\d{1,10})?)", re.ASCII)
+_PLAIN = re.compile(rf"([+-]?)\$?({literals.DIGITS}(?:\.\d{{1,10}})?)", re.ASCII)
 _BOUND = re.compile(r"(==|>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 
 
@@ -28,7 +28,9 @@ def plain(text: str) -> Decimal:
     """Dollars, coins or a price, signed, `$` or not; raises LiteralError."""
     found = _PLAIN.fullmatch(text)
     if found is None:
-        raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`")
+        meant = [f"`{each}`" for each in literals.regrouped(text) if _PLAIN.fullmatch(each)]
+        hint = f", did you mean {' or '.join(meant)}?" if meant else ""
+        raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`{hint}")
     return Decimal(f"{found[1]}{found[2].replace('_', '')}")
 
 
@@ -124,18 +126,41 @@ def measure_named(text: str, policy: Policy) -> Override:
 
 
 def unheard(whose: Override, policy: Policy, markets: Mapping[str, Market]) -> str:
-    """Why no rule that watches this measure would hear of it by that instance; else empty."""
+    """Why no rule would hear of this measure by that instance; else empty."""
     name = whose.instance
     watching = [
         rule
         for rule in policy.rules
         if (rule.measure.name, rule.measure.scenario) == (whose.measure, whose.scenario)
     ]
-    if name is None or not watching or any(_is_of(name, rule, markets) for rule in watching):
+    plain = "/".join(filter(None, (whose.measure, whose.scenario)))
+    if not watching:
+        watched = dict.fromkeys(
+            "/".join(filter(None, (rule.measure.name, rule.measure.scenario)))
+            for rule in policy.rules
+        )
+        return f"no rule watches `{plain}`, so this moves nothing; {did_you_mean(plain, watched)}"
+    if name is None or any(_is_of(name, rule, markets) for rule in watching):
         return ""
     told = ", ".join(f"{rule.id} per {rule.scope.per}" for rule in watching)
-    plain = "/".join(filter(None, (whose.measure, whose.scenario)))
     return f"no rule watches such an instance ({told}); `{plain}` is every one"
+
+
+def absent(whose: Override, account: Account, traded: Collection[str]) -> str:
+    """Why the account of a test has no such instance; else empty. `traded` are in its parent."""
+    number, _, ticker = (whose.instance or "").rpartition("/")
+    if ticker.isdecimal():
+        number, ticker = ticker, ""
+    if not number.isdecimal():
+        return ""
+    holding = account.holdings.get(int(number))
+    if holding is None:
+        there = ", ".join(f"`{each}`" for each in account.holdings)
+        return f"the account has no subaccount {number}, there is {there}"
+    held = (*holding.positions, *(traded if int(number) == 0 else ()))
+    if ticker and ticker not in held:
+        return f"subaccount {number} never holds {ticker}, {did_you_mean(ticker, held)}"
+    return ""
 
 
 def _is_of(name: str, rule: Rule, markets: Mapping[str, Market]) -> bool:
