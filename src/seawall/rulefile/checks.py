@@ -214,7 +214,8 @@ def _check_reach(level: LevelDraft, measure: Measure, report: Report) -> None:
     if ending is None and not _can_fail(trigger, measure):
         report.refuse(
             level.trigger.place,
-            f"`{shown}`: level that can never clear, {measure.name} always satisfies its trigger",
+            f"`{shown}`: level that can never clear, {measure.name} always satisfies its trigger"
+            f"{_as_a_loss(trigger, measure)}",
         )
     elif ending is not None and bound is not None and not _can_hold(bound, measure):
         report.refuse(
@@ -266,7 +267,7 @@ def _can_fail(bound: Bound, measure: Measure) -> bool:
 
 def _as_a_loss(trigger: Bound, measure: Measure) -> str:
     """The hint for a loss that was written as a negative number."""
-    if trigger.operator.is_upward or not measure.worse_up or trigger.value >= 0:
+    if not measure.worse_up or trigger.value >= 0:
         return ""
     loss = words.exact(-trigger.value, measure.unit).replace(",", "_")
     return f", did you mean `{trigger.operator.replace('<', '>')} {loss}`?"

@@ -103,7 +103,8 @@ def count(text: str) -> int:
 def flag(text: str) -> bool:
     """`true` or `false`; raises LiteralError."""
     if text not in ("true", "false"):
-        raise LiteralError(f"`{text}`: expected `true` or `false`")
+        hint = did_you_mean(text, ("true", "false"))
+        raise LiteralError(f"`{text}`: expected `true` or `false`, {hint}")
     return text == "true"
 
 
@@ -136,7 +137,7 @@ def latch(text: str) -> Latch:
 
 def time_of_day(text: str) -> Millis:
     """Milliseconds since 00:00 UTC of `14:30Z`; raises LiteralError."""
-    return _clock(text, "a time of day in UTC", ("00:00Z",))
+    return _clock(text, "a time of day in UTC like `14:30Z`", ())
 
 
 def _clock(text: str, expected: str, choice: tuple[str, ...]) -> Millis:
@@ -144,8 +145,10 @@ def _clock(text: str, expected: str, choice: tuple[str, ...]) -> Millis:
     if found is None:
         loose = _LOOSE_CLOCK.fullmatch(text)
         meant = "" if loose is None else f"{int(loose[1]) % 24:02}:{loose[2]}Z"
-        hint = f"did you mean `{meant}`?" if meant else did_you_mean(text, choice)
-        raise LiteralError(f"`{text}`: expected {expected}, {hint}")
+        hint = f", did you mean `{meant}`?" if meant else ""
+        if not meant and choice:
+            hint = f", {did_you_mean(text, choice)}"
+        raise LiteralError(f"`{text}`: expected {expected}{hint}")
     return Millis(int(found[1]) * HOUR + int(found[2]) * MINUTE)
 
 
@@ -248,8 +251,8 @@ def _signed(found: re.Match[str] | None, exponent: int) -> Decimal | None:
 
 def _complaint(text: str, unit: Unit, expected: str) -> str:
     """What is wrong with a literal, and what was probably meant."""
-    meant = _meant(text, unit)
-    hint = f", did you mean `{meant}`?" if meant is not None else ""
+    likely = meant(text, unit)
+    hint = f", did you mean `{likely}`?" if likely is not None else ""
     grouped = regrouped(text)
     if any(_match(each, other) is not None for each in grouped for other in Unit):
         right = [f"`{each}`" for each in grouped if _match(each, unit) is not None]
@@ -283,7 +286,7 @@ def _by_three(digits: str) -> str:
     return f"{int(digits.replace('_', '')):_}"
 
 
-def _meant(text: str, unit: Unit) -> str | None:
+def meant(text: str, unit: Unit) -> str | None:
     """The same number written as a literal of the unit; None where the text says too little."""
     text = text.translate(_MINUS)
     together = "".join(text.split())

@@ -289,7 +289,11 @@ def _read_bound(fields: Fields, key: str, measure: Measure | None) -> Found[Boun
 
 def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None:
-        raise LiteralError(f"`{text}`: a name is letters, digits, `-`, `_` and `.`, at most 64")
+        plain = "-".join(re.findall(r"[A-Za-z0-9_.-]+", text, re.ASCII))
+        hint = f", did you mean `{plain}`?" if _NAME.fullmatch(plain) else ""
+        raise LiteralError(
+            f"`{text}`: a name is letters, digits, `-`, `_` and `.`, at most 64{hint}"
+        )
     return text
 
 

@@ -29,9 +29,26 @@ def plain(text: str) -> Decimal:
     found = _PLAIN.fullmatch(text)
     if found is None:
         meant = [f"`{each}`" for each in literals.regrouped(text) if _PLAIN.fullmatch(each)]
+        likely = literals.meant(text, Unit.DOLLARS)
+        if not meant and likely is not None and _PLAIN.fullmatch(likely):
+            meant = [f"`{likely.replace('$', '')}`"]
         hint = f", did you mean {' or '.join(meant)}?" if meant else ""
         raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`{hint}")
     return Decimal(f"{found[1]}{found[2].replace('_', '')}")
+
+
+def coins(text: str) -> Decimal:
+    """A size in coins, signed; raises LiteralError."""
+    if "$" in text:
+        raise LiteralError(f"`{text}`: a size is in coins, like `0.06`")
+    return plain(text)
+
+
+def coins_closed(text: str) -> Decimal:
+    """Coins above zero; raises LiteralError."""
+    if "$" in text:
+        raise LiteralError(f"`{text}`: expected coins or a share, like `0.02` or `33%`")
+    return positive(text)
 
 
 def positive(text: str) -> Decimal:
@@ -78,7 +95,7 @@ def dollars_within(node: Node, report: Report) -> Limits | None:
 def size_of(node: Node, report: Report, key: str) -> Size | None:
     """`33%`, `0.02`, `all`, or a range of two of a kind; None where it was refused."""
     unit = SizeUnit.SHARE if _is_share(node) else SizeUnit.COINS
-    limits = _range(node, _share if unit is SizeUnit.SHARE else positive, report, key)
+    limits = _range(node, _share if unit is SizeUnit.SHARE else coins_closed, report, key)
     return None if limits is None else Size(unit=unit, limits=limits)
 
 
