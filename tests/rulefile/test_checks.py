@@ -126,6 +126,17 @@ def test_one_misspelt_key_hides_no_fault_behind_it() -> None:
     ]
 
 
+def test_what_stands_beside_levels_is_read_where_it_stands() -> None:
+    levels = '\n      - {name: act, trigger: "> $9_000", do: [notify]}'
+    text = one_rule(do="[notfy, {reduce: {until: target, max_slipage: 60bps}}]", levels=levels)
+
+    said = "\n".join(problems_of(text))
+
+    assert "`do`: belongs to a level, since this rule has `levels`" in said
+    assert "`notfy`: unknown action, did you mean `notify`?" in said
+    assert "`max_slipage`: unknown key, did you mean `max_slippage`?" in said
+
+
 def test_a_misspelt_measure_is_judged_as_the_one_that_was_meant() -> None:
     problems = problems_of(one_rule(measure="drawdwon", trigger='">= 12x"'))
 

@@ -69,6 +69,13 @@ def test_a_literal_is_its_number_in_the_unit_of_its_measure(
         ("10 sec", Unit.SECONDS, "10s"),
         ("5 minutes", Unit.SECONDS, "5m"),
         ("1 x", Unit.COUNT, "1"),
+        ("1.5h", Unit.SECONDS, "1h30m"),
+        ("0.5 minutes", Unit.SECONDS, "30s"),
+        ("$1,00,000", Unit.DOLLARS, "$100_000"),
+        ("$9_0_0_0", Unit.DOLLARS, "$9_000"),
+        ("9_00", Unit.DOLLARS, "$900"),
+        ("12345_678bps", Unit.RATIO, "12_345_678bps"),
+        ("3_0", Unit.COUNT, "30"),
     ],
 )
 def test_the_nearest_literal_is_named(text: str, unit: Unit, meant: str) -> None:
@@ -87,6 +94,22 @@ def test_the_nearest_literal_is_named(text: str, unit: Unit, meant: str) -> None
 def test_what_only_looks_like_a_ratio_is_refused(text: str) -> None:
     with pytest.raises(LiteralError):
         literals.ratio(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1_5%", "did you mean `15%` or `1.5%`?"),
+        ("12_5%", "did you mean `125%` or `12.5%`?"),
+        ("12_50bps", "did you mean `1_250bps` or `12.50bps`?"),
+        ("1_2.5%", "did you mean `12.5%`?"),
+    ],
+)
+def test_an_underscore_that_may_be_a_point_is_read_neither_way(text: str, meant: str) -> None:
+    with pytest.raises(LiteralError, match="underscores group digits by three") as refused:
+        literals.ratio(text)
+
+    assert str(refused.value).endswith(meant)
 
 
 def test_a_bare_fraction_is_not_guessed_to_be_per_cent() -> None:
@@ -134,6 +157,13 @@ def test_a_bare_slippage_is_meant_in_basis_points() -> None:
 )
 def test_a_duration_is_milliseconds(text: str, span: int) -> None:
     assert literals.duration(text) == span
+
+
+def test_a_rule_waits_for_thirty_days_at_most() -> None:
+    assert literals.wait("30d") == 30 * DAY
+    for text in ("30d1s", "9999d"):
+        with pytest.raises(LiteralError, match="at most `30d` is expected"):
+            literals.wait(text)
 
 
 @pytest.mark.parametrize("text", ["", "s", "30", "1h 30m", "5m1h", "-5s", "1.5h", "500ms", "5 m"])

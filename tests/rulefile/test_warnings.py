@@ -52,6 +52,26 @@ def test_what_is_odd_and_not_wrong_is_a_warning(changes: dict[str, str], said: s
 
 
 @pytest.mark.parametrize(
+    ("measure", "trigger", "end", "sooner"),
+    [
+        ("maintenance_usage", "> 150%", "100%", "> 60%"),
+        ("maintenance_usage", ">= 100%", "100%", ">= 60%"),
+        ("liq_move", "<= 0%", "0%", "<= 6%"),
+        ("{fatal_move: twin-gap}", "<= 0x", "0x", "<= 0.6x"),
+        ("maintenance_usage", "> 99%", "", ""),
+        ("liq_move", "< 1%", "", ""),
+    ],
+)
+def test_a_trigger_that_the_chain_is_faster_than(
+    measure: str, trigger: str, end: str, sooner: str
+) -> None:
+    text = TWIN_GAP + one_rule(measure=measure, trigger=f'"{trigger}"')
+    said = f"`{trigger}`: never before the chain liquidates, at {end}; fire well before it, like"
+
+    assert any(f"{said} `{sooner}`" in line for line in warned(text)) is bool(end)
+
+
+@pytest.mark.parametrize(
     ("off", "scope", "times"),
     [
         ("markets: [BTC-USD]", "{markets: [BTC-USD]}", 1),

@@ -48,7 +48,7 @@ QUIET = "    expect: [{at: 5s, quiet: true}]\n"
         ),
         (
             HEAD + "    expect: [{at: 7s, quiet: true}]\n",
-            "5:19 `at`: not on a step of the test, which is 5s",
+            "5:19 `7s`: not on a step of the test, which is 5s, did you mean `5s`?",
         ),
         (
             HEAD + "    expect: [{at: 10s, quiet: true}, {at: 5s, quiet: true}]\n",
@@ -181,7 +181,71 @@ def test_a_series_of_an_instance_that_no_rule_watches_is_refused(name: str, valu
 
 def test_a_series_of_an_instance_that_a_rule_watches_is_taken() -> None:
     names = "open_order_risk/BTC-USD: $2, leverage/0: 6x, gross_exposure/basket: $2"
-    rest = "liq_move/0/BTC-USD: 5%, drawdown: 7%, day_loss/0: 1%"
+    rest = "liq_move/0/BTC-USD: 5%, drawdown: 7%"
     text = HEAD + f"    series: {{{names}, {rest}}}\n" + QUIET
 
     parse_suite(text, parse(WATCHED).policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("day_loss: 0%", "no rule watches `day_loss`, so this moves nothing; allowed: `drawdown`"),
+        ("net_exposure: $5", "moves nothing; did you mean `gross_exposure`?"),
+        ("leverage/128: 6x", "the account has no subaccount 128, there is `0`"),
+        ("liq_move/128/BTC-USD: 5%", "the account has no subaccount 128, there is `0`"),
+        ("liq_move/0/ETH-USD: 5%", "subaccount 0 never holds ETH-USD, did you mean `BTC-USD`?"),
+    ],
+)
+def test_a_series_that_moves_nothing_is_refused(name: str, said: str) -> None:
+    rules = WATCHED.replace("scope: {subaccounts: [0]}", "scope: {}")
+    text = HEAD + f"    series: {{{name}}}\n" + QUIET
+
+    (problem,) = problems(text, parse(rules))
+
+    assert said in problem
+
+
+def test_a_series_of_what_the_account_comes_to_hold_is_taken() -> None:
+    account = "{equity: 9_000, children: {128: {equity: 900, positions: {SOL-USD: {size: 5}}}}}"
+    moves = "    sizes: {ETH-USD: [0, {hold: 1m}, 1]}\n"
+    names = "liq_move/128/SOL-USD: 5%, liq_move/0/ETH-USD: 9%"
+    text = HEAD + f"    account: {account}\n{moves}    series: {{{names}}}\n" + QUIET
+
+    parse_suite(text, parse(WATCHED).policy)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("series: {drawdown: [0%, {wait: 3m}]}", "`wait`: unknown word of a series, did you mean"),
+        ("series: {drawdown: [0%, {to: 5%, in: 3m}]}", "`in`: unknown key, did you mean `over`?"),
+        ("series: {drawdown: [0, {to: 5%, over: 3m}]}", "`0`: the unit is missing"),
+        ("sizes: {BTC-USD: $500}", "`$500`: a size is in coins, like `0.06`"),
+        ("prices: {DOGE-USD: 1}", "unknown market, there are `BTC-USD`, `ETH-USD`, `SOL-USD`"),
+        ("account: {equity: $23k}", "`23_000` or `-0.06`, did you mean `23_000`?"),
+        ("account: {equity: 100_00}", "did you mean `10_000` or `100.00`?"),
+        ("account: {equity: 23,000}", "`000`: unknown key, a comma ends what stands in braces"),
+        ("start: noon", "`noon`: expected a time of day in UTC like `14:30Z`"),
+    ],
+)
+def test_a_slip_of_a_test_file_is_named_once_with_what_was_meant(body: str, said: str) -> None:
+    (problem,) = problems(HEAD + f"    {body}\n" + QUIET)
+
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("quiet: yes", "`yes`: expected `true` or `false`, did you mean `true`?"),
+        ("fires: {loss: watch}", "`fires`: unknown key, did you mean `firing`?"),
+        ("quiet: true, plan: [{flatten: true}]", "`true`: `flatten` takes `all` or a list"),
+        ("quiet: true, plan: [{lock: [BTC-USD]}]", "like `locked: [BTC-USD]`"),
+        ("quiet: true, plan: [{reduce: {BTC-USD: $500}}]", "`$500`: expected coins or a share"),
+    ],
+)
+def test_a_slip_of_an_expectation_is_named_once_with_what_was_meant(words: str, said: str) -> None:
+    (problem,) = problems(HEAD + f"    expect: [{{at: 5s, {words}}}]\n")
+
+    assert said in problem

@@ -147,7 +147,7 @@ def _cancel_orders(node: Node, report: Report) -> Do | None:
 
 
 def _top_up(node: Node, report: Report) -> Do | None:
-    fields = Fields(node, report, what="`top_up`", known=("until", "max"))
+    fields = Fields(node, report, what="`top_up`", known=("until", "max"), like=_HOW["top_up"])
     until = fields.required("until", _target, "cash is added `until: target`")
     most = fields.required("max", _top_up_most, "the most dollars of one intervention")
     if until is None or until.value is None or most is None or most.value is None:
@@ -186,7 +186,10 @@ def _max_slippage(fields: Fields) -> Ppm | None:
 
 def _reduce(node: Node, report: Report) -> Do | None:
     known = ("until", "amount", "max_slippage", "or_else")
-    fields = Fields(node, report, what="`reduce`", known=known)
+    like = _HOW["reduce"]
+    if isinstance(node, Word) and node.text.endswith("%"):
+        like = like.replace("until: target", f"amount: {node.text}")
+    fields = Fields(node, report, what="`reduce`", known=known, like=like)
     cap = _max_slippage(fields)
     until = fields.read("until", _target)
     amount = fields.read("amount", literals.share)
@@ -242,13 +245,16 @@ def _or_else(node: Node, cap: Ppm | None, report: Report) -> Page | ReduceAmount
 
 
 def _flatten(node: Node, report: Report) -> Do | None:
-    fields = Fields(node, report, what="`flatten`", known=("max_slippage", "give_up_after"))
+    known, like = ("max_slippage", "give_up_after"), "{flatten: {max_slippage: 200bps}}"
+    fields = Fields(node, report, what="`flatten`", known=known, like=like)
     cap = _max_slippage(fields)
     default = Flatten().give_up_after
-    give_up_after: Millis = fields.value("give_up_after", literals.duration, default)
+    give_up_after: Millis = fields.value("give_up_after", literals.wait, default)
     return None if cap is None else Flatten(max_slippage=cap, give_up_after=give_up_after)
 
 
 def _lock(node: Node, report: Report) -> Do | None:
-    cap = _max_slippage(Fields(node, report, what="`lock`", known=("max_slippage",)))
+    like = "{lock: {max_slippage: 60bps}}"
+    fields = Fields(node, report, what="`lock`", known=("max_slippage",), like=like)
+    cap = _max_slippage(fields)
     return None if cap is None else Lock(max_slippage=cap)

@@ -18,7 +18,7 @@ from seawall.rulefile.fields import Fields, Known, choice, market, read, subacco
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import Report, did_you_mean
 from seawall.rulefile.tree import Node, Table, kind_of
-from seawall.scenario import Buffer
+from seawall.scenario import ANY_MARKET, Buffer
 from seawall.units import PPM_ONE, Millis, Ppm
 
 
@@ -79,6 +79,13 @@ def read_typed_caps(node: Node, report: Report, known: Known) -> dict[str, Decim
         return {}
     caps = {}
     for entry in node.entries:
+        if entry.key.text == ANY_MARKET:
+            report.refuse(
+                entry.key,
+                '`"*"`: a typed cap names its market, like {SOL-USD: $5_000}; `derive_caps` of '
+                "`limits` has a share for every other",
+            )
+            continue
         name = market(entry.key, report, known)
         found = read(entry.value, _cap, report, name)
         if found.value is not None:
@@ -178,7 +185,7 @@ def read_interlock(node: Node, report: Report) -> Interlock:
 
 
 def _some_time(text: str) -> Millis:
-    span = literals.duration(text)
+    span = literals.wait(text)
     if span == 0:
         raise LiteralError(f"`{text}`: more than 0s is expected")
     return span

@@ -23,7 +23,7 @@ from seawall.policy import (
 )
 from seawall.rulefile.draft import LevelDraft, RuleDraft
 from seawall.rulefile.fields import Found
-from seawall.rulefile.report import Report
+from seawall.rulefile.report import Place, Report
 from seawall.units import DAY
 
 OF_THE_DAY = "day_loss"
@@ -48,6 +48,11 @@ NEVER_BELOW_ZERO = frozenset(
         "outside_reach",
     }
 )
+LIQUIDATED_AT = {  # where the chain takes over, and a trigger well before it
+    "maintenance_usage": (Decimal(1), "60%"),
+    "liq_move": (Decimal(0), "6%"),
+    "fatal_move": (Decimal(0), "0.6x"),
+}
 NEVER_ABOVE_ONE = frozenset({"drawdown", "day_loss"})  # all there is can be lost, no more
 
 
@@ -203,18 +208,34 @@ def _check_reach(level: LevelDraft, measure: Measure, report: Report) -> None:
             f"`{shown}`: fires when {measure.name} gets better, did you mean "
             f"`{_mirrored(trigger)} {_literal(trigger, measure.unit)}`?",
         )
+    _warn_of_too_late(level.trigger.place, trigger, measure, report)
     ending = level.clear if level.clear is not None else level.target
     bound = _value(ending)
     if ending is None and not _can_fail(trigger, measure):
         report.refuse(
             level.trigger.place,
-            f"`{shown}`: level that can never clear, {measure.name} always satisfies its trigger",
+            f"`{shown}`: level that can never clear, {measure.name} always satisfies its trigger"
+            f"{_as_a_loss(trigger, measure)}",
         )
     elif ending is not None and bound is not None and not _can_hold(bound, measure):
         report.refuse(
             ending.place,
             f"`{words_of_bound(bound, measure.unit)}`: level that can never clear, "
             f"{measure.name} is never {_limit_of(bound)}",
+        )
+
+
+def _warn_of_too_late(place: Place, trigger: Bound, measure: Measure, report: Report) -> None:
+    """A trigger that nothing meets before the chain has begun to liquidate."""
+    if measure.name not in LIQUIDATED_AT or trigger.operator.is_upward != measure.worse_up:
+        return
+    end, sooner = LIQUIDATED_AT[measure.name]
+    if trigger.value >= end if measure.worse_up else trigger.value <= end:
+        report.warn(
+            place,
+            f"`{words_of_bound(trigger, measure.unit)}`: never before the chain liquidates, at "
+            f"{words.exact(end, measure.unit)}; fire well before it, like "
+            f"`{trigger.operator} {sooner}`",
         )
 
 
@@ -246,7 +267,7 @@ def _can_fail(bound: Bound, measure: Measure) -> bool:
 
 def _as_a_loss(trigger: Bound, measure: Measure) -> str:
     """The hint for a loss that was written as a negative number."""
-    if trigger.operator.is_upward or not measure.worse_up or trigger.value >= 0:
+    if not measure.worse_up or trigger.value >= 0:
         return ""
     loss = words.exact(-trigger.value, measure.unit).replace(",", "_")
     return f", did you mean `{trigger.operator.replace('<', '>')} {loss}`?"

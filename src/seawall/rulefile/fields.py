@@ -7,7 +7,7 @@ does not hide the faults behind it nor invent others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -54,6 +54,7 @@ class Fields:
         what: str,
         known: tuple[str, ...],
         elsewhere: Mapping[str, str] | None = None,  # keys that belong in another place, and why
+        like: str = "",  # the whole as it is written; without it the keys are named
     ) -> None:
         self.report = report
         self.place: Place = node
@@ -61,8 +62,9 @@ class Fields:
         self._entries: dict[str, Entry] = {}
         self.is_readable = isinstance(node, Table)
         if not isinstance(node, Table):
-            keys = ", ".join(f"`{key}`" for key in known)
-            report.refuse(node, f"{kind_of(node)}: {what} is a table with the keys {keys}")
+            keys = "with the keys " + ", ".join(f"`{key}`" for key in known)
+            written = f"like {like}" if like else keys
+            report.refuse(node, f"{kind_of(node)}: {what} is a table {written}")
             return
         self._take(node, known, elsewhere or {})
 
@@ -76,10 +78,14 @@ class Fields:
             if key in elsewhere:
                 self.report.refuse(entry.key, f"`{key}`: {elsewhere[key]}")
                 continue
+            meant = nearest(key, (*known, *elsewhere))
             hint = did_you_mean(key, known)
+            if key.isdecimal():
+                hint = "a comma ends what stands in braces; digits are grouped by `_`, as in 3_000"
+            if meant is not None and meant in elsewhere:
+                hint = f"did you mean `{meant}` ({elsewhere[meant]})?"
             self.report.refuse(entry.key, f"`{key}`: unknown key, {hint}")
-            meant = nearest(key, known)
-            if meant is not None and meant not in written:
+            if meant in known and meant not in written:
                 self._entries.setdefault(meant, entry)
 
     def has(self, key: str) -> bool:
@@ -148,6 +154,10 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
 def words_of(node: Node, report: Report, key: str) -> tuple[Word, ...]:
     """The words of a list; what is not one is refused."""
+    if isinstance(node, Word) and node.text == "*":
+        like = "[0]" if key == "subaccounts" else "[BTC-USD]"
+        report.refuse(node, f'`"*"`: `{key}` names each, in a list like {like}')
+        return ()
     if not isinstance(node, Listing):
         shown = f"[{node.text}]" if isinstance(node, Word) and node.text else "[...]"
         report.refuse(node, f"{kind_of(node)}: `{key}` takes a list, like {shown}")
@@ -170,10 +180,12 @@ def is_ticker(text: str) -> bool:
 
 def market(word: Word, report: Report, known: Known) -> str:
     """A market's name, refused where no venue could have it or the venue has not."""
-    if known.markets is not None and word.text not in known.markets:
-        hint = _which_market(word.text, known.markets)
+    if word.text == "*":
+        report.refuse(word, '`"*"`: a market is named here, like `BTC-USD`')
+    elif known.markets is not None and word.text not in known.markets:
+        hint = which_market(word.text, known.markets)
         report.refuse(word, f"`{word.text}`: the venue has no such market, {hint}")
-    elif "*" in word.text and word.text != "*":
+    elif "*" in word.text:
         report.refuse(word, f"`{word.text}`: a market is named whole, like `BTC-USD`")
     elif not is_ticker(word.text):
         meant = _QUOTED_IN.sub("", word.text.upper()) + "-USD"
@@ -182,7 +194,7 @@ def market(word: Word, report: Report, known: Known) -> str:
     return word.text
 
 
-def _which_market(text: str, markets: frozenset[str]) -> str:
+def which_market(text: str, markets: Collection[str]) -> str:
     """The market that was most likely meant; `-USD`, which all share, makes none more likely."""
     by_coin = {ticker.removesuffix("-USD"): ticker for ticker in sorted(markets)}
     close = nearest(text.split("-", maxsplit=1)[0], by_coin)

@@ -4,8 +4,9 @@
     3x  0.6x            multiple         10s 1m30s 8h  duration
     0  30               count            00:00Z        time of day
 
-Underscores may separate digits; commas, exponents and spaces may not be used. Digits are limited,
-so that no literal can outgrow the arithmetic behind it.
+Underscores may group digits by three: any other place is a slip, and `1_5%` may be fifteen or one
+and a half. Commas, exponents and spaces may not be used. Digits are limited, so that no literal can
+outgrow the arithmetic behind it.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import re
 from decimal import Decimal
 from typing import assert_never
 
+from seawall import words
 from seawall.measures.spec import Unit
 from seawall.policy import MANUAL, Bound, Latch, Operator
 from seawall.rulefile.report import did_you_mean
 from seawall.units import DAY, HOUR, MINUTE, PPM_ONE, SECOND, Millis, Ppm
 
-_DIGITS = r"\d(?:_?\d){0,14}"
-_NUMBER = rf"{_DIGITS}(?:\.\d{{1,9}})?"
+DIGITS = r"(?:\d{1,3}(?:_\d{3}){1,4}|\d{1,15})"  # grouped by three or not at all
+_NUMBER = rf"{DIGITS}(?:\.\d{{1,9}})?"
 _DOLLARS = re.compile(rf"(-?)\$({_NUMBER})", re.ASCII)
 _PERCENT = re.compile(rf"(-?)({_NUMBER})%", re.ASCII)
 _BPS = re.compile(rf"(-?)({_NUMBER})bps", re.ASCII)
 _MULTIPLE = re.compile(rf"(-?)({_NUMBER})x", re.ASCII)
-_COUNT = re.compile(rf"(-?)({_DIGITS})()", re.ASCII)
+_COUNT = re.compile(rf"(-?)({DIGITS})()", re.ASCII)
 _DURATION = re.compile(
     r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII
 )
@@ -34,10 +36,14 @@ _LOOSE_CLOCK = re.compile(
     r"(\d|[01]\d|2[0-4]):([0-5]\d)(?:\s*(?:Z|UTC))?", re.ASCII | re.IGNORECASE
 )
 _POINT_FOR_THOUSANDS = re.compile(r"^(-?\$[1-9]\d{0,2})\.(\d{3})$", re.ASCII)
+_MISGROUPED = re.compile(r"(\D*)(\d[\d_]*)(\.\d+)?(\D*)", re.ASCII)
+_UNDERSCORE_FOR_POINT = re.compile(r"\d+_\d{1,2}", re.ASCII)
 _COMMA_FOR_POINT = re.compile(r"\d+,\d{1,2}", re.ASCII)
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 _LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
 _DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
+LONGEST = Millis(30 * DAY)
+_SPANS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _LOOSE_OPERATORS = {
     "=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "==": "", "=": "", "!=": "",
     "above ": ">", "over ": ">", "more than ": ">", "at least ": ">=",
@@ -90,14 +96,15 @@ def count(text: str) -> int:
     """A whole number of at least zero; raises LiteralError."""
     found = _COUNT.fullmatch(text)
     if found is None or found[1]:
-        raise LiteralError(f"`{text}`: expected {EXAMPLES[Unit.COUNT]}")
+        raise LiteralError(f"`{text}`: {_complaint(text, Unit.COUNT, EXAMPLES[Unit.COUNT])}")
     return int(found[2])
 
 
 def flag(text: str) -> bool:
     """`true` or `false`; raises LiteralError."""
     if text not in ("true", "false"):
-        raise LiteralError(f"`{text}`: expected `true` or `false`")
+        hint = did_you_mean(text, ("true", "false"))
+        raise LiteralError(f"`{text}`: expected `true` or `false`, {hint}")
     return text == "true"
 
 
@@ -110,6 +117,17 @@ def duration(text: str) -> Millis:
     return Millis(days * DAY + hours * HOUR + minutes * MINUTE + left * SECOND)
 
 
+def wait(text: str) -> Millis:
+    """A duration that a rule may wait for, at most 30 days; raises LiteralError."""
+    span = duration(text)
+    if span > LONGEST:
+        raise LiteralError(
+            f"`{text}`: at most `{words.duration(LONGEST)}` is expected, a guard that waits longer "
+            "does nothing"
+        )
+    return span
+
+
 def latch(text: str) -> Latch:
     """`manual` or a time of day in UTC; raises LiteralError."""
     if text == MANUAL:
@@ -119,7 +137,7 @@ def latch(text: str) -> Latch:
 
 def time_of_day(text: str) -> Millis:
     """Milliseconds since 00:00 UTC of `14:30Z`; raises LiteralError."""
-    return _clock(text, "a time of day in UTC", ("00:00Z",))
+    return _clock(text, "a time of day in UTC like `14:30Z`", ())
 
 
 def _clock(text: str, expected: str, choice: tuple[str, ...]) -> Millis:
@@ -127,8 +145,10 @@ def _clock(text: str, expected: str, choice: tuple[str, ...]) -> Millis:
     if found is None:
         loose = _LOOSE_CLOCK.fullmatch(text)
         meant = "" if loose is None else f"{int(loose[1]) % 24:02}:{loose[2]}Z"
-        hint = f"did you mean `{meant}`?" if meant else did_you_mean(text, choice)
-        raise LiteralError(f"`{text}`: expected {expected}, {hint}")
+        hint = f", did you mean `{meant}`?" if meant else ""
+        if not meant and choice:
+            hint = f", {did_you_mean(text, choice)}"
+        raise LiteralError(f"`{text}`: expected {expected}{hint}")
     return Millis(int(found[1]) * HOUR + int(found[2]) * MINUTE)
 
 
@@ -231,8 +251,13 @@ def _signed(found: re.Match[str] | None, exponent: int) -> Decimal | None:
 
 def _complaint(text: str, unit: Unit, expected: str) -> str:
     """What is wrong with a literal, and what was probably meant."""
-    meant = _meant(text, unit)
-    hint = f", did you mean `{meant}`?" if meant is not None else ""
+    likely = meant(text, unit)
+    hint = f", did you mean `{likely}`?" if likely is not None else ""
+    grouped = regrouped(text)
+    if any(_match(each, other) is not None for each in grouped for other in Unit):
+        right = [f"`{each}`" for each in grouped if _match(each, unit) is not None]
+        hint = f", did you mean {' or '.join(right)}?" if right else hint
+        return f"underscores group digits by three, expected {expected}{hint}"
     if not text:
         return f"a value is missing, expected {expected}"
     if _COUNT.fullmatch(text) or re.fullmatch(rf"-?{_NUMBER}", text, re.ASCII):
@@ -245,7 +270,23 @@ def _complaint(text: str, unit: Unit, expected: str) -> str:
     return f"expected {expected}{hint}"
 
 
-def _meant(text: str, unit: Unit) -> str | None:
+def regrouped(text: str) -> tuple[str, ...]:
+    """The words that a number with underscores in odd places may stand for; none without."""
+    found = _MISGROUPED.fullmatch(text)
+    if found is None or "_" not in found[2] or re.fullmatch(DIGITS, found[2], re.ASCII):
+        return ()
+    before, digits, fraction, unit = found.groups(default="")
+    whole = f"{before}{_by_three(digits)}{fraction}{unit}"
+    if fraction or not _UNDERSCORE_FOR_POINT.fullmatch(digits):
+        return (whole,)
+    return whole, f"{before}{digits.replace('_', '.')}{unit}"
+
+
+def _by_three(digits: str) -> str:
+    return f"{int(digits.replace('_', '')):_}"
+
+
+def meant(text: str, unit: Unit) -> str | None:
     """The same number written as a literal of the unit; None where the text says too little."""
     text = text.translate(_MINUS)
     together = "".join(text.split())
@@ -257,6 +298,9 @@ def _meant(text: str, unit: Unit) -> str | None:
     digits = found[3].replace(" ", "")
     is_point = _COMMA_FOR_POINT.fullmatch(digits)  # `1,5` is not fifteen
     digits = digits.replace(",", "." if is_point else "_")
+    if "_" in digits:
+        whole, point, fraction = digits.partition(".")
+        digits = f"{_by_three(whole)}{point}{fraction}"
     suffix = found[4].rstrip("s") if len(found[4]) > 2 else found[4]  # `ms` is no minute
     sign = "-" if found[1] or found[2] else ""
     candidate = _respelled(sign, digits, suffix, unit)
@@ -268,6 +312,14 @@ def _meant(text: str, unit: Unit) -> str | None:
 def _with_thousands(text: str) -> str:
     """`$20_000` for `$20.000`, which half the world writes for twenty thousand; else the text."""
     return _POINT_FOR_THOUSANDS.sub(r"\1_\2", text)
+
+
+def _span(digits: str, unit: str) -> str | None:
+    """A duration of a number and its unit, in whole ones: `1h30m` for 1.5 of `h`."""
+    if unit not in _SPANS or "." not in digits:
+        return f"{digits}{unit}"
+    span = Decimal(digits.replace("_", "")) * _SPANS[unit]
+    return None if span % SECOND else words.duration(Millis(int(span)))
 
 
 def _respelled(sign: str, digits: str, suffix: str, unit: Unit) -> str | None:
@@ -284,10 +336,8 @@ def _respelled(sign: str, digits: str, suffix: str, unit: Unit) -> str | None:
             return f"{sign}{digits}%"
         case Unit.MULTIPLE if suffix in ("", "x"):
             return f"{sign}{digits}x"
-        case Unit.SECONDS if suffix in ("", "s", "m", "h", "d"):
-            return f"{digits}{suffix or 's'}"
-        case Unit.SECONDS if suffix in _DURATION_WORDS:
-            return f"{digits}{_DURATION_WORDS[suffix]}"
+        case Unit.SECONDS:
+            return _span(digits, _DURATION_WORDS.get(suffix, suffix or "s"))
         case Unit.COUNT if suffix in ("", "x", "%"):
             return f"{sign}{digits}"
         case _:

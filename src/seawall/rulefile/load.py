@@ -17,7 +17,7 @@ from seawall.rulefile.draft import RuleDraft
 from seawall.rulefile.fields import NOTHING_KNOWN, Fields, Known
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import CONSEQUENCE, Place, Report
-from seawall.rulefile.rules import Ground, read_rules
+from seawall.rulefile.rules import LEVEL_KEYS, Ground, read_rules
 from seawall.rulefile.scenarios import read_limits, read_scenarios, scenario_names
 from seawall.rulefile.tree import SIZE_MAX, Node, read_tree
 from seawall.rulefile.whole import check_against_blocks, warn_of_gaps
@@ -32,6 +32,17 @@ ELSEWHERE: Final = {
         ("tests", "require"), "this belongs in a file of rule tests, see `seawall test`"
     ),
     "mode": "this belongs to a rule; for all of them it is `run --dry-run` or `run --live`",
+    "buffer": "belongs to `equity`, write `equity: {buffer: $3_000}`",
+    "child_buffer": "belongs to `equity`, write `equity: {child_buffer: $500}`",
+    "float": "belongs to `account`, write `account: {float: {address: dydx1...}}`",
+    "hands_off": "belongs to `account`, write `account: {hands_off: {markets: [BTC-USD]}}`",
+    **dict.fromkeys(("max_drawdown", "derive_caps"), "belongs to `limits`"),
+    **dict.fromkeys(("per_hour", "per_day"), "belongs to `budgets`"),
+    "max_interventions": "belongs to `interlocks`",
+    **dict.fromkeys(
+        ("id", "why", "measure", "scope", "levels", "no_data", *LEVEL_KEYS),
+        "belongs to a rule, in the list `rules`",
+    ),
 }
 
 

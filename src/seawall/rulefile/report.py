@@ -18,6 +18,10 @@ MEANT = {  # what traders say for words that the rule file has others for
     "dd": "drawdown", "pnl": "day_loss", "daily_loss": "day_loss", "stress": "stress_headroom",
     "liquidation": "liq_move", "liq_distance": "liq_move", "funding": "funding_24h",
     "exposure": "gross_exposure", "margin": "margin_usage", "collateral": "free_collateral",
+    "liquidation_price": "liq_move", "liq_price": "liq_move", "email": "notify", "sms": "page",
+    "wait": "hold", "in": "over", "time": "at", "when": "at", "fires": "firing", "title": "name",
+    "qty": "size", "price": "oracle", "long": "buy", "short": "sell", "yes": "true", "on": "true",
+    "no": "false", "off": "false",
 }  # fmt: skip
 CONSEQUENCE = "Not loaded."
 

@@ -11,7 +11,7 @@ from seawall.measures import MEASURES
 from seawall.measures.spec import Measure, Per
 from seawall.policy import Bound, MeasureRef, Mode, NoDataMode, Scope
 from seawall.rulefile import literals
-from seawall.rulefile.actions import read_do
+from seawall.rulefile.actions import ACTIONS, read_do
 from seawall.rulefile.draft import DoDraft, LevelDraft, RuleDraft
 from seawall.rulefile.fields import (
     Fields,
@@ -30,16 +30,34 @@ from seawall.scenario import ANY_MARKET
 from seawall.units import Millis
 
 RULE_KEYS = ("id", "why", "measure", "scope", "no_data", "mode")
+SCOPE_KEYS = ("per", "markets", "except", "subaccounts")
 LEVEL_KEYS = (
     "name", "trigger", "target", "clear", "for", "clear_for", "cooldown", "latch", "do",
 )  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_NOT_WRITTEN = dict.fromkeys(
-    ("enabled", "disabled", "active"),
-    "a rule is on while it stands here; `mode: dry-run` keeps it on paper",
-)
-_OF_THE_RULE = dict.fromkeys(RULE_KEYS, "belongs to the rule, not to a level")
+_IN_DO = {
+    **dict.fromkeys(ACTIONS, "an action, write it in the list `do`"),
+    **dict.fromkeys(
+        ("until", "amount", "max_slippage", "or_else", "give_up_after"),
+        "belongs to an action of `do`, like {reduce: {until: target, max_slippage: 60bps}}",
+    ),
+}
+_NOT_OF_THE_RULE = {
+    **dict.fromkeys(
+        ("enabled", "disabled", "active"),
+        "a rule is on while it stands here; `mode: dry-run` keeps it on paper",
+    ),
+    "per": "belongs to `scope`, like `scope: {per: account}`",
+    "subaccounts": "belongs to `scope`, like `scope: {subaccounts: [0]}`",
+    "markets": "belongs to `scope`, like `scope: {markets: [BTC-USD]}`",
+    "except": "belongs to `scope`, like `scope: {except: [BTC-USD]}`",
+    **_IN_DO,
+}
+_OF_THE_RULE = {
+    **dict.fromkeys((*RULE_KEYS, *SCOPE_KEYS), "belongs to the rule, not to a level"),
+    **_IN_DO,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +115,7 @@ def _with_scenario(text: str) -> str:
 
 def _read_rule(node: Node, ground: Ground, report: Report) -> RuleDraft:
     known = (*RULE_KEYS, *LEVEL_KEYS, "levels")
-    fields = Fields(node, report, what="this rule", known=known, elsewhere=_NOT_WRITTEN)
+    fields = Fields(node, report, what="this rule", known=known, elsewhere=_NOT_OF_THE_RULE)
     identity = fields.required("id", _name, "every alert and every `rearm` names the rule by it")
     why = fields.required("why", _sentence, "one sentence that every alert shows")
     watched = _read_measure(fields, ground)
@@ -162,8 +180,7 @@ def _read_scope(fields: Fields, measure: Measure | None, known: Known) -> Scope 
     node = fields.node("scope")
     if node is None:
         return None if measure is None else Scope(per=measure.per[0])
-    keys = ("per", "markets", "except", "subaccounts")
-    inner = Fields(node, report, what="`scope`", known=keys)
+    inner = Fields(node, report, what="`scope`", known=SCOPE_KEYS)
     markets = _read_markets(inner, "markets", known)
     excluded = _read_markets(inner, "except", known) or ()
     if markets and not set(markets) - set(excluded):
@@ -206,12 +223,13 @@ def _read_levels(fields: Fields, measure: Measure | None) -> tuple[LevelDraft, .
     report = fields.report
     node = fields.node("levels")
     if node is None:
-        return (_read_level(fields, measure),) if fields.is_readable else ()
+        return (_read_whole_level(fields, measure),) if fields.is_readable else ()
     for key in LEVEL_KEYS:
         if fields.has(key):
             report.refuse(
                 fields.place_of(key), f"`{key}`: belongs to a level, since this rule has `levels`"
             )
+    _read_level(fields, measure)  # what stands beside them has to be right where it goes, too
     if not isinstance(node, Listing) or not node.items:
         like = ", like `- {name: watch, ...}`" if isinstance(node, Table) else ""
         report.refuse(node, f"{kind_of(node)}: `levels` is a list of levels, mildest first{like}")
@@ -221,7 +239,7 @@ def _read_levels(fields: Fields, measure: Measure | None) -> tuple[LevelDraft, .
     for item in node.items:
         inner = Fields(item, report, what="this level", known=LEVEL_KEYS, elsewhere=_OF_THE_RULE)
         inner.require("name", "like `watch`, `act` or `panic`")
-        level = _read_level(inner, measure)
+        level = _read_whole_level(inner, measure)
         if inner.has("name") and level.name in first:
             report.refuse(
                 inner.place_of("name"),
@@ -232,10 +250,15 @@ def _read_levels(fields: Fields, measure: Measure | None) -> tuple[LevelDraft, .
     return tuple(levels)
 
 
+def _read_whole_level(fields: Fields, measure: Measure | None) -> LevelDraft:
+    fields.require("trigger", 'when it fires, like ">= 12%"')
+    fields.require("do", "what it does, like [notify]")
+    return _read_level(fields, measure)
+
+
 def _read_level(fields: Fields, measure: Measure | None) -> LevelDraft:
     """One level; unnamed ones are called `act` if they act and `watch` if they only speak."""
-    fields.require("trigger", 'when it fires, like ">= 12%"')
-    node = fields.require("do", "what it does, like [notify]")
+    node = fields.node("do")
     do = (
         DoDraft(place=fields.place, is_whole=False)
         if node is None
@@ -248,9 +271,9 @@ def _read_level(fields: Fields, measure: Measure | None) -> LevelDraft:
         trigger=_read_bound(fields, "trigger", measure),
         target=_read_bound(fields, "target", measure),
         clear=_read_bound(fields, "clear", measure),
-        hold=fields.value("for", literals.duration, Millis(0)),
-        clear_hold=fields.read("clear_for", literals.duration),
-        cooldown=fields.read("cooldown", literals.duration),
+        hold=fields.value("for", literals.wait, Millis(0)),
+        clear_hold=fields.read("clear_for", literals.wait),
+        cooldown=fields.read("cooldown", literals.wait),
         latch=fields.read("latch", literals.latch),
     )
 
@@ -266,7 +289,11 @@ def _read_bound(fields: Fields, key: str, measure: Measure | None) -> Found[Boun
 
 def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None:
-        raise LiteralError(f"`{text}`: a name is letters, digits, `-`, `_` and `.`, at most 64")
+        plain = "-".join(re.findall(r"[A-Za-z0-9_.-]+", text, re.ASCII))
+        hint = f", did you mean `{plain}`?" if _NAME.fullmatch(plain) else ""
+        raise LiteralError(
+            f"`{text}`: a name is letters, digits, `-`, `_` and `.`, at most 64{hint}"
+        )
     return text
 
 

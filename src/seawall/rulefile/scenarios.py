@@ -54,7 +54,7 @@ def _read_scenario(entry: Entry, report: Report, known: Known) -> Scenario:
         name=name,
         shocks=shocks,
         slippage=fields.value("slippage", _scenario_slippage, Ppm(0)),
-        over=fields.value("over", literals.duration, Millis(0)),
+        over=fields.value("over", literals.wait, Millis(0)),
         both_signs=both_signs,
     )
 

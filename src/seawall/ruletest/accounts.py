@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from seawall.account import PARENTS, Market, RestingOrder, Side
 from seawall.rulefile import literals
-from seawall.rulefile.fields import Fields, choice, read
+from seawall.rulefile.fields import Fields, choice, read, which_market
 from seawall.rulefile.report import Report, did_you_mean
 from seawall.rulefile.tree import Listing, Node, Table, Word, kind_of
 from seawall.ruletest import amounts
@@ -63,12 +63,12 @@ def _read_holding(
         if ticker not in markets:
             fields.report.refuse(
                 entry.key,
-                f"`{ticker}`: unknown market, {did_you_mean(ticker, markets)}; "
+                f"`{ticker}`: unknown market, {which_market(ticker, markets)}; "
                 "others are described in `markets:`",
             )
             continue
         inner = Fields(entry.value, fields.report, what="a position", known=("size", "oracle"))
-        size = inner.required("size", amounts.plain, "coins, a short is negative")
+        size = inner.required("size", amounts.coins, "coins, a short is negative")
         oracle = inner.read("oracle", amounts.positive)
         if size is not None and size.value is not None:
             positions[ticker] = size.value

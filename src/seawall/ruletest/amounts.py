@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import assert_never
 
@@ -17,10 +17,10 @@ from seawall.rulefile.fields import read
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import Report, did_you_mean
 from seawall.rulefile.tree import Listing, Node
-from seawall.ruletest.script import Limits, Size, SizeUnit
+from seawall.ruletest.script import Account, Limits, Size, SizeUnit
 from seawall.units import Millis
 
-_PLAIN = re.compile(r"([+-]?)\$?(\d(?:_?\d){0,14}(?:\.\d{1,10})?)", re.ASCII)
+_PLAIN = re.compile(rf"([+-]?)\$?({literals.DIGITS}(?:\.\d{{1,10}})?)", re.ASCII)
 _BOUND = re.compile(r"(==|>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 
 
@@ -28,8 +28,27 @@ def plain(text: str) -> Decimal:
     """Dollars, coins or a price, signed, `$` or not; raises LiteralError."""
     found = _PLAIN.fullmatch(text)
     if found is None:
-        raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`")
+        meant = [f"`{each}`" for each in literals.regrouped(text) if _PLAIN.fullmatch(each)]
+        likely = literals.meant(text, Unit.DOLLARS)
+        if not meant and likely is not None and _PLAIN.fullmatch(likely):
+            meant = [f"`{likely.replace('$', '')}`"]
+        hint = f", did you mean {' or '.join(meant)}?" if meant else ""
+        raise LiteralError(f"`{text}`: expected a plain number like `23_000` or `-0.06`{hint}")
     return Decimal(f"{found[1]}{found[2].replace('_', '')}")
+
+
+def coins(text: str) -> Decimal:
+    """A size in coins, signed; raises LiteralError."""
+    if "$" in text:
+        raise LiteralError(f"`{text}`: a size is in coins, like `0.06`")
+    return plain(text)
+
+
+def coins_closed(text: str) -> Decimal:
+    """Coins above zero; raises LiteralError."""
+    if "$" in text:
+        raise LiteralError(f"`{text}`: expected coins or a share, like `0.02` or `33%`")
+    return positive(text)
 
 
 def positive(text: str) -> Decimal:
@@ -76,7 +95,7 @@ def dollars_within(node: Node, report: Report) -> Limits | None:
 def size_of(node: Node, report: Report, key: str) -> Size | None:
     """`33%`, `0.02`, `all`, or a range of two of a kind; None where it was refused."""
     unit = SizeUnit.SHARE if _is_share(node) else SizeUnit.COINS
-    limits = _range(node, _share if unit is SizeUnit.SHARE else positive, report, key)
+    limits = _range(node, _share if unit is SizeUnit.SHARE else coins_closed, report, key)
     return None if limits is None else Size(unit=unit, limits=limits)
 
 
@@ -124,18 +143,41 @@ def measure_named(text: str, policy: Policy) -> Override:
 
 
 def unheard(whose: Override, policy: Policy, markets: Mapping[str, Market]) -> str:
-    """Why no rule that watches this measure would hear of it by that instance; else empty."""
+    """Why no rule would hear of this measure by that instance; else empty."""
     name = whose.instance
     watching = [
         rule
         for rule in policy.rules
         if (rule.measure.name, rule.measure.scenario) == (whose.measure, whose.scenario)
     ]
-    if name is None or not watching or any(_is_of(name, rule, markets) for rule in watching):
+    plain = "/".join(filter(None, (whose.measure, whose.scenario)))
+    if not watching:
+        watched = dict.fromkeys(
+            "/".join(filter(None, (rule.measure.name, rule.measure.scenario)))
+            for rule in policy.rules
+        )
+        return f"no rule watches `{plain}`, so this moves nothing; {did_you_mean(plain, watched)}"
+    if name is None or any(_is_of(name, rule, markets) for rule in watching):
         return ""
     told = ", ".join(f"{rule.id} per {rule.scope.per}" for rule in watching)
-    plain = "/".join(filter(None, (whose.measure, whose.scenario)))
     return f"no rule watches such an instance ({told}); `{plain}` is every one"
+
+
+def absent(whose: Override, account: Account, traded: Collection[str]) -> str:
+    """Why the account of a test has no such instance; else empty. `traded` are in its parent."""
+    number, _, ticker = (whose.instance or "").rpartition("/")
+    if ticker.isdecimal():
+        number, ticker = ticker, ""
+    if not number.isdecimal():
+        return ""
+    holding = account.holdings.get(int(number))
+    if holding is None:
+        there = ", ".join(f"`{each}`" for each in account.holdings)
+        return f"the account has no subaccount {number}, there is {there}"
+    held = (*holding.positions, *(traded if int(number) == 0 else ()))
+    if ticker and ticker not in held:
+        return f"subaccount {number} never holds {ticker}, {did_you_mean(ticker, held)}"
+    return ""
 
 
 def _is_of(name: str, rule: Rule, markets: Mapping[str, Market]) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seawall import words
 from seawall.account import Market
 from seawall.decide.memory import Urgency
 from seawall.measures import MEASURES
 from seawall.policy import CancelWhich, Policy
 from seawall.rulefile import literals
-from seawall.rulefile.fields import Fields, choice, read, words_of
+from seawall.rulefile.fields import Fields, choice, read, which_market, words_of
 from seawall.rulefile.literals import LiteralError
 from seawall.rulefile.report import Report, did_you_mean
 from seawall.rulefile.tree import Listing, Node, Table, Word, kind_of
@@ -57,7 +58,12 @@ def _read_one(
         locked=None if locked is None else _markets(locked, markets, report, "locked"),
     )
     if expect.at % step:
-        report.refuse(expect.place, f"`at`: not on a step of the test, which is {step // 1000}s")
+        near = words.duration(Millis(round(expect.at / step) * step))
+        report.refuse(
+            expect.place,
+            f"`{words.duration(expect.at)}`: not on a step of the test, which is {step // 1000}s, "
+            f"did you mean `{near}`?",
+        )
     return expect if at is not None and at.value is not None else None
 
 
@@ -65,7 +71,7 @@ def _read_firing(fields: Fields, policy: Policy) -> dict[str, str]:
     """RULE[/INSTANCE] to level; nothing is said by `quiet: true`, and only by it."""
     report, node = fields.report, fields.node("firing")
     quiet = fields.read("quiet", literals.flag)
-    if node is None and (quiet is None or not quiet.value):
+    if node is None and (quiet is None or (quiet.value is not None and not quiet.value)):
         report.refuse(fields.place, "`firing` or `quiet: true`: one of them must be said")
     if node is not None and quiet is not None:
         report.refuse(fields.place_of("quiet"), "`quiet`: beside `firing`, say one of them")
@@ -120,7 +126,10 @@ def _read_part(node: Node, markets: Mapping[str, Market], report: Report) -> Par
     entry = node.entries[0]
     key, value = entry.key.text, entry.value
     if key not in tuple(PartKind):
-        report.refuse(entry.key, f"`{key}`: no part of a plan, {did_you_mean(key, PartKind)}")
+        hint = did_you_mean(key, PartKind)
+        if key in ("lock", "locked"):
+            hint = "it stands beside `plan`, like `locked: [BTC-USD]`"
+        report.refuse(entry.key, f"`{key}`: no part of a plan, {hint}")
         return None
     kind = PartKind(key)
     match kind:
@@ -133,6 +142,9 @@ def _read_part(node: Node, markets: Mapping[str, Market], report: Report) -> Par
             return Part(place=entry.key, kind=kind, sizes=_read_sizes(value, markets, report))
         case PartKind.FLATTEN:
             is_all = isinstance(value, Word) and value.text == "all"
+            if isinstance(value, Word) and not is_all:
+                report.refuse(value, f"`{value.text}`: `flatten` takes `all` or a list of markets")
+                return None
             named = None if is_all else _markets(value, markets, report, key)
             return Part(place=entry.key, kind=kind, markets=named)
 
@@ -191,14 +203,14 @@ def _choices(node: Node, report: Report) -> tuple[str, ...]:
 def _markets(
     node: Node, markets: Mapping[str, Market], report: Report, key: str
 ) -> tuple[str, ...]:
-    words = words_of(node, report, key)
-    return tuple(sorted(word.text for word in words if _is_slot(word, markets, report)))
+    named = words_of(node, report, key)
+    return tuple(sorted(word.text for word in named if _is_slot(word, markets, report)))
 
 
 def _is_slot(word: Word, markets: Mapping[str, Market], report: Report) -> bool:
     """Whether a word is [NUMBER/]TICKER of a market of the test."""
     ticker = word.text.split("/")[-1]
     if ticker not in markets:
-        report.refuse(word, f"`{ticker}`: unknown market, {did_you_mean(ticker, markets)}")
+        report.refuse(word, f"`{ticker}`: unknown market, {which_market(ticker, markets)}")
         return False
     return True

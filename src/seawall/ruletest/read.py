@@ -14,9 +14,9 @@ from seawall.measures import MEASURES
 from seawall.measures.view import Override
 from seawall.policy import Policy, ReduceUntil, TopUpUntil
 from seawall.rulefile import literals
-from seawall.rulefile.fields import Fields, choice, read
+from seawall.rulefile.fields import Fields, choice, read, which_market
 from seawall.rulefile.literals import LiteralError
-from seawall.rulefile.report import Report, did_you_mean
+from seawall.rulefile.report import Report
 from seawall.rulefile.tree import Entry, Listing, Node, Table, Word, kind_of, read_tree
 from seawall.ruletest import amounts
 from seawall.ruletest.accounts import read_account, read_markets, read_resting
@@ -190,13 +190,13 @@ def _read_setting(fields: Fields, before: _Setting, policy: Policy) -> _Setting:
     resting = fields.node("resting")
     if resting is not None:
         setting = replace(setting, resting=read_resting(resting, setting.markets, report))
-    return replace(
+    setting = replace(
         setting,
-        series={**before.series, **_read_series(fields, policy, setting.markets)},
         prices={**before.prices, **_by_market(fields, "prices", amounts.positive, setting)},
         funding={**before.funding, **_by_market(fields, "funding", literals.ratio, setting)},
-        sizes={**before.sizes, **_by_market(fields, "sizes", amounts.plain, setting)},
+        sizes={**before.sizes, **_by_market(fields, "sizes", amounts.coins, setting)},
     )
+    return replace(setting, series={**before.series, **_read_series(fields, policy, setting)})
 
 
 def _entries(fields: Fields, key: str) -> tuple[Entry, ...]:
@@ -209,9 +209,7 @@ def _entries(fields: Fields, key: str) -> tuple[Entry, ...]:
     return node.entries
 
 
-def _read_series(
-    fields: Fields, policy: Policy, markets: Mapping[str, Market]
-) -> dict[Override, Track]:
+def _read_series(fields: Fields, policy: Policy, setting: _Setting) -> dict[Override, Track]:
     found: dict[Override, Track] = {}
     report = fields.report
     for entry in _entries(fields, "series"):
@@ -229,7 +227,9 @@ def _read_series(
                 "move price, size, funding or equity instead",
             )
             continue
-        unheard = amounts.unheard(whose, policy, markets)
+        unheard = amounts.unheard(whose, policy, setting.markets)
+        if not unheard and setting.account is not None:
+            unheard = amounts.absent(whose, setting.account, setting.sizes)
         if unheard:
             report.refuse(entry.key, f"`{key}`: {unheard}")
             continue
@@ -254,7 +254,7 @@ def _by_market(fields: Fields, key: str, literal: Literal, setting: _Setting) ->
     found: dict[str, Track] = {}
     for entry in _entries(fields, key):
         if entry.key.text not in setting.markets:
-            hint = did_you_mean(entry.key.text, setting.markets)
+            hint = which_market(entry.key.text, setting.markets)
             fields.report.refuse(entry.key, f"`{entry.key.text}`: unknown market, {hint}")
             continue
         track = read_track(entry.value, literal, fields.report, entry.key.text)

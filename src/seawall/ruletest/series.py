@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from seawall.rulefile import literals
 from seawall.rulefile.fields import Fields, read
-from seawall.rulefile.report import Report
+from seawall.rulefile.report import Report, nearest
 from seawall.rulefile.tree import Entry, Listing, Node, Table, Word, kind_of
 from seawall.units import Millis
 
@@ -106,6 +106,13 @@ class _Track:
         if len(node.entries) == 1 and names <= {"hold", "missing"}:
             self._stretch(node.entries[0])
             return
+        if not names & {"to", "over"}:
+            key = node.entries[0].key
+            kinds = "{to:, over:} ramps, {hold:} stays, {missing:} is no data"
+            near = nearest(key.text, ("to", "over", "hold", "missing"))
+            hint = kinds if near is None else f"did you mean `{near}`? {kinds}"
+            self._refuse(key, f"`{key.text}`: unknown word of a series, {hint}")
+            return
         fields = Fields(node, self._report, what="a ramp", known=("to", "over"))
         to = fields.required("to", self._literal, "where the ramp ends")
         over = fields.required("over", _some_time, "how long it takes, like `3m`")
@@ -113,7 +120,8 @@ class _Track:
             self._is_whole = False
             return
         if self._value is None:
-            self._refuse(node, "a ramp begins at a value, write one before it")
+            if self._is_whole:  # else it was refused itself
+                self._refuse(node, "a ramp begins at a value, write one before it")
             return
         self._append(over.value, self._value, to.value)
         self._value = to.value
