@@ -33,7 +33,6 @@ class Order:
     market: Market
     side: Side
     quantums: int  # > 0
-    worst: Subticks
     levels: tuple[BookLevel, ...]
     fee_ppm: int
 
@@ -43,8 +42,21 @@ class Order:
         for level in self.levels:
             size = units.round_down(min(left, level.quantums), self.market.step_base_quantums)
             if size:
-                yield replace(level, quantums=BaseQuantums(size))
+                yield BookLevel(level.subticks, BaseQuantums(size))
                 left -= size
+
+    @property
+    def last(self) -> Subticks | None:
+        """The worst price that it may meet; None where nothing is met."""
+        left, found = self.quantums, None
+        for level in self.levels:
+            if left <= 0:
+                break
+            found = level.subticks
+            left -= (
+                level.quantums // self.market.step_base_quantums * self.market.step_base_quantums
+            )
+        return found
 
 
 def accepted(paper: Trial) -> Trial:
@@ -57,7 +69,6 @@ def accepted(paper: Trial) -> Trial:
                 market=quote.market,
                 side=quote.side,
                 quantums=cuts[slot],
-                worst=quote.worst,
                 levels=quote.levels,
                 fee_ppm=quote.fee_ppm,
             )
@@ -103,7 +114,6 @@ def orders_of(view: View, made: Plan) -> Mapping[int, Sequence[Order]]:
             market=view.observation.markets[leg.ticker],
             side=leg.side,
             quantums=leg.quantums,
-            worst=leg.worst_subticks,
             levels=(BookLevel(leg.worst_subticks, leg.quantums),) if book is None else levels,
             fee_ppm=view.observation.taker_fee_ppm,
         )
@@ -133,10 +143,12 @@ def refused(view: View, number: int, orders: Iterable[Order]) -> Mapping[Slot, i
 
 
 def _is_dear(order: Order, account: Subaccount) -> bool:
-    """Whether a dollar closed at the worst price may cost more than the margin that it frees."""
+    """Whether a dollar closed at the last price may cost more than the margin that it frees."""
+    if order.last is None:
+        return False
     parts, whole = pricing.oracle_subticks(order.market).as_integer_ratio()
-    worst = order.worst * whole
-    cost_ppm = order.side.sign * (worst - parts) * PPM_ONE + worst * order.fee_ppm  # x parts
+    last = order.last * whole
+    cost_ppm = order.side.sign * (last - parts) * PPM_ONE + last * order.fee_ppm  # x parts
     return cost_ppm > _imf_ppm(account, order.market) * parts
 
 
@@ -166,14 +178,14 @@ def _filled(now: Risk, account: Subaccount, order: Order) -> tuple[Risk, int]:
         few, many = 0, fill.quantums // step  # steps that are taken, and that are not
         while many - few > 1:
             middle = (few + many) // 2
-            part = replace(fill, quantums=BaseQuantums(middle * step))
+            part = BookLevel(fill.subticks, BaseQuantums(middle * step))
             after, _ = _after(now, account, order, held, part)
             if margin.judge_update(now, after) is margin.Update.SUCCESS:
                 few = middle
             else:
                 many = middle
         if few:
-            part = replace(fill, quantums=BaseQuantums(few * step))
+            part = BookLevel(fill.subticks, BaseQuantums(few * step))
             now, _ = _after(now, account, order, held, part)
         return now, taken + few * step
     return now, taken

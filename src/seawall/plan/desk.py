@@ -118,7 +118,7 @@ def desk_of(
         paper=paper,
         unmet=tuple(one for one in until if not claims.holds(views, one)),
         refused=tuple(refused),
-        unbound=unbound(view, demands, means),
+        unbound=unbound(view, demands, means) if means.unbound is None else means.unbound,
         rooms={
             slot: quote.depth if slot in free else min(quote.depth, paper.cut_of(slot))
             for slot, quote in quotes.items()
