@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from seawall.account import Observation, Side
 from seawall.cli.plan import app, as_object, moves_of
+from seawall.cli.recalled import recall
 from seawall.cli.sheet import sheet
 from seawall.decide.preview import preview
 from seawall.errors import OperatorError
 from seawall.policy import FloatSource
 from seawall.rulefile import load, parse
+from seawall.settings import Settings
 from seawall.units import Millis, Ppm
 from tests.decide.guarded import FLOAT
 from tests.rulefile.texts import DEMO, SHIPPED
@@ -34,6 +36,7 @@ ALTS = {
 }
 
 
+SETTINGS = Settings.model_validate({"account": {"address": OWNER}})
 ONE_RULE = """\
 budgets: {per_hour: {notional: 2000%, orders: 99}, per_day: {cost: 100%}}
 rules:
@@ -77,7 +80,7 @@ def five_positions() -> Observation:
     return see(equity=12_000, positions=HELD, markets={**MARKETS, **ALTS}, float=6_000)
 
 
-def test_five_positions_with_everything_that_may_be_said_fit_one_screen() -> None:
+def test_five_positions_with_everything_that_may_be_said_fit_one_screen(tmp_path: Path) -> None:
     """A cancel, five orders, a deposit, claims, what the budget stops, and what hands would do."""
     seen = see(
         equity=4_600,
@@ -91,7 +94,8 @@ def test_five_positions_with_everything_that_may_be_said_fit_one_screen() -> Non
 
     shown = preview(fed, seen, {})
 
-    lines = sheet(shown, "five positions, now")
+    known = recall(tmp_path / "j.db", SETTINGS, "").line().replace(str(tmp_path), "data")
+    lines = sheet(shown, "five positions, now", known)
 
     assert "\n".join(lines) + "\n" == GOLDEN.read_text()
     assert len(lines) <= 24

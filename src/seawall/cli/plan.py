@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seawall.cli.place import JournalOption
 from seawall.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def plan(
     address: Annotated[
         str, typer.Argument(metavar="[ADDRESS]", help="Whose account; default: the settings' own.")
     ] = "",
+    *,
     rules: Annotated[Path, typer.Option(help="The rule file.")] = Path("config/rules.yaml"),
     if_moved: Annotated[
         str, typer.Option("--if", help='As if prices had moved: "BTC-USD -8%, ETH-USD -10%".')
@@ -40,16 +42,19 @@ def plan(
     settings: Annotated[
         Path | None, typer.Option(help="The settings file; default config/seawall.toml.")
     ] = None,
+    journal: JournalOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what the guard would do now, without waiting for any `for`; nothing is sent.
 
     Costs are fees and slippage against the mid of the book. Beside the plan stands what closing
-    the largest position, the same share of each, or the greedy plan would cost. Drawdown and day
-    loss are counted from the state that is seen.
+    the largest position, the same share of each, or the greedy plan would cost. Budgets, latches,
+    cooldowns, a pause, what runs and the NAV come from the guard's journal, which is only read;
+    without one, drawdown and day loss are counted from the state that is seen.
 
     Example: seawall plan --if "BTC-USD -8%, ETH-USD -10%"
     """
+    from seawall.cli.recalled import recall
     from seawall.cli.sheet import sheet
     from seawall.decide.preview import preview
     from seawall.rulefile.fields import Known
@@ -66,11 +71,12 @@ def plan(
     seen = asyncio.run(_look(chosen, None if source is None else source.address, moves))
     if missing := sorted(set(moves) - set(seen.markets)):
         raise OperatorError(f"--if: {', '.join(missing)}: no such market on {seen.chain_id}")
-    shown = preview(policy, seen, moves)
+    known = recall(chosen.journal.path if journal is None else journal, chosen, loaded.digest)
+    shown = preview(policy, seen, moves, known.kept)
     if as_json:
-        print(json.dumps(as_object(shown, moves), indent=2))
+        print(json.dumps({**as_object(shown, moves), "journal": known.as_object()}, indent=2))
         return
-    for line in sheet(shown, _title(shown, moves)):
+    for line in sheet(shown, _title(shown, moves), known.line()):
         print(line)
 
 

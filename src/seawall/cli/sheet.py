@@ -22,14 +22,15 @@ WHOLE_FROM = 100  # dollars, from which a trigger is told without cents
 RULES_ROOM = 24  # columns
 
 
-def sheet(preview: Preview, title: str) -> list[str]:
-    """At most 24 lines of 100 columns for five positions."""
+def sheet(preview: Preview, *title: str) -> list[str]:
+    """At most 24 lines of 100 columns for five positions, the title's among them."""
     made = preview.plan
-    lines = [title]
+    lines = [*title]
     cancels = _cancels(preview)
-    if made is None and not cancels:
+    if not cancels and (made is None or not (made.legs or made.top_ups)):
         calm = "nothing to do: no acting level is beyond its trigger"
-        lines.append("nothing can be done now" if preview.refused else calm)
+        is_kept = preview.refused or (made is not None and made.dropped)
+        lines.append("nothing can be done now" if is_kept else calm)
     lines += cancels
     if made is not None:
         lines += _orders(preview, made.legs)

@@ -13,7 +13,7 @@ from seawall.budget import top_up_left
 from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
-from seawall.decide.judged import Judged, judge
+from seawall.decide.judged import Judged, Proposed, judge
 from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Sent, TopUpSent, Urgency
 from seawall.decide.watch import Watched
 from seawall.intervention import sizes
@@ -61,7 +61,7 @@ def carry(
     def judged(means: Means) -> Judged:
         thin = replace(view, observation=depth.believed(memory, seen))
         made = _proposed(heeded, thin, demands, means, watched, standing=standing, draft=draft)
-        return judge(policy, view, demands, means, made=made, cancels=cancels, standing=standing)
+        return judge(view, demands, made, policy=policy, cancels=cancels, standing=standing)
 
     if demands and _can_do_anything(demands, means):
         done = judged(means)
@@ -70,9 +70,7 @@ def carry(
             again = judged(replace(means, closed={**means.closed, **stopped}))
             done = replace(again, refused=(*done.refused_orders, *again.refused))
     else:
-        done = judge(
-            policy, view, demands, means, made=(None, ()), cancels=cancels, standing=standing
-        )
+        done = judge(view, demands, Proposed(), policy=policy, cancels=cancels, standing=standing)
     proposed = done.plan
     claims = () if proposed is None else proposed.claims
     no_cash, blocked = waiting.why_no_cash(policy, memory, seen), means.cash_blocked
@@ -98,7 +96,7 @@ def _proposed(
     *,
     standing: Standing,
     draft: Draft,
-) -> tuple[Plan | None, tuple[Refusal, ...]]:
+) -> Proposed:
     """The plan as far as the budgets go, and what they cut from it.
 
     The simpler planner's where the planner fails; none where both do, and a page.
@@ -106,16 +104,17 @@ def _proposed(
     ours = {rule.id for rule in policy.rules}
     scenarios = wants.scenarios_named(policy)
     chased = frozenset(demand.key for demand in demands)
-    guards = _guards(view, [one for one in watched if one.rule.id in ours], chased)
     by_hand = "Nothing is sold, cancels still go out: close by hand"
     for planner, key, then in (
         (plan.propose, "planner/first", "The simpler planner takes its place"),
         (plan.propose_simply, "planner/both", by_hand),
     ):
         try:
-            made = planner(view, demands, means, scenarios=scenarios, guards=guards)
+            guards = _guards(view, [one for one in watched if one.rule.id in ours], chased)
             free = plan.unbound(view, demands, means)
-            cut = fit.to_budget(
+            means = replace(means, unbound=free)
+            made = planner(view, demands, means, scenarios=scenarios, guards=guards)
+            cut, cut_short = fit.to_budget(
                 made,
                 policy.budget,
                 view.observation,
@@ -123,23 +122,13 @@ def _proposed(
                 unbound=free,
                 together=fit.cut_together(demands, view.observation),
             )
-            return _restated(view, demands, means, guards, cut)
+            if cut_short:
+                cut = plan.restated(view, demands, means, cut, guards)
+            return Proposed(plan=cut, cut_short=cut_short, unbound=free)
         except Exception as error:  # noqa: BLE001 - a tick that dies guards nothing at all
             text = f"The planner failed: {error!r}. {then}. This is a fault of Seawall: report it."
             draft.messages.append(Message(urgency=Urgency.PAGE, key=key, text=text))
-    return None, ()
-
-
-def _restated(
-    view: View,
-    demands: Sequence[Demand],
-    means: Means,
-    guards: Sequence[Guard],
-    cut: tuple[Plan, tuple[Refusal, ...]],
-) -> tuple[Plan, tuple[Refusal, ...]]:
-    """A plan and what the budgets cut from it, its claims those of what is left."""
-    made, cut_short = cut
-    return (plan.restated(view, demands, means, made, guards) if cut_short else made), cut_short
+    return Proposed()
 
 
 def _can_do_anything(demands: Iterable[Demand], means: Means) -> bool:
@@ -246,10 +235,10 @@ def _guard(view: View, one: Watched, level: Level, *, is_chased: bool) -> Guard:
         instance=one.instance,
         trigger=level.trigger,
     )
-    now = plan.value_of(view, guard.measure, guard.instance)
-    if is_chased or isinstance(now, NoData) or not level.trigger.holds(now):
+    if is_chased or guard.measure.name not in plan.HELD_BY_HEDGES:
         return guard
-    if guard.measure.name not in plan.HELD_BY_HEDGES:
+    now = plan.value_of(view, guard.measure, guard.instance)
+    if isinstance(now, NoData) or not level.trigger.holds(now):
         return guard
     worse = Operator.ABOVE if level.trigger.operator.is_upward else Operator.BELOW
     return replace(guard, trigger=Bound(operator=worse, value=now), is_met=True)

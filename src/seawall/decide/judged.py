@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from seawall import action, limits, plan
+from seawall import action, limits
 from seawall.account import Observation
 from seawall.action import Action, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.intervention import sizes
 from seawall.limits import Asked, Standing
 from seawall.measures.view import View
-from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
+from seawall.plan.demand import Demand, Reason, Slot, UntilDemand
 from seawall.policy import Policy
 from seawall.units import BaseQuantums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A plan cut to the budgets, what they cut from it, and what of each position binds them not.
+
+    None where no planner made one.
+    """
+
+    plan: Plan | None = None
+    cut_short: tuple[Refusal, ...] = ()
+    unbound: Mapping[Slot, int] = field(default_factory=dict)  # base quantums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +63,25 @@ def _slots(actions: Iterable[Action | None]) -> frozenset[Slot]:
 
 
 def judge(
-    policy: Policy,
     view: View,
     demands: Sequence[Demand],
-    means: Means,
+    made: Proposed,
     *,
-    made: tuple[Plan | None, tuple[Refusal, ...]],
+    policy: Policy,
     cancels: Sequence[tuple[Cancel, str]],
     standing: Standing,
 ) -> Judged:
     """Cancels, then a plan's deposits and reductions, before the last gate."""
-    seen, (proposed, cut_short) = view.observation, made
+    seen = view.observation
     asked: list[tuple[Asked, tuple[str, ...]]] = [
         (Asked(action=cancel), (level,)) for cancel, level in cancels
     ]
-    if proposed is not None:
-        free = plan.unbound(view, demands, means)
-        asked.extend(_asked_by_plan(proposed, demands, seen, free))
+    if made.plan is not None:
+        asked.extend(_asked_by_plan(made.plan, demands, seen, made.unbound))
     passed, refused = limits.judge([one for one, _ in asked], seen, policy, standing)
     return Judged(
-        plan=proposed,
-        cut_short=cut_short,
+        plan=made.plan,
+        cut_short=made.cut_short,
         names={one.action: who for one, who in asked},
         passed=passed,
         refused=refused,

@@ -1,25 +1,28 @@
 """What would be done now, or if prices moved: one tick on paper without waiting for any `for`.
 
-A level whose trigger is met fires at once here. Profit and loss start at the state that was seen,
-so without a move there is none, and with one it is the move's own.
+A level whose trigger is met fires at once here. What a guard remembers (spent budgets, latches,
+cooldowns, a pause, interventions that run, its NAV) counts as it would for that guard's next tick.
+Without it profit and loss start at the state that was seen, so without a move there is none, and
+with one it is the move's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seawall import action, backstop
+from seawall import action, backstop, units, words
 from seawall.account import Book, BookLevel, Market, Observation
-from seawall.action import Plan, Refusal, TopUp
+from seawall.action import Plan, Refusal, RefusalCode, TopUp
 from seawall.backstop import Stop
-from seawall.decide import depth, waiting, wants
+from seawall.decide import depth, panic, pausing, waiting, wants
 from seawall.decide.align import align
 from seawall.decide.carry import carry, means_of
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Memory, Numbered
 from seawall.decide.tick import decide, evaluate
-from seawall.decide.watch import watch
+from seawall.decide.watch import Watched, watch
+from seawall.intervention import has_work, runs_once
 from seawall.measures.spec import NoData, Value
 from seawall.measures.view import View
 from seawall.plan import naive
@@ -78,31 +81,80 @@ class Preview:
         )
 
 
-def preview(policy: Policy, seen: Observation, moves: Moves) -> Preview:
-    """One tick on paper at the moved prices; the account is the one that was seen."""
-    memory, _ = decide(replace(policy, rules=()), Memory(), seen)
-    policy, moved, draft = _at_once(policy), in_time(with_moves(seen, moves)), Draft()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a guard remembers, and whether it sends."""
+
+    memory: Memory
+    mode: Mode
+
+
+def preview(policy: Policy, seen: Observation, moves: Moves, kept: Kept | None = None) -> Preview:
+    """One tick on paper at the moved prices; the account is the one that was seen.
+
+    A live guard's plan is that of its live rules, a guard's on paper that of all.
+    """
+    mode = Mode.DRY_RUN if kept is None else kept.mode
+    policy, memory = _begun(policy, seen, kept)
+    policy, moved, draft = _at_once(policy), with_moves(seen, moves), Draft()
+    if not memory.sent:
+        moved = in_time(moved)
     memory, view, watched = evaluate(
-        policy, align(policy, memory), moved, draft, mode=Mode.DRY_RUN, overrides={}
+        policy, align(policy, memory), moved, draft, mode=mode, overrides={}
     )
-    means = means_of(policy, memory, moved, live=False)
-    carried = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=Mode.DRY_RUN)
+    means = means_of(policy, memory, moved, live=mode is Mode.LIVE)
+    carried = carry(policy, memory, view, watched, draft, mode=mode, run_mode=mode)
     made = carried.plan
-    demands = wants.demands(carried.memory, watched, view, Mode.DRY_RUN, Mode.DRY_RUN)
+    demands = wants.demands(carried.memory, watched, view, mode, mode)
     others: tuple[Alternative, ...] = ()
     if made is not None:
         thin = replace(view, observation=depth.believed(memory, moved))  # what the plan believed
         others = naive.alternatives(thin, demands, means, made)
-    then = view if made is None else carried_out(view, made)
+    then = view if made is None else carried_out(view, made, means.cash_in_flight)
+    waits = _waiting(memory, watched, moved.at, mode)
     return Preview(
         seen=moved,
         plan=made,
         actions=carried.numbered,
-        refused=(*draft.refusals, *carried.refusals),
-        changes=_changes(policy, memory, draft, view, then),
+        refused=(*draft.refusals, *waits, *carried.refusals),
+        changes=_changes(policy, memory, draft, (view, then), mode),
         alternatives=others,
         stops=_stops(policy, then),
     )
+
+
+def _begun(policy: Policy, seen: Observation, kept: Kept | None) -> tuple[Policy, Memory]:
+    """The rules, a panic's among them, and memory, before any price has moved."""
+    if kept is None:
+        return policy, decide(replace(policy, rules=()), Memory(), seen)[0]
+    # Quiet ticks are written once a minute: that long without one is no halt of the chain.
+    memory = replace(kept.memory, at=seen.at, seen_at=seen.seen_at)
+    memory = pausing.follow(memory, seen.seen_at, Draft())
+    return panic.with_rule(policy, memory), memory
+
+
+def _waiting(
+    memory: Memory, watched: Sequence[Watched], at: Millis, mode: Mode
+) -> Iterator[Refusal]:
+    """Levels whose trigger is met and that set out to do nothing now, and what they wait for."""
+    running = {each.key for each in memory.running}
+    for one in watched:
+        held = memory.alarms.get(one.key)
+        is_elsewhere = one.key in running or one.rule.mode_in(mode) is not mode
+        if held is None or is_elsewhere or isinstance(one.value, NoData):
+            continue
+        for level, state in zip(one.rule.levels, held.levels, strict=True):
+            if not has_work(level) or not level.trigger.holds(one.value):
+                continue
+            if state.has_run and runs_once(level):
+                why = "it acts once per firing, and has"
+            elif at < state.cooled_at:
+                left = Millis(-(-(state.cooled_at - at) // units.SECOND) * units.SECOND)
+                why = f"its cooldown ends in {words.duration(left)}"
+            else:
+                continue
+            what = f"start {one.key}/{level.name}"
+            yield Refusal(code=RefusalCode.COOLING, what=what, detail=why)
 
 
 def _stops(policy: Policy, then: View) -> tuple[Stop, ...]:
@@ -136,9 +188,11 @@ def in_time(seen: Observation) -> Observation:
 
 
 def _changes(
-    policy: Policy, memory: Memory, draft: Draft, before: View, after: View
+    policy: Policy, memory: Memory, draft: Draft, views: tuple[View, View], mode: Mode
 ) -> tuple[Change, ...]:
-    acting = {started.name.rsplit("/", 1)[0] for started in draft.started}
+    """Every instance before and after: in the first of the views, and in the second."""
+    before, after = views
+    acting = {each.key for each in memory.running if each.mode is mode}
     then = {one.key: one.value for one in watch(policy, memory, after, Draft())}
     levels = {reading.key: reading.level for reading in draft.readings}
     gone = NoData(reason="nothing of it is left")

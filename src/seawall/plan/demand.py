@@ -65,3 +65,4 @@ class Means:
     notional_left: QuoteQuantums | None = None  # of the hour's budget; None is no bound
     cost_left: QuoteQuantums | None = None  # of the day's budget
     overdrawing: frozenset[str] = frozenset()  # demands, by name, that no such budget binds
+    unbound: Mapping[Slot, int] | None = None  # what these want cut; None: not worked out yet

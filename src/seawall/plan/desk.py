@@ -13,7 +13,7 @@ from seawall.action import Claim, Leg, Refusal, RefusalCode
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
-from seawall.plan import claims, greedy, pricing, trial
+from seawall.plan import acceptance, claims, greedy, pricing, trial
 from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import Quote, Trial
@@ -102,7 +102,9 @@ def desk_of(
         quotes=quotes,
         cash=dict(means.cash_in_flight),
     )
-    paper = greedy.fixed_cuts(paper, demands, scenarios)
+    wanted = greedy.fixed_cuts(paper, demands, scenarios)
+    paper = acceptance.accepted(wanted)
+    refused += acceptance.cut_back(wanted, paper)
     views = paper.views()
     free = {slot for one in until if one.max_slippage is not None for slot in one.slots}
     return Desk(
@@ -116,7 +118,7 @@ def desk_of(
         paper=paper,
         unmet=tuple(one for one in until if not claims.holds(views, one)),
         refused=tuple(refused),
-        unbound=unbound(view, demands, means),
+        unbound=unbound(view, demands, means) if means.unbound is None else means.unbound,
         rooms={
             slot: quote.depth if slot in free else min(quote.depth, paper.cut_of(slot))
             for slot, quote in quotes.items()
@@ -179,12 +181,24 @@ def _of_slot(desk: Desk, paper: Trial, slot: Slot) -> list[Reason]:
         return []
     step = quote.market.step_base_quantums
     cut, held = min(paper.cut_of(slot), quote.depth), units.round_down(quote.held, step)
-    if has_room(desk, paper, slot) or cut >= held:
+    if has_room(desk, paper, slot):
+        return _refused(paper, slot, desk.rooms[slot])
+    if cut >= held:
         return []
     size, worst = quote.market.coins(cut), quote.market.dollars(quote.worst).normalize()
     if _has_more(desk.view, quote):
         return [(RefusalCode.BOUND, f"{name}: bound {worst:f} leaves {size.normalize():f}")]
     return [(RefusalCode.NO_DEPTH, f"{name}: depth is {size.normalize():f}")]
+
+
+def _refused(paper: Trial, slot: Slot, most: int) -> list[Reason]:
+    """That the chain takes no more of a position; of each that is cut a step is for rounding."""
+    step = paper.quotes[slot].market.step_base_quantums
+    more = paper.with_cut(slot, min(most, paper.cut_of(slot) + (1 + len(paper.quotes)) * step))
+    if acceptance.accepted(more).cut_of(slot) == more.cut_of(slot):
+        return []
+    why = acceptance.why(paper, slot)
+    return [(RefusalCode.CHAIN_REFUSES, f"{slot[0]}/{slot[1]}: {why}")]
 
 
 def _has_more(view: View, quote: Quote) -> bool:

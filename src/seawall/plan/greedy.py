@@ -20,7 +20,7 @@ from seawall.margin import notional
 from seawall.measures import MEASURES
 from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
-from seawall.plan import pricing, trial
+from seawall.plan import acceptance, pricing, trial
 from seawall.plan.claims import claims_of, holds, is_met, value_of
 from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
 from seawall.plan.trial import Quote, Trial
@@ -74,6 +74,8 @@ def propose(
         paper = paper.with_cash(number, amount + paper.cash_of(number))
     for demand in until:
         paper = _reduce_until(paper, demand, barred, dropped)
+    wanted, paper = paper, acceptance.accepted(paper)
+    dropped += acceptance.cut_back(wanted, paper)
     given_up = tuple(crossed(view, paper.after(), guards))
     return Plan(
         legs=legs_of(paper, demands),

@@ -34,7 +34,8 @@ class Model:
         frames = [frame_of(desk.view, desk.view, self.columns, fee)]
         if desk.paper.caught_up is not None:
             frames.append(frame_of(desk.view, desk.paper.caught_up, self.columns, fee))
-        lines = [*self._fixed(), *self._within(frames[0]), *self._goals(frames)]
+        lines = [*self._fixed(), *self._within(frames[0]), *self._accepted(frames[0])]
+        lines += self._goals(frames)
         lines += self._fences(frames[0])
         self._lines = lines
         cash = max(CASH_PRICE, desk.means.cash_price / PPM_ONE)
@@ -73,6 +74,24 @@ class Model:
                 already = self._taken(weights * bound, self._desk.paper.cuts)
                 lines.append(Line(coefficients=line, least=-max(spared, already), kind="budget"))
         return lines
+
+    def _accepted(self, frame: Frame) -> Iterator[Line]:
+        """That no closing beyond what it frees takes a subaccount below its initial margin.
+
+        The chain would refuse it. Below that margin the quotes end where the chain would.
+        """
+        costs = np.array([c.cost for c in self.columns])
+        freed = np.array([frame.stands[c.slot].initial for c in self.columns])
+        for number, now in frame.margins.items():
+            its = np.array([c.slot[0] == number for c in self.columns], dtype=bool)
+            over = np.where(its, np.maximum(0.0, costs - freed), 0.0)
+            if now.imr is None or now.nc < now.imr or not over.any():
+                continue
+            line = self._zeros()
+            line[: len(over)] = -over
+            spared = now.nc - now.imr - self._rounding(over)
+            already = self._taken(over, self._desk.paper.cuts)
+            yield Line(coefficients=line, least=-max(0.0, spared, already), kind="chain")
 
     def _rounding(self, weights: Floats) -> float:
         """What rounding each cut up to a step may add, by weight."""

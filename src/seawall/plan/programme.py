@@ -14,8 +14,8 @@ from functools import partial
 
 from seawall.action import Plan
 from seawall.measures.view import View
+from seawall.plan import acceptance, fallback, greedy, solver
 from seawall.plan import desk as desks
-from seawall.plan import fallback, greedy, solver
 from seawall.plan.claims import claims_of
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
@@ -196,7 +196,7 @@ def _mended(
         failing = [demand for demand in desk.failing(views) if demand.name not in short]
         crossed = desk.crossed(sent[0], let_go)
         if not failing and not crossed:
-            return paper, sent
+            return (paper, sent) if acceptance.accepted(paper) == paper else None
         stepped = None
         if added < STEPS_MOST:
             wanted = failing[0] if failing else crossed[0]

@@ -12,11 +12,12 @@ from dataclasses import replace
 from seawall.action import Claim, Plan, Refusal, RefusalCode
 from seawall.measures.spec import NoData
 from seawall.measures.view import View
-from seawall.plan import greedy, trial
+from seawall.plan import acceptance, greedy, trial
 from seawall.plan.claims import claims_of, value_of
 from seawall.plan.demand import CutDemand, Demand, Means, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import carried_out
+from seawall.units import BaseQuantums
 
 
 def proved(
@@ -31,6 +32,7 @@ def proved(
         return made
     after = carried_out(view, made, means.cash_in_flight)
     failed = (
+        *_refused_fills(view, made),
         *_failed_claims(after, demands, made),
         *(
             Refusal(
@@ -66,6 +68,18 @@ def restated(
         let_go=(*made.let_go, *(guard.key for guard in gone)),
         dropped=(*made.dropped, *(greedy.not_kept(guard) for guard in gone)),
     )
+
+
+def _refused_fills(view: View, made: Plan) -> Iterator[Refusal]:
+    """Orders of which the chain would refuse a fill, in the sequence that is worst for them."""
+    for number, orders in acceptance.orders_of(view, made).items():
+        for slot, taken in acceptance.refused(view, number, orders).items():
+            size = view.observation.markets[slot[1]].coins(BaseQuantums(taken))
+            yield Refusal(
+                code=RefusalCode.CHAIN_REFUSES,
+                what="send the plan",
+                detail=f"of {slot[0]}/{slot[1]} the chain takes {size:f}",
+            )
 
 
 def _failed_claims(after: View, demands: Sequence[Demand], made: Plan) -> Iterator[Refusal]:
