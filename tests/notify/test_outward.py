@@ -190,6 +190,8 @@ async def test_a_journal_that_takes_no_rows_pages_past_it(tmp_path: Path) -> Non
     assert "no trace, no act" in said
     assert "seawall.db: Cannot operate on a closed database" in said
     assert "journal.spill" in said
+    assert "Repeats every 5 minutes until a row is taken again." in said
+    assert "seawall ack" not in said, "no row, no ack"
 
 
 class Stumbling:

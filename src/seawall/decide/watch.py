@@ -17,6 +17,7 @@ from seawall.decide.memory import (
     Memory,
     Message,
     Reading,
+    Repeats,
     Started,
     Transition,
     Urgency,
@@ -75,6 +76,7 @@ def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Wat
                 Message(
                     urgency=Urgency.PAGE,
                     key=f"{rule.id}/failed",
+                    repeats=Repeats.WHILE_SO,
                     text=f"{rule.id} failed and guards nothing: {error!r}. The other rules go on.",
                 )
             )
@@ -250,6 +252,7 @@ def _gave_up(running: Intervention) -> Message:
     return Message(
         urgency=Urgency.PAGE,
         key=intervention.not_flat_key(running),
+        repeats=Repeats.WHILE_SO,
         text=(
             f"{running.name} is not flat in time. It goes on with one try every 30 s until flat; "
             f"`seawall ack` stops this page, `seawall ack --stop` the tries too. Closing by hand "

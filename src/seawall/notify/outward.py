@@ -23,7 +23,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from seawall.decide.memory import Decision, Memory, Message, Urgency
+from seawall.decide.memory import Decision, Memory, Message, Repeats, Urgency
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.errors import JournalError, JournalUnwritable, SettingsError
 from seawall.journal.codec import to_json
@@ -139,12 +139,15 @@ class Outward:
             await self._heartbeat.beat()
 
     def page(self, key: str, text: str) -> None:
-        """Page about the guard itself, at most every five minutes per key, past a full disk too."""
+        """Page about the guard itself, at most every five minutes per key, past a full disk too.
+
+        No `ack` ends it, which would be a row of the journal that it is about.
+        """
         now = self._clock()
         if key in self._paged_at and now - self._paged_at[key] < REPEAT_AFTER:
             return
         self._paged_at[key] = now
-        message = Message(urgency=Urgency.PAGE, key=key, text=text)
+        message = Message(urgency=Urgency.PAGE, key=key, text=text, repeats=Repeats.BY_ITSELF)
         log.error("event=page key=%s text=%s", key, text)
         try:
             self._journal.append(MESSAGE, to_json(message))
@@ -176,13 +179,14 @@ class Outward:
                 UNWRITABLE,
                 f"The journal takes no rows ({self._journal.refusal or failure}), so nothing is "
                 "sent: no trace, no act. Make room there or repair it; orders on the chain stand "
-                "as they are.",
+                "as they are. Repeats every 5 minutes until a row is taken again.",
             )
         elif failure is not None:
             self.page(
                 SPILLING,
                 f"The journal cannot be written ({failure}); rows go to the spill file and the "
-                f"guard goes on. Make room or repair {self._journal.path}.",
+                f"guard goes on. Make room or repair {self._journal.path}. Repeats every 5 minutes "
+                "until it takes rows again.",
             )
         else:
             self._paged_at.pop(UNWRITABLE, None)
