@@ -42,6 +42,7 @@ def health(
             "pid": pulse.pid,
             "stopped": pulse.is_stopped,
             "reason": pulse.reason,
+            "note": pulse.note,
         }
         print(json.dumps(said))
     else:

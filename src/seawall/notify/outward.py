@@ -49,6 +49,7 @@ class Told:
     """Who is to be told, and where; nobody by default."""
 
     messengers: Sequence[Messenger] = ()
+    unknown: int = 0  # addresses of more that nobody knows
     heartbeat_url: SecretStr | None = None
     metrics_port: int | None = None
     pulse: Path | None = None
@@ -72,6 +73,9 @@ class Outward:
         self._pulse_file = None if told.pulse is None else PulseFile(told.pulse)
         url = told.heartbeat_url
         self._heartbeat = None if url is None else Heartbeat(url, journal)
+        self._note = f"{told.unknown} of notify.urls unknown" if told.unknown else ""
+        if self._metrics is not None:
+            self._metrics.note_unknown(told.unknown)
         self._courier = Courier(journal, told.messengers, account=account)
         self._carrying: asyncio.Task[None] | None = None
         self._pulse: Pulse | None = None
@@ -117,6 +121,7 @@ class Outward:
             at=now,
             succeeded_at=succeeded_at if reason else now,
             reason=reason,
+            note=self._note,
         )
         if self._pulse_file is not None:
             self._pulse_file.write(self._pulse)

@@ -35,6 +35,7 @@ class Pulse:
     succeeded_at: Millis | None
     reason: str = ""  # why the last tick did not succeed
     is_stopped: bool = False  # on purpose
+    note: str = ""  # what a person should mend although the guard is well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ def judge(pulse: Pulse, now: Millis, age_most: Millis) -> Health:
     if age > age_most:
         limit = f"{_seconds(age_most)} s are allowed"
         return Health(is_well=False, age=age, words=f"{said}, {limit}{_why(pulse)}")
-    return Health(is_well=True, age=age, words=said)
+    return Health(is_well=True, age=age, words=f"{said}; {pulse.note}" if pulse.note else said)
 
 
 def _why(pulse: Pulse) -> str:
