@@ -16,9 +16,10 @@ from seawall.agent import Kind, StartRow, restore
 from seawall.alarm import Phase
 from seawall.errors import OperatorError
 from seawall.journal.codec import from_json
+from seawall.journal.lock import is_left
 from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
-from seawall.notify.pulse import pulse_path, read_pulse
+from seawall.notify.pulse import pulse_path, read_pulse, this_boot
 from tests.cli.played import (
     ROOT,
     RULES,
@@ -91,6 +92,8 @@ def test_killed_in_the_middle_of_an_intervention_it_goes_on_and_sends_nothing_tw
             wait_until(lambda: count(journal, kind) >= rows, f"{rows} {kind} rows")
             first.kill()
             first.wait()
+            assert read_pulse(pulse_path(journal)).boot == this_boot()
+            assert is_left(journal), "and `seawall health` says so at once"
         killed_at = place.state()["height"]
         with guard(place, journal, "--live") as second:
             wait_until(lambda: is_over(place), "the end of the prices")

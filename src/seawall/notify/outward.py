@@ -32,7 +32,7 @@ from seawall.notify.courier import MESSAGE, Courier
 from seawall.notify.heartbeat import Heartbeat
 from seawall.notify.messenger import Messenger
 from seawall.notify.metrics import Metrics
-from seawall.notify.pulse import Pulse, PulseFile
+from seawall.notify.pulse import Pulse, PulseFile, this_boot
 from seawall.notify.systemd import tell_systemd
 from seawall.units import MINUTE, Millis
 
@@ -73,6 +73,7 @@ class Outward:
         self._pulse_file = None if told.pulse is None else PulseFile(told.pulse)
         url = told.heartbeat_url
         self._heartbeat = None if url is None else Heartbeat(url, journal)
+        self._boot = this_boot()
         self._note = f"{told.unknown} of notify.urls unknown" if told.unknown else ""
         if self._metrics is not None:
             self._metrics.note_unknown(told.unknown)
@@ -121,6 +122,7 @@ class Outward:
             at=now,
             succeeded_at=succeeded_at if reason else now,
             reason=reason,
+            boot=self._boot,
             note=self._note,
         )
         if self._pulse_file is not None:
