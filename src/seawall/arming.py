@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,8 @@ from seawall.account import Blind, Observation
 from seawall.agent import Agent, Kind, StartRow, told
 from seawall.decide.at_once import AtOnce, at_once
 from seawall.decide.memory import Acknowledge, Memory, Message, Urgency
-from seawall.errors import NotArmed, RuleFileError, VenueUnreachable
+from seawall.errors import JournalError, NotArmed, RuleFileError, VenueUnreachable
+from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
@@ -262,10 +264,9 @@ class Armoury:
         asked = [(0, False)] * min(1, self._signals)
         self._signals = 0
         for row in self._agent.journal.rows(REQUEST, after=self._seen_through):
-            assert row.body is not None
-            asked.append((row.seq, from_json(ReloadRow, row.body).arms))
             self._seen_through = row.seq
-        return tuple([await self._reload(request, arms=arms) for request, arms in asked])
+            asked.append((row.seq, _arms(row)))
+        return tuple([await self._answer(request, arms=arms) for request, arms in asked])
 
     def look_at_file(self) -> Message | None:
         """Announce a file that was saved since the last look; it is checked and not taken over."""
@@ -288,6 +289,20 @@ class Armoury:
             message = Message(urgency=Urgency.NOTIFY, key="rules/saved", text=text)
         _tell(self._agent.journal, message)
         return message
+
+    async def _answer(self, request: int, *, arms: bool) -> RulesRow:
+        """Reload once; what that stumbles over is told, and not tried again by itself."""
+        try:
+            return await self._reload(request, arms=arms)
+        except JournalError:
+            raise
+        except Exception as error:
+            log.exception("reload failed")
+            text = (
+                f"A reload failed: {error!r}. The rule set in force stays in force. This is a "
+                f"fault of Seawall: report it, and ask again."
+            )
+            return self._end(request, Reloaded.REFUSED, (), text)
 
     async def _reload(self, request: int, *, arms: bool) -> RulesRow:
         self._saved = _stamp(self.path)
@@ -354,6 +369,13 @@ class Armoury:
                 Message(urgency=Urgency.PAGE, key=KEPT, text=page),
             )
         return row
+
+
+def _arms(row: Row) -> bool:
+    """Whether a request is to arm; not where another version wrote it in words of its own."""
+    with suppress(ValueError):
+        return row.body is not None and from_json(ReloadRow, row.body).arms
+    return False
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

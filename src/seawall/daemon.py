@@ -97,7 +97,7 @@ async def _tick_until(
             except Exception as error:  # one tick is lost; the next sees everything anew
                 log.exception("tick failed")
                 agent.note_failure(error)
-            due = asyncio.create_task(venue.wait_for_change(TICK_AT_LATEST))
+            due = asyncio.create_task(_wait_for_change(venue))
             await asyncio.wait({due, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not due.done():
                 due.cancel()
@@ -105,6 +105,15 @@ async def _tick_until(
                     await due
     finally:
         stopping.cancel()
+
+
+async def _wait_for_change(venue: Venue) -> None:
+    """Wait until a tick is due; where the venue cannot say, until one is due at the latest."""
+    try:
+        await venue.wait_for_change(TICK_AT_LATEST)
+    except Exception:  # a wait that fails must not make ticks without a pause
+        log.exception("wait for a change failed")
+        await asyncio.sleep(TICK_AT_LATEST / SECOND)
 
 
 def _scheduler() -> AsyncIOScheduler:
@@ -146,6 +155,8 @@ async def _obey(armoury: Armoury) -> None:
         await armoury.obey()
     except JournalError as error:
         log.warning("event=reload_failed reason=%s", error)
+    except Exception:  # whatever it was: the tick that follows is what protects
+        log.exception("reload failed")
 
 
 async def _look_at_file(armoury: Armoury) -> None:

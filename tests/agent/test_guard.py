@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from seawall import daemon, decide
 from seawall.account import Seen
 from seawall.action import Action
 from seawall.agent import Agent, Kind
+from seawall.arming import Armoury, RulesRow
 from seawall.decide.memory import Decision
 from seawall.errors import OperatorError
 from seawall.journal.store import Journal
@@ -237,3 +239,42 @@ def test_a_journal_of_another_account_is_refused_before_anything_is_written(
     assert "name another file" in str(refused.value)
     assert len(list(journal.rows(Kind.START))) == 1
     Agent.resume(venue, journal, policy, owner=OWNER, **words)  # type: ignore[arg-type]
+
+
+class Stumbling(Armoury):
+    """A rule file whose reloads raise what nobody thought of."""
+
+    async def obey(self) -> tuple[RulesRow, ...]:
+        raise ValueError("of another version")
+
+
+class Deaf(Standing):
+    """A venue that cannot wait."""
+
+    async def wait_for_change(self, timeout: Millis) -> None:  # noqa: ARG002
+        raise RuntimeError("the feed fell over")
+
+
+def test_a_reload_or_a_wait_that_raises_costs_no_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "TICK_AT_LATEST", Millis(1))
+    venue, journal = Deaf(guarded(ladder(FLATTEN))), Journal.open(":memory:")
+    agent = resumed(venue, journal, Mode.LIVE)
+    heard: list[Decision] = []
+
+    async def play() -> None:
+        stop = asyncio.Event()
+
+        def hear(decision: Decision) -> None:
+            heard.append(decision)
+            if len(heard) == 3:
+                stop.set()
+
+        armoury = Stumbling(tmp_path / "rules.yaml", agent, OWNER)
+        await daemon._tick_until(stop, agent, venue, hear, armoury)
+
+    asyncio.run(play())
+
+    assert len(heard) == 3
+    assert venue.sent

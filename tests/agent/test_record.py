@@ -112,16 +112,26 @@ def test_a_played_venue_is_told_the_height_and_how_long_nothing_can_happen() -> 
         assert venue.told == [(decision.height, None if is_idle else decision.at)]
 
 
-def test_a_failure_that_comes_back_after_a_good_tick_is_paged_again() -> None:
-    venue, journal = paced(QUIET), Journal.open(":memory:")
+def test_a_tick_that_fails_every_other_time_is_paged_once_and_then_by_count() -> None:
+    now = [0]
+    venue, journal = paced(QUIET), Journal.open(":memory:", clock=lambda: Millis(now[0]))
     agent = resumed(venue, journal, Mode.LIVE)
 
-    for _ in range(2):
-        agent.note_failure(ValueError("no such row"))
+    for _ in range(12):
         agent.note_failure(ValueError("no such row"))
         asyncio.run(agent.tick())
+        now[0] += 2_000
+    agent.note_failure(KeyError("another"))
+    now[0] += 6 * MINUTE
+    agent.note_failure(ValueError("a new run of trouble"))
 
-    assert len(list(journal.rows(Kind.MESSAGE))) == 2
+    said = [from_json(Message, row.body or "").text for row in journal.rows(Kind.MESSAGE)]
+    assert [one.partition(" failed")[0] for one in said] == [
+        "A tick",
+        "10 ticks lately",
+        "13 ticks lately",  # of another kind
+        "A tick",
+    ]
 
 
 def test_a_failure_that_lasts_is_paged_every_five_minutes_and_then_until_acknowledged() -> None:

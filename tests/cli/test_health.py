@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from seawall.cli import main
+from seawall.journal.lock import alone
 from seawall.journal.store import wall_clock
-from seawall.notify.pulse import Pulse, PulseFile, pulse_path
+from seawall.notify.pulse import Pulse, PulseFile, pulse_path, this_boot
 from seawall.units import SECOND, Millis
 
 
@@ -52,3 +53,20 @@ def test_health_is_printed_as_json(tmp_path: Path, capsys: pytest.CaptureFixture
 
     said = json.loads(capsys.readouterr().out)
     assert (said["ok"], said["reason"], said["height"]) == (False, "node down", 1_000)
+
+
+def test_a_guard_of_this_machine_that_was_killed_is_known_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = replace(pulse(0), boot=this_boot())
+    with alone(tmp_path / "seawall.db"):
+        assert health(tmp_path, here) == 0
+
+    assert health(tmp_path, here) == 1
+
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "NOT WELL: no guard runs: process 7 is gone and did not stop on purpose"
+    )
+    assert health(tmp_path, replace(here, boot="another machine")) == 0
+    assert health(tmp_path, replace(here, is_stopped=True)) == 1
+    assert "stopped on purpose" in capsys.readouterr().out

@@ -16,9 +16,10 @@ from seawall.agent import Kind, StartRow, restore
 from seawall.alarm import Phase
 from seawall.errors import OperatorError
 from seawall.journal.codec import from_json
+from seawall.journal.lock import is_left
 from seawall.journal.queries import Reader
 from seawall.journal.store import Journal
-from seawall.notify.pulse import pulse_path, read_pulse
+from seawall.notify.pulse import pulse_path, read_pulse, this_boot
 from tests.cli.played import (
     ROOT,
     RULES,
@@ -91,6 +92,8 @@ def test_killed_in_the_middle_of_an_intervention_it_goes_on_and_sends_nothing_tw
             wait_until(lambda: count(journal, kind) >= rows, f"{rows} {kind} rows")
             first.kill()
             first.wait()
+            assert read_pulse(pulse_path(journal)).boot == this_boot()
+            assert is_left(journal), "and `seawall health` says so at once"
         killed_at = place.state()["height"]
         with guard(place, journal, "--live") as second:
             wait_until(lambda: is_over(place), "the end of the prices")
@@ -350,3 +353,48 @@ def test_live_rules_that_top_up_without_a_key_are_warned_of_and_cash_is_priced_b
     (warning,) = [line for line in out.splitlines() if "keys.float" in line]
     assert warning.startswith("warning: keys.float is missing: cash/act cannot top up")
     assert "set SEAWALL_KEYS__FLOAT" in warning
+
+
+def test_an_unknown_messenger_is_refused_at_a_first_start_and_told_at_a_later_one(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal.db"
+
+    with venue(tmp_path) as place:
+        environment = place.environment(SEAWALL_NOTIFY__URLS="hunter2token")
+        first = subprocess.run(
+            guard_command(journal),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+        was_made = journal.exists()
+        with guard(place, journal) as before:
+            place.start()
+            wait_until(lambda: count(journal, Kind.TICK) > 0, "a tick")
+            before.send_signal(signal.SIGINT)
+            before.communicate(timeout=20)
+        ticks = count(journal, Kind.TICK)
+        with subprocess.Popen(
+            guard_command(journal),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        ) as again:
+            wait_until(lambda: count(journal, Kind.TICK) > ticks, "a tick of the second")
+            again.send_signal(signal.SIGINT)
+            out, _ = again.communicate(timeout=20)
+
+    assert (first.returncode, was_made) == (2, False)
+    assert "notify.urls: number 1" in first.stderr
+    assert again.returncode == 0
+    assert "warning: notify.urls: number 1" in out
+    with Reader.open(journal) as reader:
+        memory, _ = restore(reader)
+    told = memory.pages["guard/notify"].text
+    assert "hunter2token" not in first.stdout + first.stderr + out + told

@@ -8,7 +8,7 @@ import pytest
 
 from seawall.account import Fill, Side
 from seawall.action import client_id, window_of
-from seawall.decide.memory import Cause, Decision, Panic, Urgency
+from seawall.decide.memory import Acknowledge, Cause, Decision, Panic, Urgency
 from seawall.units import BaseQuantums, QuoteQuantums, Subticks
 from tests.decide.guarded import Guarded, guarded, ladder, pages
 from tests.see import BTC, CHAIN_ID, OWNER, quantums
@@ -180,6 +180,21 @@ def test_the_kind_of_a_fill_says_who(kind: str, cause: Cause) -> None:
     assert changed(made) == [(cause, Decimal("-0.04"))]
     is_by_venue = cause is not Cause.TRADER
     assert [m.urgency for m in made.messages] == ([Urgency.PAGE] if is_by_venue else [])
+
+
+def test_what_the_venue_took_is_repeated_until_it_is_acknowledged() -> None:
+    world = guarded(CALM)
+    world.tick()
+    fill(world, "-0.04", kind="LIQUIDATED", number=None)
+    world.trade("BTC-USD", "-0.04")
+    world.tick()
+
+    made = world.ticks(601)
+    world.tick(Acknowledge(key="venue/0/BTC-USD"))
+
+    assert [at for at, one in enumerate(made, start=1) if pages(one)] == [300, 600]
+    assert "not acknowledged: Liquidation by the venue: 0/BTC-USD" in pages(made[299])[0].text
+    assert not any(pages(one) for one in world.ticks(302))
 
 
 def test_growth_is_the_traders_at_once_and_needs_no_record() -> None:

@@ -325,6 +325,37 @@ def test_an_acknowledged_page_is_told_again_when_its_level_fires_anew() -> None:
     assert len(pages(world.tick())) == 1
 
 
+def test_a_page_repeats_although_its_level_has_cleared_until_it_is_acknowledged() -> None:
+    loud = '{name: loud, trigger: "> $9_000", clear: "< $8_000", do: [page]}'
+    world = guarded(ladder(loud))
+    world.tick()
+    world.move("BTC-USD", 70_000)
+    world.tick()
+    assert world.phases() == ["clear"]
+
+    world.ticks(298)
+    world.restart()
+    world.tick()
+    (again,) = pages(world.last)
+    world.tick(Acknowledge(key="size/loud"))
+
+    assert again.text.startswith("Said at 22:13Z and not acknowledged: size/loud: gross_exposure")
+    assert world.memory.pages == {}
+    assert not any(pages(decision) for decision in world.ticks(302))
+
+
+def test_a_page_of_a_level_that_cleared_is_told_at_once_when_it_fires_anew() -> None:
+    loud = '{name: loud, trigger: "> $9_000", clear: "< $8_000", do: [page]}'
+    world = guarded(ladder(loud))
+    world.tick()
+    world.move("BTC-USD", 70_000)
+    world.ticks(3)
+
+    world.move("BTC-USD", 100_000)
+
+    assert [page.text.split(":")[0] for page in pages(world.tick())] == ["size/loud"]
+
+
 def test_acknowledging_another_rule_stops_nothing() -> None:
     loud = '{name: loud, trigger: "> $9_000", do: [page]}'
     world = guarded(ladder(loud))

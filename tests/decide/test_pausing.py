@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seawall.decide.memory import Message, Pause
+from seawall.decide.memory import Acknowledge, Message, Pause, Repeats
 from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis
 from tests.decide.guarded import (
     FLOAT,
@@ -71,7 +71,7 @@ def test_it_pages_at_its_start_every_hour_and_at_its_end() -> None:
     world = guarded(ladder('{name: act, trigger: "> $900_000", do: [notify]}'))
     start = pages(world.tick(Pause(duration=Millis(150 * MINUTE))))
 
-    later = told(world, 4 * 3_600, 30)
+    later = told(world, 9_000, 30)
 
     assert [message.key for message in start] == ["pause"]
     assert "2h30m" in start[0].text
@@ -81,6 +81,20 @@ def test_it_pages_at_its_start_every_hour_and_at_its_end() -> None:
         "Still paused",
         "The pause is over",
     ]
+    repeats = [one.repeats for one in (*start, *(message for _, message in later))]
+    assert repeats == [Repeats.BY_ITSELF] * 3 + [Repeats.UNTIL_READ]
+
+
+def test_its_end_repeats_until_it_is_acknowledged() -> None:
+    world = guarded(ladder('{name: act, trigger: "> $900_000", do: [notify]}'))
+    world.tick(Pause(duration=MINUTE))
+
+    unread = told(world, 700, 1)
+    world.tick(Acknowledge(key="pause"))
+
+    assert [at for at, _ in unread] == [60, 360, 660]
+    assert "not acknowledged: The pause is over: rules act again." in unread[-1][1].text
+    assert told(world, 700, 1) == []
 
 
 def test_a_later_pause_takes_the_place_of_an_earlier_one() -> None:

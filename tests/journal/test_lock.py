@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
 from seawall.errors import OperatorError
-from seawall.journal.lock import alone, is_panicking, panicking
+from seawall.journal.lock import alone, is_left, is_panicking, panicking
 from seawall.journal.store import Journal
 
 
@@ -58,3 +60,17 @@ def test_a_panic_waits_for_no_lock_that_cannot_be_made(tmp_path: Path) -> None:
         assert is_only
     with panicking(None) as is_only:
         assert is_only
+
+
+def test_a_journal_is_left_once_its_guard_is_gone_and_who_asks_stops_none(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    assert not is_left(path), "without a lock nobody can tell"
+
+    with alone(path):
+        assert not is_left(path)
+    assert is_left(path)
+    with (tmp_path / "journal.db.lock").open() as asked:
+        fcntl.flock(asked, fcntl.LOCK_SH)
+        threading.Timer(0.02, asked.close).start()
+        with alone(path):
+            assert not is_left(path)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from seawall.agent import Kind
+from seawall.decide.memory import Repeats
 from seawall.journal.queries import BREAK
 from seawall.journal.store import Journal
 from seawall.notify.courier import MESSAGE, STUCK_MOST, Courier, End
@@ -87,6 +89,32 @@ async def test_what_waits_is_one_notice_with_pages_first_and_the_head(journal: J
         "Repeats every 5 minutes until: seawall ack liq-move/0/BTC-USD/act",
         f"journal {head.seq}:{head.hash}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "said"),
+    [
+        ((Repeats.UNTIL_READ,), "Repeats every 5 minutes until: seawall ack a/0"),
+        ((Repeats.WHILE_SO,), "Repeats every 5 minutes while it lasts, until: seawall ack a/0"),
+        ((Repeats.UNTIL_READ, Repeats.UNTIL_READ), "Repeats every 5 minutes until: seawall ack"),
+        (
+            (Repeats.UNTIL_READ, Repeats.WHILE_SO),
+            "Repeats every 5 minutes, some only while they last, until: seawall ack",
+        ),
+        ((Repeats.BY_ITSELF,), ""),
+    ],
+)
+async def test_a_notice_promises_no_more_repeats_than_there_are(
+    journal: Journal, repeats: tuple[Repeats, ...], said: str
+) -> None:
+    memory = Remembering()
+    courier = courier_of(journal, memory)
+    say(journal, *(replace(page("x", f"a/{n}"), repeats=one) for n, one in enumerate(repeats)))
+
+    await courier.flush(5.0)
+
+    (notice,) = memory.carried
+    assert [line for line in notice.body.splitlines() if "epeats" in line] == [said] * bool(said)
 
 
 async def test_newer_words_about_the_same_level_take_the_place_of_older_ones(

@@ -53,3 +53,15 @@ async def test_no_log_holds_the_address(
     assert is_heard is (status == 200)
     assert SECRET not in caplog.text
     assert SECRET not in repr(heartbeat)
+
+
+async def test_an_address_that_is_none_stops_nothing_and_is_not_shown(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    heartbeat = Heartbeat(SecretStr(f"http://[{SECRET}"), journal)
+
+    assert not await heartbeat.beat()
+    await heartbeat.close()
+
+    assert "heartbeat_failed" in caplog.text
+    assert SECRET not in caplog.text

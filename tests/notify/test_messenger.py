@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from seawall.errors import SettingsError
 from seawall.journal.store import Journal
 from seawall.notify.courier import Courier
-from seawall.notify.messenger import Notice, Tone, messengers_of
+from seawall.notify.messenger import Notice, Tone, messengers_of, refuse_unknown
 from tests.notify.receivers import listening, page, say
 
 SECRET = "hunter2-token"
@@ -21,7 +21,7 @@ NOTICE = Notice(tone=Tone.PAGE, title="Seawall: 1 page", body="PAGE call me")
 
 async def test_apprise_carries_a_notice_to_a_web_server() -> None:
     async with listening() as heard:
-        (messenger,) = messengers_of([SecretStr(f"json://{heard.url}/hook")])
+        (messenger,), faults = messengers_of([SecretStr(f"json://{heard.url}/hook")])
 
         assert await asyncio.to_thread(messenger.send, NOTICE)
 
@@ -29,15 +29,20 @@ async def test_apprise_carries_a_notice_to_a_web_server() -> None:
     assert (body["title"], body["message"]) == (NOTICE.title, NOTICE.body)
     assert body["type"] == "failure"
     assert messenger.name == "json#1"
+    assert faults == ()
 
 
 @pytest.mark.parametrize("written", [f"nothing://{SECRET}", SECRET, f"://{SECRET}", ""])
 def test_an_address_that_apprise_does_not_know_is_refused_unshown(written: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        messengers_of([SecretStr("json://127.0.0.1/"), SecretStr(written)])
+    urls = [SecretStr("json://127.0.0.1/"), SecretStr(written), SecretStr("json://127.0.0.1/b")]
 
-    assert "number 2" in str(caught.value)
-    assert SECRET not in str(caught.value)
+    messengers, (fault,) = messengers_of(urls)
+
+    assert [one.name for one in messengers] == ["json#1", "json#3"], "the others are told"
+    assert "number 2" in fault
+    assert SECRET not in fault
+    with pytest.raises(SettingsError, match="number 2"):
+        refuse_unknown(urls)
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -48,7 +53,7 @@ async def test_no_log_and_no_row_holds_the_address(
     async with listening() as heard:
         heard.status = status
         url = SecretStr(f"json://user:{SECRET}@{heard.url}/{SECRET}?+X-Key={SECRET}")
-        messengers = messengers_of([url])
+        messengers, _ = messengers_of([url])
         with Journal.open(tmp_path / "seawall.db") as journal:
             courier = Courier(journal, messengers, account="dydx1owner/0")
             say(journal, page("call me"))

@@ -135,15 +135,19 @@ async def test_the_heart_beats_only_while_ticks_succeed(journal: Journal) -> Non
             assert len(heard.paths) == 1
 
 
-async def test_metrics_answer_on_loopback(journal: Journal) -> None:
-    port = free_port()
-    async with Outward(journal, Told(metrics_port=port), account="a/0") as outward:
+async def test_metrics_answer_on_loopback(journal: Journal, tmp_path: Path) -> None:
+    port, pulse = free_port(), pulse_path(tmp_path / "seawall.db")
+    told = Told(metrics_port=port, unknown=1, pulse=pulse)
+    async with Outward(journal, told, account="a/0") as outward:
         outward.note_tick(decision(1), Memory(tick=1))
         outward.note_tick(decision(2, blind=("node down",)), Memory(tick=2))
 
         with await asyncio.to_thread(urlopen, f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
+        note = read_pulse(pulse).note
 
+    assert note == "1 of notify.urls unknown"
+    assert "seawall_messengers_unknown 1.0" in text
     assert 'seawall_ticks_total{result="ok"} 1.0' in text
     assert 'seawall_ticks_total{result="blind"} 1.0' in text
     assert "seawall_block_height 1000.0" in text
@@ -190,6 +194,8 @@ async def test_a_journal_that_takes_no_rows_pages_past_it(tmp_path: Path) -> Non
     assert "no trace, no act" in said
     assert "seawall.db: Cannot operate on a closed database" in said
     assert "journal.spill" in said
+    assert "Repeats every 5 minutes until a row is taken again." in said
+    assert "seawall ack" not in said, "no row, no ack"
 
 
 class Stumbling:

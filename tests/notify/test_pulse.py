@@ -20,6 +20,7 @@ WELL = Pulse(pid=7, tick=3, height=1_000, at=NOW, succeeded_at=NOW)
     ("pulse", "verdict", "says"),
     [
         (WELL, "well", "0.0 s ago at height 1000"),
+        (replace(WELL, note="1 of notify.urls unknown"), "well", "1000; 1 of notify.urls unknown"),
         (replace(WELL, succeeded_at=Millis(NOW - MOST)), "well", "30.0 s ago"),
         (replace(WELL, succeeded_at=Millis(NOW - MOST - 1)), "unwell", "30.0 s are allowed"),
         (

@@ -13,6 +13,7 @@ from typing import Self
 
 from seawall import __version__
 from seawall.account import Blind, Observation, Seen
+from seawall.agent.failures import Failures
 from seawall.agent.recall import (
     check_owner,
     family_of,
@@ -35,7 +36,6 @@ from seawall.decide.memory import (
     Pause,
     Urgency,
 )
-from seawall.decide.pages import REPEAT_AFTER
 from seawall.errors import JournalUnreadable, JournalUnwritable
 from seawall.journal.chain import Row
 from seawall.journal.codec import from_json, to_json
@@ -81,7 +81,7 @@ class Agent:
         self._ticks_as = ticks_as
         self._stored_at: Millis | None = None
         self._held_at: Millis | None = None
-        self._failure, self._failed_at = "", Millis(0)
+        self._failures = Failures()
         self._is_unrecorded = False  # whether the last tick could not be written down
         self._heeds_panic = True  # whether a panic may have sent what has no outcome yet
 
@@ -161,19 +161,14 @@ class Agent:
             self._commands_through = through
             await self._act(decision)
         await self.venue.tick_done(decision.height, self.idle_until())
-        self._failure = ""
+        self._failures.end()
         return decision
 
     def note_failure(self, error: Exception) -> None:
-        """Page that a tick raised: again after five minutes, or if it raises something else."""
-        text = (
-            f"A tick failed and decided nothing: {error!r}. The next one tries again. This is a "
-            f"fault of Seawall or of the venue: report it, and watch the account yourself."
-        )
-        now = self.journal.now()
-        if text == self._failure and now - self._failed_at < REPEAT_AFTER:
+        """Page that a tick raised, once for a run of trouble and then by count."""
+        text = self._failures.note(error, self.journal.now())
+        if text is None:
             return
-        self._failure, self._failed_at = text, now
         page = Message(urgency=Urgency.PAGE, key=FAILED, text=text)
         try:
             self.journal.append_all(told(page))

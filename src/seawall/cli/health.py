@@ -23,16 +23,22 @@ def health(
     """Say whether the guard is well: its last successful tick is at most --max-age old.
 
     A tick succeeds if the account's state was read and the decision was recorded. Exit code 0 if
-    so, 1 if not or if the guard was stopped, 2 if none has ever run with this journal.
+    so, 1 if not or if the guard was stopped or killed, 2 if none has ever run with this journal. A
+    guard of this machine that was killed is known at once.
 
     Example: seawall health --max-age 10
     """
+    from seawall.journal.lock import is_left
     from seawall.journal.store import wall_clock
-    from seawall.notify.pulse import judge, pulse_path, read_pulse
+    from seawall.notify.pulse import judge, pulse_path, read_pulse, this_boot
     from seawall.units import SECOND, Millis
 
-    pulse = read_pulse(pulse_path(journal_path(journal)))
-    verdict = judge(pulse, wall_clock(), Millis(max_age * SECOND))
+    path = journal_path(journal)
+    pulse = read_pulse(pulse_path(path))
+    is_here = pulse.boot != "" and pulse.boot == this_boot()
+    verdict = judge(
+        pulse, wall_clock(), Millis(max_age * SECOND), is_left=is_here and is_left(path)
+    )
     if as_json:
         said = {
             "ok": verdict.is_well,
@@ -42,6 +48,7 @@ def health(
             "pid": pulse.pid,
             "stopped": pulse.is_stopped,
             "reason": pulse.reason,
+            "note": pulse.note,
         }
         print(json.dumps(said))
     else:

@@ -70,6 +70,7 @@ def run(
 
     Example: seawall run --address dydx1… --rules config/rules.yaml
     """
+    from seawall.notify.messenger import refuse_unknown
     from seawall.rulefile.fields import Known
     from seawall.rulefile.load import load
     from seawall.settings import load_settings
@@ -82,6 +83,7 @@ def run(
     chosen = load_settings(settings)
     mode = Mode.LIVE if live else Mode.DRY_RUN
     if not chosen.journal.path.exists():  # nothing is made for a broken file or a wrong key
+        refuse_unknown(chosen.notify.urls)
         _keys(chosen, load(rules, known=Known(owner=chosen.account.address)).policy, mode)
     starting = Starting(rules=rules, mode=mode, arms=arm, allows_wide_key=allow_wide_key)
     asyncio.run(_guard(chosen, starting))

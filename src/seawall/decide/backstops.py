@@ -22,7 +22,16 @@ from seawall.action import (
     RefusalCode,
 )
 from seawall.decide import halt, panic, pausing, stop_desk, telling
-from seawall.decide.memory import CancelSent, Memory, Message, Numbered, Stops, StopSent, Urgency
+from seawall.decide.memory import (
+    CancelSent,
+    Memory,
+    Message,
+    Numbered,
+    Repeats,
+    Stops,
+    StopSent,
+    Urgency,
+)
 from seawall.decide.stop_desk import Slot, StopDesk
 from seawall.limits import Asked, Standing
 from seawall.measures.view import View
@@ -220,6 +229,7 @@ def _bare(slot: Slot, memory: Memory, desk: StopDesk) -> Message:
     return Message(
         urgency=Urgency.PAGE,
         key=f"backstop/{slot[0]}/{slot[1]}",
+        repeats=Repeats.WHILE_SO,
         text=(
             f"{slot[0]}/{slot[1]} has been without a stop on the chain for {waits_s} s: {reason}. "
             f"Rules still guard it; if the guard dies nothing closes it. It goes on trying."

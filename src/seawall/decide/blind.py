@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from seawall.account import Blind
 from seawall.decide.draft import Draft
-from seawall.decide.memory import Memory, Message, Urgency
+from seawall.decide.memory import Memory, Message, Repeats, Urgency
 from seawall.decide.watch import Credits, Watched, step_alarms
 from seawall.intervention import key_of
 from seawall.measures.spec import Instance, NoData, Value
@@ -36,6 +36,7 @@ def tick(
             Message(
                 urgency=Urgency.PAGE,
                 key=KEY,
+                repeats=Repeats.WHILE_SO,
                 text=(
                     f"Blind for {blind_for // SECOND} s: {reason.reason}. Nothing that sells or "
                     f"deposits can act; backstops and orders on the chain stand. Check the node, "

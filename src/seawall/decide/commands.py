@@ -45,7 +45,7 @@ def apply_commands(memory: Memory, commands: Sequence[Command], seen_at: Millis)
             case Pause(duration=duration):
                 memory = pausing.asked(memory, duration, seen_at)
             case Report(key=key, text=text):
-                page = PageState(text=text, sent_at=seen_at, is_reported=True)
+                page = PageState(text=text, sent_at=seen_at, said_at=seen_at)
                 memory = replace(memory, pages={**memory.pages, key: page})
             case _:
                 assert_never(command)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from seawall import words
 from seawall.action import Refusal, RefusalCode
-from seawall.decide.memory import Memory, Message, Touch, Urgency
+from seawall.decide.memory import Memory, Message, Repeats, Touch, Urgency
 from seawall.policy import Interlock, Level
 from seawall.units import Millis
 
@@ -40,6 +40,7 @@ class Held:
         return Message(
             urgency=Urgency.PAGE,
             key=f"{self.name}/interlock",
+            repeats=Repeats.WHILE_SO,
             text=(
                 f"{self.name} is beyond its limit again and waits: {self._count_words()}, so it "
                 f"acts at most every {words.duration(self.over)} now. Something puts on what the "

@@ -11,7 +11,7 @@ from seawall.action import Refusal, RefusalCode
 from seawall.alarm import LevelState
 from seawall.decide import interlock
 from seawall.decide.draft import Draft
-from seawall.decide.memory import Alarm, Ended, Memory, Message, Started, Urgency
+from seawall.decide.memory import Alarm, Ended, Memory, Message, Repeats, Started, Urgency
 from seawall.decide.watch import Watched
 from seawall.intervention import End, Intervention
 from seawall.measures.spec import NoData
@@ -88,6 +88,7 @@ def _gave_up(running: Intervention) -> Message:
     return Message(
         urgency=Urgency.PAGE,
         key=intervention.not_flat_key(running),
+        repeats=Repeats.WHILE_SO,
         text=(
             f"{running.name} is not flat in time. It goes on with one try every 30 s until flat; "
             f"`seawall ack` stops this page, `seawall ack --stop` the tries too. Closing by hand "

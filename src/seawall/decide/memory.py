@@ -112,12 +112,14 @@ class Touch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
-    """A page that repeats until it is acknowledged or its level clears; agent's clock."""
+    """A page that repeats until it is acknowledged; agent's clock."""
 
     text: str
-    sent_at: Millis
+    sent_at: Millis  # last
+    said_at: Millis | None = None  # first
     is_acknowledged: bool = False
-    is_reported: bool = False  # by the shell around the tick: it stands until acknowledged
+    lasts: bool = False  # a state, forgotten once it is over
+    is_over: bool = False  # what it is about is not seen to be so now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +241,14 @@ class Urgency(StrEnum):
     PAGE = "page"
 
 
+class Repeats(StrEnum):
+    """How long a page is repeated every five minutes."""
+
+    UNTIL_READ = "until read"  # acknowledged, whatever became of what it is about
+    WHILE_SO = "while so"  # and not acknowledged
+    BY_ITSELF = "by itself"  # its text says when it is told again
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """Words for a person; `key` is what they are about (RULE[/INSTANCE]/LEVEL or a condition)."""
@@ -246,6 +256,7 @@ class Message:
     urgency: Urgency
     key: str
     text: str
+    repeats: Repeats = Repeats.UNTIL_READ  # of a page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,14 +318,11 @@ class Rearm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """Stop repeating pages: of RULE[/INSTANCE][/LEVEL], or all where the key is empty.
-
-    `stops_flatten` also ends a flatten that is past its `give_up_after`.
-    """
+    """Stop repeating pages: of RULE[/INSTANCE][/LEVEL], or all where the key is empty."""
 
     kind: Literal["ack"] = "ack"
     key: str = ""
-    stops_flatten: bool = False
+    stops_flatten: bool = False  # ends one that is past its `give_up_after`, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

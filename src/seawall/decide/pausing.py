@@ -10,7 +10,7 @@ from dataclasses import replace
 from seawall import units, words
 from seawall.action import RefusalCode
 from seawall.decide.draft import Draft
-from seawall.decide.memory import Memory, Message, Paused, Urgency
+from seawall.decide.memory import Memory, Message, Paused, Repeats, Urgency
 from seawall.units import MINUTE, SECOND, Millis
 
 LONGEST = units.DAY
@@ -40,9 +40,11 @@ def follow(memory: Memory, seen_at: Millis, draft: Draft) -> Memory:
         Message(
             urgency=Urgency.PAGE,
             key=KEY,
+            repeats=Repeats.BY_ITSELF,
             text=(
                 f"{begins}: nothing is cancelled, paid in or sold for another {_span(left)}, "
-                f"whatever fires. Backstops on the chain stay. `seawall pause 1s` ends it."
+                f"whatever fires. Backstops on the chain stay. `seawall pause 1s` ends it. You "
+                f"hear of it every hour and at its end."
             ),
         )
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from seawall.account import Observation
 from seawall.action import Refusal
 from seawall.decide import telling
-from seawall.decide.memory import Memory, Message, Urgency
+from seawall.decide.memory import Memory, Message, Repeats, Urgency
 from seawall.decide.waiting import PACING
 from seawall.intervention import Intervention, stalled_key
 from seawall.policy import Mode
@@ -36,6 +36,7 @@ def pages(memory: Memory, refusals: Sequence[Refusal], seen: Observation) -> Ite
         yield Message(
             urgency=Urgency.PAGE,
             key=stalled_key(each),
+            repeats=Repeats.WHILE_SO,
             text=(
                 f"{each.name} has got no further for {waits_s} s: {reason}. It goes on trying in "
                 f"every window; `seawall ack` stops this page. Closing by hand is safe."

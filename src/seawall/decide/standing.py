@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from seawall import words
 from seawall.account import Observation
-from seawall.decide.memory import Memory, Message, Urgency
+from seawall.decide.memory import Memory, Message, Repeats, Urgency
 from seawall.limits import TOP_UP_LEAST
 from seawall.measures import prices
 from seawall.measures.spec import Unit
@@ -30,6 +30,7 @@ def conditions(policy: Policy, memory: Memory, seen: Observation, mode: Mode) ->
         yield Message(
             urgency=Urgency.PAGE,
             key=KEY_FAULT,
+            repeats=Repeats.WHILE_SO,
             text=f"The guard cannot rely on its key: {'; '.join(seen.advice.key_faults)}.",
         )
     if (message := _float_empty(policy, seen)) is not None:
@@ -45,9 +46,12 @@ def _bad_prices(policy: Policy, memory: Memory, seen: Observation) -> Iterator[M
         key = f"{BAD_PRICE}/{ticker}"
         page = memory.pages.get(key)
         if prices.unreliable(seen, (ticker,), policy.price_band) is not None:
-            yield Message(urgency=Urgency.PAGE, key=key, text=_denied(policy, seen, ticker))
+            text = _denied(policy, seen, ticker)
         elif page is not None and seen.seen_at - page.sent_at < MINUTE:
-            yield Message(urgency=Urgency.PAGE, key=key, text=page.text)
+            text = page.text
+        else:
+            continue
+        yield Message(urgency=Urgency.PAGE, key=key, repeats=Repeats.WHILE_SO, text=text)
 
 
 def _denied(policy: Policy, seen: Observation, ticker: str) -> str:
@@ -73,6 +77,7 @@ def _float_empty(policy: Policy, seen: Observation) -> Message | None:
     return Message(
         urgency=Urgency.PAGE,
         key=FLOAT_EMPTY,
+        repeats=Repeats.WHILE_SO,
         text=(
             f"The float wallet {wallet.address} holds {has} and keeps {floor}: no top-up can be "
             f"paid, and rules fall back on selling. Send USDC to it, or take top_up out of them."

@@ -19,7 +19,7 @@ from seawall.action import (
     TopUp,
 )
 from seawall.alarm import clears_after
-from seawall.decide.memory import Message, Numbered, PageState, Urgency
+from seawall.decide.memory import Message, Numbered, PageState, Repeats, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData, Unit
@@ -86,16 +86,17 @@ def out_of_budget(
     for demand in demands:
         key, slots = budget_key(demand.name), slots_of(demand, seen)
         if key in pages and slots:
-            yield Message(urgency=Urgency.PAGE, key=key, text=pages[key].text)
+            yield _stopped(key, pages[key].text)
         elif any(f"{n}/{ticker}" in r.what.split() for n, ticker in slots for r in stopped):
-            yield Message(
-                urgency=Urgency.PAGE,
-                key=key,
-                text=(
-                    f"{demand.name} is stopped by its budget: {why}. The rest waits for the next "
-                    f"hour or day (UTC); close by hand, or raise `budgets` in the rule file."
-                ),
+            yield _stopped(
+                key,
+                f"{demand.name} is stopped by its budget: {why}. The rest waits for the next "
+                f"hour or day (UTC); close by hand, or raise `budgets` in the rule file.",
             )
+
+
+def _stopped(key: str, text: str) -> Message:
+    return Message(urgency=Urgency.PAGE, key=key, repeats=Repeats.WHILE_SO, text=text)
 
 
 def _how(mode: Mode, waits: str) -> str:

@@ -36,7 +36,7 @@ from seawall.decide.commands import apply_commands, obey_rebase
 from seawall.decide.draft import Draft
 from seawall.decide.halt import notice_halt
 from seawall.decide.locks import keep_locks
-from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Urgency
+from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Repeats, Urgency
 from seawall.decide.pages import repeat_pages
 from seawall.decide.waiting import PACING
 from seawall.decide.wants import UNREACHABLE
@@ -330,6 +330,7 @@ def _stale(seen: Observation) -> Message:
     return Message(
         urgency=Urgency.PAGE,
         key="state/stale",
+        repeats=Repeats.WHILE_SO,
         text=(
             f"State is {age} s old: the chain or the node stands still at height {seen.height}, or "
             f"this machine's clock is wrong (a simulated venue wants `venue.step_url`). "

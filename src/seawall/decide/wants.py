@@ -13,7 +13,7 @@ from seawall.decide import resting
 from seawall.decide.draft import Draft
 from seawall.decide.interventions import cool
 from seawall.decide.locks import locked_to
-from seawall.decide.memory import Ended, Memory, Message, Urgency
+from seawall.decide.memory import Ended, Memory, Message, Repeats, Urgency
 from seawall.decide.watch import Watched
 from seawall.intervention import (
     End,
@@ -295,6 +295,7 @@ def _unreachable(running: Intervention) -> Message:
     return Message(
         urgency=Urgency.PAGE,
         key=f"{running.key}/{running.level}/{UNREACHABLE}",
+        repeats=Repeats.WHILE_SO,
         text=(
             f"{running.name}: the target cannot be reached, whatever part of what is in scope is "
             f"closed and with all admissible cash. Nothing more is done for it; add collateral or "

@@ -12,6 +12,7 @@ from seawall.decide.memory import (
     Memory,
     Message,
     Reading,
+    Repeats,
     Transition,
     Urgency,
 )
@@ -69,6 +70,7 @@ def watch(policy: Policy, memory: Memory, view: View, draft: Draft) -> tuple[Wat
                 Message(
                     urgency=Urgency.PAGE,
                     key=f"{rule.id}/failed",
+                    repeats=Repeats.WHILE_SO,
                     text=f"{rule.id} failed and guards nothing: {error!r}. The other rules go on.",
                 )
             )

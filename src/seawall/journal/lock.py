@@ -29,7 +29,7 @@ def alone(journal: Path) -> Iterator[None]:
     Where no lock can be made (a disk that takes no file) the guard runs all the same: the journal
     goes to its spill file, and an account without a guard is the worse evil.
     """
-    place = journal.with_name(f"{journal.name}.lock")
+    place = _guard_lock(journal)
     try:
         held = place.open("a")
     except OSError as error:
@@ -37,7 +37,7 @@ def alone(journal: Path) -> Iterator[None]:
         yield
         return
     with held:
-        if not _is_taken(held, fcntl.LOCK_EX):
+        if not _is_taken_soon(held, fcntl.LOCK_EX):
             raise OperatorError(
                 f"{journal} is in use by another guard; stop that one first, or name another file "
                 f"under journal.path: with one journal each would act on the other's memory"
@@ -59,10 +59,7 @@ def panicking(journal: Path | None) -> Iterator[bool]:
         return
     with held:
         is_only = _is_taken(held, fcntl.LOCK_EX)
-        for _ in range(ATTEMPTS):  # who asks whether a panic lives holds it for a moment
-            if _is_taken(held, fcntl.LOCK_SH):
-                break
-            time.sleep(PAUSE_S)
+        _is_taken_soon(held, fcntl.LOCK_SH)
         yield is_only
 
 
@@ -77,8 +74,33 @@ def is_panicking(journal: Path | None) -> bool:
         return False
 
 
+def is_left(journal: Path) -> bool:
+    """Whether the guard that held a journal is gone; False where its lock cannot be asked for.
+
+    To be asked on the machine of the guard: locks are known nowhere else.
+    """
+    try:
+        with _guard_lock(journal).open("r") as asked:
+            return _is_taken(asked, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _guard_lock(journal: Path) -> Path:
+    return journal.with_name(f"{journal.name}.lock")
+
+
 def _panic_lock(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}.panic")
+
+
+def _is_taken_soon(file: IO[str], lock: int) -> bool:
+    """The same, tried for a moment: who asks whether it is held holds it that long."""
+    for _ in range(ATTEMPTS):
+        if _is_taken(file, lock):
+            return True
+        time.sleep(PAUSE_S)
+    return False
 
 
 def _is_taken(file: IO[str], lock: int) -> bool:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from seawall.decide.memory import Message, Urgency
+from seawall.decide.memory import Message, Repeats, Urgency
 from seawall.errors import JournalError
 from seawall.journal.codec import from_json, to_json
 from seawall.journal.queries import BREAK
@@ -239,12 +239,11 @@ class Courier:
         """Pages first, then the rest, each on a line of its own, and the journal's head."""
         ordered = sorted(messages, key=lambda each: each.urgency is not Urgency.PAGE)
         pages = [each for each in ordered if each.urgency is Urgency.PAGE]
+        until = _repeats(pages)
         lines = [f"{each.urgency.upper()} {each.text}" for each in ordered[:LINES_MOST]]
         if left := len(ordered) - LINES_MOST:
             lines += [f"and {left} more: seawall audit list"] if left > 0 else []
-        if pages:
-            key = pages[0].key if len(pages) == 1 else ""
-            lines.append(f"Repeats every 5 minutes until: seawall ack {key}".rstrip())
+        lines += [until] if until else []
         with suppress(sqlite3.DatabaseError, JournalError):
             head = self._journal.head()
             lines.append(f"journal {head.seq}:{head.hash}")
@@ -281,6 +280,18 @@ class Courier:
         except JournalError as error:
             # It is remembered here; a restart may tell it twice.
             log.warning("messenger=%s delivery not recorded: %s", row.messenger, error)
+
+
+def _repeats(pages: Sequence[Message]) -> str:
+    """How long pages are repeated, and what ends that; empty where none is."""
+    kinds = {each.repeats for each in pages} - {Repeats.BY_ITSELF}
+    if not kinds:
+        return ""
+    lasting = ""
+    if Repeats.WHILE_SO in kinds:
+        lasting = " while it lasts," if len(kinds) == 1 else ", some only while they last,"
+    key = pages[0].key if len(pages) == 1 else ""
+    return f"Repeats every 5 minutes{lasting} until: seawall ack {key}".rstrip()
 
 
 def _keep_newest(newest: dict[tuple[Urgency, str], Message], message: Message) -> None:

@@ -98,6 +98,19 @@ class AppriseMessenger:
         return bool(said)
 
 
-def messengers_of(urls: Sequence[SecretStr]) -> tuple[Messenger, ...]:
-    """The messengers of the settings, in order; raises SettingsError for the first unknown one."""
-    return tuple(AppriseMessenger(url, place) for place, url in enumerate(urls, start=1))
+def messengers_of(urls: Sequence[SecretStr]) -> tuple[tuple[Messenger, ...], tuple[str, ...]]:
+    """The messengers of the settings, in order, and why the other addresses are none."""
+    known, faults = [], []
+    for place, url in enumerate(urls, start=1):
+        try:
+            known.append(AppriseMessenger(url, place))
+        except SettingsError as error:
+            faults.append(str(error))
+    return tuple(known), tuple(faults)
+
+
+def refuse_unknown(urls: Sequence[SecretStr]) -> None:
+    """Raise SettingsError where an address is not known, with every fault."""
+    _, faults = messengers_of(urls)
+    if faults:
+        raise SettingsError("\n".join(faults))

@@ -46,6 +46,7 @@ class Metrics:
         self._failures = self._gauge(
             "messenger_failures", "Failed deliveries in a row.", "messenger"
         )
+        self._unknown = self._gauge("messengers_unknown", "Addresses that nobody knows.")
 
     def serve(self, port: int) -> int:
         """Answer on loopback in a thread, and give the port; raises SettingsError where taken."""
@@ -89,6 +90,10 @@ class Metrics:
         for lane in lanes:
             self._waiting.labels(lane.name).set(lane.waiting)
             self._failures.labels(lane.name).set(lane.failures)
+
+    def note_unknown(self, addresses: int) -> None:
+        """Take in how many addresses of `notify.urls` are not known."""
+        self._unknown.set(addresses)
 
     def _note_readings(self, decision: Decision) -> None:
         # A market that is no longer held, or a level that is clear again, must leave the page.

@@ -23,7 +23,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from seawall.decide.memory import Decision, Memory, Message, Urgency
+from seawall.decide.memory import Decision, Memory, Message, Repeats, Urgency
 from seawall.decide.pages import REPEAT_AFTER
 from seawall.errors import JournalError, JournalUnwritable, SettingsError
 from seawall.journal.codec import to_json
@@ -32,7 +32,7 @@ from seawall.notify.courier import MESSAGE, Courier
 from seawall.notify.heartbeat import Heartbeat
 from seawall.notify.messenger import Messenger
 from seawall.notify.metrics import Metrics
-from seawall.notify.pulse import Pulse, PulseFile
+from seawall.notify.pulse import Pulse, PulseFile, this_boot
 from seawall.notify.systemd import tell_systemd
 from seawall.units import MINUTE, Millis
 
@@ -49,6 +49,7 @@ class Told:
     """Who is to be told, and where; nobody by default."""
 
     messengers: Sequence[Messenger] = ()
+    unknown: int = 0  # addresses of more that nobody knows
     heartbeat_url: SecretStr | None = None
     metrics_port: int | None = None
     pulse: Path | None = None
@@ -72,6 +73,10 @@ class Outward:
         self._pulse_file = None if told.pulse is None else PulseFile(told.pulse)
         url = told.heartbeat_url
         self._heartbeat = None if url is None else Heartbeat(url, journal)
+        self._boot = this_boot()
+        self._note = f"{told.unknown} of notify.urls unknown" if told.unknown else ""
+        if self._metrics is not None:
+            self._metrics.note_unknown(told.unknown)
         self._courier = Courier(journal, told.messengers, account=account)
         self._carrying: asyncio.Task[None] | None = None
         self._pulse: Pulse | None = None
@@ -117,6 +122,8 @@ class Outward:
             at=now,
             succeeded_at=succeeded_at if reason else now,
             reason=reason,
+            boot=self._boot,
+            note=self._note,
         )
         if self._pulse_file is not None:
             self._pulse_file.write(self._pulse)
@@ -139,12 +146,15 @@ class Outward:
             await self._heartbeat.beat()
 
     def page(self, key: str, text: str) -> None:
-        """Page about the guard itself, at most every five minutes per key, past a full disk too."""
+        """Page about the guard itself, at most every five minutes per key, past a full disk too.
+
+        No `ack` ends it, which would be a row of the journal that it is about.
+        """
         now = self._clock()
         if key in self._paged_at and now - self._paged_at[key] < REPEAT_AFTER:
             return
         self._paged_at[key] = now
-        message = Message(urgency=Urgency.PAGE, key=key, text=text)
+        message = Message(urgency=Urgency.PAGE, key=key, text=text, repeats=Repeats.BY_ITSELF)
         log.error("event=page key=%s text=%s", key, text)
         try:
             self._journal.append(MESSAGE, to_json(message))
@@ -176,13 +186,14 @@ class Outward:
                 UNWRITABLE,
                 f"The journal takes no rows ({self._journal.refusal or failure}), so nothing is "
                 "sent: no trace, no act. Make room there or repair it; orders on the chain stand "
-                "as they are.",
+                "as they are. Repeats every 5 minutes until a row is taken again.",
             )
         elif failure is not None:
             self.page(
                 SPILLING,
                 f"The journal cannot be written ({failure}); rows go to the spill file and the "
-                f"guard goes on. Make room or repair {self._journal.path}.",
+                f"guard goes on. Make room or repair {self._journal.path}. Repeats every 5 minutes "
+                "until it takes rows again.",
             )
         else:
             self._paged_at.pop(UNWRITABLE, None)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".pulse"
 SIZE = 1024
 REASON_LONGEST = 200
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 CLOCK_STEP_MOST = Millis(5 * SECOND)  # a pulse from further ahead means that the clock was set back
 
 
@@ -35,6 +36,8 @@ class Pulse:
     succeeded_at: Millis | None
     reason: str = ""  # why the last tick did not succeed
     is_stopped: bool = False  # on purpose
+    boot: str = ""  # of the machine on which the guard runs; empty where that has no name
+    note: str = ""  # what a person should mend although the guard is well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,14 @@ class Health:
 def pulse_path(journal: Path) -> Path:
     """Where the pulse of a journal's guard is."""
     return journal.with_name(journal.name + SUFFIX)
+
+
+def this_boot() -> str:
+    """What names this machine until it starts again, in a container too; empty where nothing."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return ""
 
 
 class PulseFile:
@@ -100,8 +111,15 @@ def read_pulse(path: Path) -> Pulse:
         raise OperatorError(f"{path}: not the pulse of a guard ({error})") from None
 
 
-def judge(pulse: Pulse, now: Millis, age_most: Millis) -> Health:
-    """Whether the guard is well: its last successful tick is at most `age_most` old."""
+def judge(pulse: Pulse, now: Millis, age_most: Millis, *, is_left: bool = False) -> Health:
+    """Whether the guard is well: its last successful tick is at most `age_most` old.
+
+    `is_left` says that its process is known to be gone.
+    """
+    if is_left and not pulse.is_stopped:
+        age = None if pulse.succeeded_at is None else Millis(now - pulse.succeeded_at)
+        words = f"no guard runs: process {pulse.pid} is gone and did not stop on purpose"
+        return Health(is_well=False, age=age, words=words)
     if pulse.succeeded_at is None:
         return Health(is_well=False, age=None, words=f"no tick has succeeded yet{_why(pulse)}")
     age = Millis(now - pulse.succeeded_at)
@@ -114,7 +132,7 @@ def judge(pulse: Pulse, now: Millis, age_most: Millis) -> Health:
     if age > age_most:
         limit = f"{_seconds(age_most)} s are allowed"
         return Health(is_well=False, age=age, words=f"{said}, {limit}{_why(pulse)}")
-    return Health(is_well=True, age=age, words=said)
+    return Health(is_well=True, age=age, words=f"{said}; {pulse.note}" if pulse.note else said)
 
 
 def _why(pulse: Pulse) -> str:

@@ -66,8 +66,10 @@ def unprotected(agent: Agent | None, chain: Chain, case: Case) -> Iterator[str]:
     if agent is None or case.policy.backstop is None:
         return
     state = chain.committed
-    pages = agent.memory.pages
-    is_held = any(page.startswith(("state/", "pause", "panic")) for page in pages)
+    pages = _standing(agent.memory)
+    is_held = agent.memory.pause is not None or any(
+        page.startswith(("state/", "panic")) for page in pages
+    )
     tickers = {market.spec.perpetual_id: market.spec for market in state.markets.values()}
     for account in state.subaccounts_of(OWNER):
         for one in account.held:
@@ -116,7 +118,12 @@ def _is_told(memory: Memory, level: Level, name: str) -> bool:
         about.add(FLOAT_EMPTY)
     budgets = {budget_key(each.name) for each in memory.running if each.name.startswith(f"{name}#")}
     budgets.add(budget_key(f"{name} lock"))
-    return not (about | budgets).isdisjoint(memory.pages)
+    return not (about | budgets).isdisjoint(_standing(memory))
+
+
+def _standing(memory: Memory) -> frozenset[str]:
+    """Keys of pages about what is so now."""
+    return frozenset(key for key, page in memory.pages.items() if not page.is_over)
 
 
 def unresolved(journal: Journal, memory: Memory) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 import grpc
@@ -13,6 +14,7 @@ from seawall.account import Blind, Missing
 from seawall.venue import Venue
 from seawall.venue.dydx import venue as venue_module
 from seawall.venue.dydx.connection import wall_clock
+from seawall.venue.dydx.fields import Fields
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing, with_snapshots
 from tests.venue.dydx.fake_node import BTC, ETH, OWNER, START_S, FakeMarket, FakeNode, serving
 from tests.venue.dydx.wires import connection_to, opened, seen_well, until, with_advice
@@ -365,3 +367,27 @@ async def test_a_feed_that_differs_from_the_node_is_asked_again() -> None:
         assert not venue.nodes._failed_at, "what a node does not serve is not held against it"
         await until(lambda: len(indexer.asked) >= asked + 2)
         assert {m["channel"] for m in indexer.asked[asked:]} == {"v4_subaccounts"}
+
+
+async def test_records_that_raise_something_are_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(venue_module, "BACKFILL_PAUSE_S", 0.01)
+    indexer, stumbles = with_snapshots(FakeIndexer()), [ValueError("nobody thought of it")]
+    async with (
+        serving(FakeNode()) as node,
+        indexing(indexer),
+        opened(connection_to(indexer, node)) as venue,
+    ):
+        take = venue._mirror.backfill
+
+        def taken(number: int, fills: Iterable[Fields], transfers: Iterable[Fields]) -> None:
+            if stumbles:
+                raise stumbles.pop()
+            take(number, fills, transfers)
+
+        monkeypatch.setattr(venue._mirror, "backfill", taken)
+        observation = await with_advice(venue)
+
+    assert observation.advice.transfers == ()
+    assert stumbles == []

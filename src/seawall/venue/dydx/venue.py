@@ -268,8 +268,8 @@ class DydxVenue:
                 )
                 self._mirror.backfill(number, fills, transfers)
                 self._heard.set()
-            except VenueError as error:
-                log.warning("event=backfill_failed subaccount=%d reason=%s", number, error)
+            except Exception as error:  # noqa: BLE001 - without records fills stay unexplained
+                log.warning("event=backfill_failed subaccount=%d reason=%r", number, error)
                 await asyncio.sleep(BACKFILL_PAUSE_S)
             else:
                 self._changed.set()
