@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from seawall.account import Side
+from seawall.action import WINDOW_BLOCKS
 from seawall.decide import watch
 from seawall.policy import Mode
 from tests.decide.guarded import cancelled, codes, cuts, guarded, ladder, texts, would_cut
@@ -27,6 +28,23 @@ FLATTEN = (
     "do: [page, {flatten: {max_slippage: 200bps, give_up_after: 90s}}]}"
 )
 BUY = resting(BTC, Side.BUY, "0.05", 90_000)
+
+
+@pytest.mark.parametrize("block", range(WINDOW_BLOCKS))
+@pytest.mark.parametrize("mode", [Mode.DRY_RUN, Mode.LIVE])
+def test_a_rule_on_paper_says_what_it_would_do_in_whichever_block_it_fires(
+    block: int, mode: Mode
+) -> None:
+    rules = ladder(HALVE).replace("      levels:", "      mode: dry-run\n      levels:")
+    world = guarded(rules, mode=mode)
+    world.height += block
+
+    decision = world.tick()
+
+    assert decision.actions == ()
+    assert would_cut(decision) == {"BTC-USD": Decimal("0.05")}
+    assert [(one.name, one.end.value) for one in decision.ended] == [("size/act#1", "would")]
+    assert "Would send at once: sell" in texts(decision)[0]
 
 
 def test_a_run_on_paper_says_what_it_would_do_and_sends_nothing() -> None:

@@ -15,7 +15,7 @@ from seawall.account import Missing, Observation, Seen
 from seawall.agent import Agent, Kind, with_open_sends
 from seawall.decide import decide
 from seawall.decide.memory import Decision, Memory, Panic
-from seawall.decide.preview import in_time
+from seawall.decide.waiting import in_time
 from seawall.journal.codec import to_json
 from seawall.journal.lock import panicking
 from seawall.journal.store import Journal

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seawall import action, backstop, units, words
+from seawall import backstop, units, words
 from seawall.account import Book, BookLevel, Market, Observation
 from seawall.action import Plan, Refusal, RefusalCode, TopUp
 from seawall.backstop import Stop
@@ -98,7 +98,7 @@ def preview(policy: Policy, seen: Observation, moves: Moves, kept: Kept | None =
     policy, memory = _begun(policy, seen, kept)
     policy, moved, draft = _at_once(policy), with_moves(seen, moves), Draft()
     if not memory.sent:
-        moved = in_time(moved)
+        moved = waiting.in_time(moved)
     memory, view, watched = evaluate(
         policy, align(policy, memory), moved, draft, mode=mode, overrides={}
     )
@@ -177,14 +177,6 @@ def _at_once(policy: Policy) -> Policy:
         for rule in policy.rules
     )
     return replace(policy, rules=rules)
-
-
-def in_time(seen: Observation) -> Observation:
-    """The observation where an order may still be sent: the next window is at most 2 blocks off."""
-    height = seen.height
-    while not action.may_send(height):
-        height += 1
-    return replace(seen, height=height)
 
 
 def _changes(

@@ -38,7 +38,7 @@ from seawall.decide.halt import notice_halt
 from seawall.decide.locks import keep_locks
 from seawall.decide.memory import Command, Decision, Ended, Memory, Message, Repeats, Urgency
 from seawall.decide.pages import repeat_pages
-from seawall.decide.waiting import PACING
+from seawall.decide.waiting import PACING, in_time
 from seawall.decide.wants import UNREACHABLE
 from seawall.decide.watch import Credits, Watched
 from seawall.intervention import End, has_work, not_flat_key, stalled_key
@@ -190,10 +190,14 @@ def _on_paper(
     *,
     mode: Mode,
 ) -> Carried:
-    """What rules on paper would do; their interventions end at once, nothing is imagined done."""
+    """What rules on paper would do; their interventions end at once, nothing is imagined done.
+
+    At the end of a window that is what they would send in the next one.
+    """
     if not any(each.mode is Mode.DRY_RUN for each in memory.running) and not draft.fired:
         return Carried(memory=memory)
-    paper = carry(policy, memory, view, watched, draft, mode=Mode.DRY_RUN, run_mode=mode)
+    sends = replace(view, observation=in_time(view.observation))
+    paper = carry(policy, memory, sends, watched, draft, mode=Mode.DRY_RUN, run_mode=mode)
     if not is_fresh(view.observation):
         return paper  # frozen, as live ones are
     memory = paper.memory

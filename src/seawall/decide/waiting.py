@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from seawall import action, limits, units
 from seawall.account import MarketStatus, Missing, Observation
@@ -54,6 +55,14 @@ def why_not_now(
     if not action.may_send(seen.height):
         return RefusalCode.WINDOW_CLOSING, "the next window is nearer"
     return None
+
+
+def in_time(seen: Observation) -> Observation:
+    """The observation where an order may still be sent: the next window is at most 2 blocks off."""
+    height = seen.height
+    while not action.may_send(height):
+        height += 1
+    return replace(seen, height=height)
 
 
 def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | None:
