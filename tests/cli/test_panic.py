@@ -181,9 +181,12 @@ def test_hands_off_of_the_last_rule_set_is_kept(tmp_path: Path) -> None:
         journal.append(Kind.START, to_json(row))
         assert _hands_off(journal) == hands_off
 
-        left, _ = close(shell(chain), journal, hands_off)
+        left, heard = close(shell(chain), journal, hands_off)
 
-    assert left == Left()
+    assert left == Left(hands_off=("0/ETH-USD",))
+    assert left.is_done
+    assert list(words_of(left)) == ["left open, hands_off in the rule file: 0/ETH-USD"]
+    assert "close 1 position within 200bps" in heard[0].messages[0].text
     (kept,) = chain.committed.subaccount(OWNER, 0).held
     assert kept.quantums < 0
 

@@ -176,16 +176,23 @@ def test_hands_off_is_honoured() -> None:
     world = guarded(CALM, sizes=TWO)
     world.policy = replace(world.policy, hands_off=HandsOff(markets=("ETH-USD",)))
 
-    world.tick(Panic())
+    (page,) = pages(world.tick(Panic()))
     world.ticks(8)
 
+    assert (
+        "close 1 position within 200bps, then let none open. 1 position of hands_off" in page.text
+    )
+    assert "will stay open, close by hand what must go: 0/ETH-USD. Stays until" in page.text
     assert world.sizes == {"BTC-USD": 0, "ETH-USD": -2}
     assert phase(world) == Phase.LATCHED
 
     apart = guarded(CALM, sizes=TWO)
     apart.policy = replace(apart.policy, hands_off=HandsOff(subaccounts=(0,)))
-    assert cuts(apart.tick(Panic())) == {}
+    made = apart.tick(Panic())
+    assert cuts(made) == {}
     assert apart.running == []
+    assert "close no positions within 200bps" in pages(made)[0].text
+    assert "2 positions of hands_off" in pages(made)[0].text
 
 
 def test_without_a_book_or_a_value_it_closes_from_the_oracle() -> None:

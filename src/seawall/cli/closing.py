@@ -29,41 +29,39 @@ CONFIRMATION = Millis(5 * SECOND)  # to wait for advice before a rehearsal goes 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What still stands; nothing where it is done, and `unverified` where that cannot be told."""
+    """What still stands; nothing where it is done, and `unverified` where that cannot be told.
+
+    Positions that are hands-off stay open, and nothing is left to be done about them.
+    """
 
     positions: tuple[str, ...] = ()
+    hands_off: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     unverified: str = ""
 
     @property
     def is_done(self) -> bool:
-        """Whether the chain shows neither position nor order."""
+        """Whether the chain shows neither position nor order, hands-off aside."""
         return not (self.positions or self.orders or self.unverified)
 
 
 def left_of(seen: Seen, hands_off: HandsOff) -> Left:
-    """What an observation still shows, hands-off aside."""
+    """What an observation still shows."""
     if not isinstance(seen, Observation):
         return Left(unverified="; ".join(seen.reasons))
-    positions = tuple(
-        f"{one.number}/{position.ticker}"
-        for one in seen.subaccounts
-        for position in one.positions
-        if not _is_hands_off(hands_off, one.number, position.ticker)
-    )
+    held = [(one.number, position.ticker) for one in seen.subaccounts for position in one.positions]
+    kept = tuple(f"{n}/{ticker}" for n, ticker in held if hands_off.covers(n, ticker))
+    positions = tuple(f"{n}/{ticker}" for n, ticker in held if not hands_off.covers(n, ticker))
     orders = seen.advice.orders
     if isinstance(orders, Missing):
-        return Left(positions=positions, unverified=f"resting orders: {orders.reason}")
+        unread = f"resting orders: {orders.reason}"
+        return Left(positions=positions, hands_off=kept, unverified=unread)
     resting = tuple(
         f"{order.subaccount}/{order.ticker} order {order.client_id}"
         for order in orders
-        if not _is_hands_off(hands_off, order.subaccount, order.ticker)
+        if not hands_off.covers(order.subaccount, order.ticker)
     )
-    return Left(positions=positions, orders=resting)
-
-
-def _is_hands_off(hands_off: HandsOff, number: int, ticker: str) -> bool:
-    return ticker in hands_off.markets or number in hands_off.subaccounts
+    return Left(positions=positions, hands_off=kept, orders=resting)
 
 
 async def close_everything(
@@ -142,3 +140,5 @@ def words_of(left: Left) -> Iterator[str]:
         yield f"still open: {position}"
     for order in left.orders:
         yield f"still resting: {order}"
+    for position in left.hands_off:
+        yield f"left open, hands_off in the rule file: {position}"

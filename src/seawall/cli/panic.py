@@ -90,6 +90,7 @@ def _as_object(
         "ok": is_done,
         "actions": [{"kind": one.action.kind, "what": one.what} for one in actions],
         "positions": list(left.positions),
+        "hands_off": list(left.hands_off),
         "orders": list(left.orders),
         "unverified": left.unverified or None,
     }
@@ -100,14 +101,18 @@ def _print(would: Sequence[Numbered], left: Left, *, is_rehearsal: bool) -> None
 
     for one in would:
         print(f"would {one.what}")
-    if not is_rehearsal or left.unverified:
+    if not is_rehearsal or left.unverified or left.hands_off:
         for line in words_of(left):
             print(line)
+    other = "other " if left.hands_off else ""
     if is_rehearsal:
         if left.is_done:
-            print("nothing to do: no position and no order")
+            print(f"nothing to do: no {other}position and no {other}order")
     elif left.is_done:
-        print("flat: the chain shows no position and no order; release with: seawall rearm panic")
+        print(
+            f"flat: the chain shows no {other}position and no {other}order; "
+            "release with: seawall rearm panic"
+        )
     else:
         print("not done: run seawall panic again, or close by hand; a running guard goes on")
 

@@ -18,6 +18,7 @@ from seawall.alarm import LevelState, Phase
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Alarm, Memory, Message, Started, Urgency
 from seawall.decide.watch import Watched
+from seawall.intervention import sizes
 from seawall.measures.spec import Instance, Per
 from seawall.policy import (
     Bound,
@@ -93,7 +94,12 @@ def begin(policy: Policy, memory: Memory, seen: Observation, draft: Draft, *, mo
         hands_off=policy.hands_off,
     )
     state = replace(held.levels[0], has_run=True)
-    draft.messages.append(_page(len(whole.keeps), mode))
+    left_alone = [
+        f"{number}/{ticker}"
+        for number, ticker in sizes(seen)
+        if policy.hands_off.covers(number, ticker)
+    ]
+    draft.messages.append(_page(len(whole.keeps), left_alone, mode))
     memory = replace(memory, alarms={**memory.alarms, KEY: replace(held, levels=(state,))})
     if not whole.keeps:
         return memory
@@ -136,15 +142,24 @@ def _rule(policy: Policy) -> Rule:
     )
 
 
-def _page(positions: int, mode: Mode) -> Message:
+def _page(positions: int, left_alone: Sequence[str], mode: Mode) -> Message:
     what = "On paper" if mode is Mode.DRY_RUN else "Doing"
-    count = "1 position" if positions == 1 else f"{positions} positions"
+    stays = ""
+    if left_alone:
+        stays = (
+            f"{_count(len(left_alone))} of hands_off in the rule file will stay open, close by "
+            f"hand what must go: {', '.join(left_alone)}. "
+        )
     return Message(
         urgency=Urgency.PAGE,
         key=f"{KEY}/{LEVEL}",
         text=(
             f"Panic, by the operator. {what}: cancel every order (those that reduce once flat), "
-            f"close {count} within {words.bps(SLIPPAGE)}, then let none open. Stays until "
-            f"`seawall rearm {KEY}`."
+            f"close {_count(positions)} within {words.bps(SLIPPAGE)}, then let none open. {stays}"
+            f"Stays until `seawall rearm {KEY}`."
         ),
     )
+
+
+def _count(positions: int) -> str:
+    return "1 position" if positions == 1 else f"{positions or 'no'} positions"
