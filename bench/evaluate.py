@@ -27,7 +27,6 @@ from seawall.decide import decide
 from seawall.decide.memory import Memory
 from seawall.measures import value_of
 from seawall.measures.spec import Instance, NoData
-from seawall.measures.view import View
 from seawall.policy import Policy
 from seawall.rulefile import parse
 from seawall.units import Millis
@@ -94,14 +93,7 @@ def seen() -> Iterator[Observation]:
 def judge_all(asked: Policy, memory: Memory, now: Observation) -> Decimal:
     """The lowest headroom of all scenarios, each in its worse sign."""
     assert memory.ledger is not None
-    view = View.of(
-        now,
-        buffer=asked.buffer,
-        caps=asked.caps,
-        scenarios=asked.scenarios,
-        price_band=asked.price_band,
-        ledger=memory.ledger,
-    )
+    view = asked.view(now, memory.ledger)
     whole = Instance(subaccount=0)
     rooms = [value_of(view, "stress_headroom", whole, name) for name in asked.scenarios]
     return min(room for room in rooms if not isinstance(room, NoData))

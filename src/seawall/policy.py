@@ -13,7 +13,10 @@ from enum import StrEnum
 from typing import Literal
 
 from seawall import units
+from seawall.account import Observation
+from seawall.measures.ledger import Ledger
 from seawall.measures.spec import Per
+from seawall.measures.view import NO_OVERRIDES, Overrides, View
 from seawall.scenario import Buffer, Caps, Scenario
 from seawall.units import Millis, Ppm
 
@@ -291,3 +294,17 @@ class Policy:
     hands_off: HandsOff = field(default_factory=HandsOff)
     backstop: BackstopOrder | None = None
     cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside size; of the settings, not a file
+
+    def view(
+        self, observation: Observation, ledger: Ledger, overrides: Overrides = NO_OVERRIDES
+    ) -> View:
+        """What its measures look at, of an observation seen or hypothetical."""
+        return View.of(
+            observation,
+            buffer=self.buffer,
+            caps=self.caps,
+            scenarios=self.scenarios,
+            price_band=self.price_band,
+            ledger=ledger,
+            overrides=overrides,
+        )

@@ -95,16 +95,9 @@ class Promises:
         }
         if legs:
             assert isinstance(agent.seen, Observation)
-            policy, ledger = agent.policy, agent.memory.ledger
+            ledger = agent.memory.ledger
             assert ledger is not None
-            on = View.of(
-                agent.seen,
-                buffer=policy.buffer,
-                caps=policy.caps,
-                scenarios=policy.scenarios,
-                price_band=policy.price_band,
-                ledger=ledger,
-            )
+            on = agent.policy.view(agent.seen, ledger)
             self._waiting = _Waiting(plan=decision.plan, on=on, legs=legs)
 
     def _settle(self, waiting: _Waiting) -> None:

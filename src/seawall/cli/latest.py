@@ -37,18 +37,10 @@ def last_tick(journal: Path) -> TickRow | None:
 def view_of(row: TickRow, policy: Policy) -> View | None:
     """The account of a recorded tick as measures of a policy look at it; None for a blind one."""
     from seawall.account import Observation
-    from seawall.measures.view import View
 
     if not isinstance(row.seen, Observation) or row.after.ledger is None:
         return None
-    return View.of(
-        row.seen,
-        buffer=policy.buffer,
-        caps=policy.caps,
-        scenarios=policy.scenarios,
-        price_band=policy.price_band,
-        ledger=row.after.ledger,
-    )
+    return policy.view(row.seen, row.after.ledger)
 
 
 def when(row: TickRow) -> str:

@@ -105,14 +105,7 @@ def view_of(observation: Observation, policy: Policy, kept: Ledger | None) -> Vi
     """What the measures see; a ledger that is not kept leaves NAV measures without data."""
     if kept is None:
         kept = Ledger(at=observation.at, height=observation.height, series={}, holdings={})
-    return View.of(
-        observation,
-        buffer=policy.buffer,
-        caps=policy.caps,
-        scenarios=policy.scenarios,
-        price_band=policy.price_band,
-        ledger=kept,
-    )
+    return policy.view(observation, kept)
 
 
 def subaccount_report(

@@ -151,15 +151,7 @@ def evaluate(
     book = obey_rebase(book, commands) or book
     memory = replace(memory, ledger=book, blind_since=None, halt=notice_halt(memory, seen))
     memory = depth.note_mids(memory, seen)
-    view = View.of(
-        seen,
-        buffer=policy.buffer,
-        caps=policy.caps,
-        scenarios=policy.scenarios,
-        price_band=policy.price_band,
-        ledger=book,
-        overrides=overrides,
-    )
+    view = policy.view(seen, book, overrides)
     long_ago = Millis(seen.at - 2 * policy.interlock.over)  # until the last wait is over
     memory = replace(
         memory,

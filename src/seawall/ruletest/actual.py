@@ -130,15 +130,7 @@ def _flattening(moment: Moment, policy: Policy) -> frozenset[str]:
 def view_of(moment: Moment, policy: Policy, seen: Observation, overrides: Overrides) -> View:
     """What measures look at: an observation with the test's word for some of them."""
     assert moment.memory.ledger is not None
-    return View.of(
-        seen,
-        buffer=policy.buffer,
-        caps=policy.caps,
-        scenarios=policy.scenarios,
-        price_band=policy.price_band,
-        ledger=moment.memory.ledger,
-        overrides=overrides,
-    )
+    return policy.view(seen, moment.memory.ledger, overrides)
 
 
 def number_now(moment: Moment, policy: Policy, measure: Override, *, after: bool) -> Value:

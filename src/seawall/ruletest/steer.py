@@ -91,14 +91,7 @@ def first_look(course: Course) -> Observation:
 def view_of(policy: Policy, seen: Observation) -> View:
     """What measures look at, as if the guard had begun now."""
     book, _ = ledger.advance(None, seen, price_band=policy.price_band)
-    return View.of(
-        seen,
-        buffer=policy.buffer,
-        caps=policy.caps,
-        scenarios=policy.scenarios,
-        price_band=policy.price_band,
-        ledger=book,
-    )
+    return policy.view(seen, book)
 
 
 def turned(seen: Observation, course: Course, amount: Decimal) -> Observation:
@@ -151,15 +144,7 @@ def input_for(
     measure = MEASURES[rule.measure.name]
 
     def measured(steps: int) -> Value:
-        moved = turned(seen, course, origin + steps * course.unit)
-        there = View.of(
-            moved,
-            buffer=view.buffer,
-            caps=view.caps,
-            scenarios=view.scenarios,
-            price_band=view.price_band,
-            ledger=view.ledger,
-        )
+        there = policy.view(turned(seen, course, origin + steps * course.unit), view.ledger)
         return _measured(policy, rule, course.market.ticker, there, course.number)
 
     def is_beyond(steps: int) -> bool:
