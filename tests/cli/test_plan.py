@@ -24,7 +24,6 @@ from seawall.units import Millis, Ppm
 from tests.decide.guarded import FLOAT
 from tests.rulefile.texts import DEMO, SHIPPED
 from tests.see import BTC, MARKETS, SOL, Held, book, resting, see
-from tests.venue.dydx import fake_node
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode, serving
 
@@ -242,7 +241,7 @@ async def test_what_cash_costs_comes_from_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cash_price: str, pays: str
 ) -> None:
     node, indexer, rules = FakeNode(), FakeIndexer(), tmp_path / "rules.yaml"
-    monkeypatch.setattr(fake_node, "START_S", int(time.time()) - node.height)
+    node.start_s = int(time.time()) - node.height
     indexer.answers["/height"] = {"height": str(node.height)}
     node.usdc = {0: -5_100_000_000}  # $4,900 with its 0.1 BTC
     rules.write_text(CASH_OR_SIZE)
