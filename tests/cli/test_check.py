@@ -111,3 +111,24 @@ def test_settings_that_cannot_be_read_keep_nobody_from_checking(
     result = CliRunner().invoke(app, [str(SHIPPED), "--journal", str(tmp_path / "none.db")])
 
     assert result.exit_code == 0
+
+
+def test_an_address_that_no_messenger_knows_is_warned_of_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "seawall.toml"
+    settings.write_text(
+        f'[account]\naddress = "{OWNER}"\n'
+        '[venue]\nchain_id = "dydx-testnet-4"\nnodes = ["https://node.example:443"]\n'
+        'indexers = ["https://indexer.example"]\nfeeds = ["wss://indexer.example/v4/ws"]\n'
+    )
+    monkeypatch.setenv("SEAWALL_NOTIFY__URLS", "json://127.0.0.1/,hunter2token")
+    asked = [str(DEMO), "--settings", str(settings)]
+
+    said = CliRunner().invoke(app, asked)
+    as_json = CliRunner().invoke(app, [*asked, "--json"])
+
+    assert (said.exit_code, as_json.exit_code) == (0, 0)
+    assert "warning: notify.urls: number 2 (?://…) is no address" in said.stdout
+    assert len(json.loads(as_json.stdout)["unknown_messengers"]) == 1
+    assert "hunter2token" not in said.output + as_json.output

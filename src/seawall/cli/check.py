@@ -14,7 +14,7 @@ import typer
 from seawall import words
 from seawall.cli.look import ChainOption, IndexerOption, NodeOption, SettingsOption
 from seawall.cli.place import JournalOption, journal_path, owner_here
-from seawall.errors import Problem, RuleFileError
+from seawall.errors import OperatorError, Problem, RuleFileError
 from seawall.measures.spec import Unit
 from seawall.policy import Policy
 from seawall.rulefile import Known, Loaded, book_allowed, load, warnings_for
@@ -46,7 +46,8 @@ def check(
     """Check a rule file: exit 0 if it would load, 2 with every problem if not.
 
     With --account a node is asked, and a market or subaccount that is not there is refused. Held
-    markets that no rule reaches are warned of: of that account, else of a guard's last tick.
+    markets that no rule reaches are warned of: of that account, else of a guard's last tick. So are
+    addresses in notify.urls of the settings that no messenger knows.
 
     Example: seawall check config/rules.yaml --account dydx1…
     """
@@ -59,12 +60,28 @@ def check(
     except RuleFileError as error:
         _print_refusal(error, file, as_json=as_json)
         raise typer.Exit(REFUSED) from None
-    unreached = warnings_for(loaded.policy, there.held)
+    unreached, unknown = warnings_for(loaded.policy, there.held), _unknown_messengers(settings)
     if as_json:
-        print(json.dumps(_as_object(loaded, file) | {"unreached": unreached}, indent=2))
+        more = {"unreached": unreached, "unknown_messengers": unknown}
+        print(json.dumps(_as_object(loaded, file) | more, indent=2))
         return
-    for line in (*summary(loaded, file), *(f"warning: {said}" for said in unreached)):
+    for line in (*summary(loaded, file), *(f"warning: {said}" for said in (*unreached, *unknown))):
         print(line)
+
+
+def _unknown_messengers(settings: Path | None) -> list[str]:
+    """Why addresses in `notify.urls` are none; what else is wrong with settings `run` says."""
+    from contextlib import suppress
+
+    from seawall.settings import load_settings
+
+    with suppress(OperatorError):
+        urls = load_settings(settings).notify.urls
+        if urls:  # Apprise is slow to load
+            from seawall.notify.messenger import messengers_of
+
+            return list(messengers_of(urls)[1])
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
