@@ -75,6 +75,12 @@ rules:
     clear: "<= 95%"
     do: [notify, {reduce: {until: target, max_slippage: 50bps}}]
 """
+AGES = """\
+rules:
+  - {id: old, why: "In seconds.", measure: input_age, trigger: "> 15s", for: 10s, do: [page]}
+  - {id: fresh, why: "Nor has one.", measure: input_age, trigger: ">= 3s", do: [notify]}
+  - {id: reach, why: "Nor a count.", measure: outside_reach, trigger: ">= 2", do: [page]}
+"""
 LATCHED = "its latch lasts until `rearm`, which no test can say: it fires once, and stays"
 ALL_KILLED: dict[str, str] = {}
 
@@ -90,13 +96,14 @@ def asked(tests: Path, *words: str) -> dict[str, object]:
     ("text", "left"),
     [
         (CHILD, ALL_KILLED),
+        (AGES, ALL_KILLED),
         (DEMO.read_text(), ALL_KILLED),
         (
             SEVERAL,
             {"day/b cooldown 10m -> 0s": LATCHED, "day/b cooldown 10m -> 30m": LATCHED},
         ),
     ],
-    ids=["child", "demo", "several"],
+    ids=["child", "ages", "demo", "several"],
 )
 def test_with_what_is_suggested_no_change_goes_unnoticed(
     tmp_path: Path, text: str, left: dict[str, str]

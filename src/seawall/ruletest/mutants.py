@@ -21,6 +21,7 @@ from seawall.rulefile.report import Place
 from seawall.units import Millis
 
 MOVED_BY = Decimal("0.1")  # of a threshold
+WHOLE = (Unit.SECONDS, Unit.COUNT)  # units that a file writes without a point
 FROM_ZERO = {
     Unit.DOLLARS: Decimal(100),
     Unit.RATIO: Decimal("0.01"),
@@ -118,7 +119,7 @@ def _with_bound(level: LevelDraft, key: str, found: Found[Bound]) -> LevelDraft:
 
 def moved_by(bound: Bound, level: LevelDraft, measure: Measure) -> Decimal:
     """A tenth of the threshold; of the level's largest where it is zero."""
-    if measure.unit is Unit.COUNT:
+    if measure.unit in WHOLE:
         return max(Decimal(1), (abs(bound.value) * MOVED_BY).to_integral_value())
     if bound.value:
         return abs(bound.value) * MOVED_BY

@@ -12,11 +12,11 @@ from decimal import Decimal
 
 from seawall import words
 from seawall.measures import MEASURES
-from seawall.measures.spec import Measure, Unit
+from seawall.measures.spec import Measure
 from seawall.policy import Bound, Flatten, Level, Policy, ReduceUntil, Rule, TopUpUntil
 from seawall.ruletest.amounts import written
 from seawall.ruletest.drive import GROWTH, Driver, drivers_of
-from seawall.ruletest.mutants import FROM_ZERO, MOVED_BY
+from seawall.ruletest.mutants import FROM_ZERO, MOVED_BY, WHOLE
 from seawall.ruletest.script import STEP, Holding
 from seawall.ruletest.steer import Goal, Kind, Stop, steered
 from seawall.units import DAY, MINUTE, SECOND, Millis
@@ -118,8 +118,10 @@ def _stairs(rule: Rule) -> tuple[Decimal, ...]:
             if bound is not None:
                 away = _half_move(bound, level, measure)
                 around.update((bound.value - away, bound.value + away))
-    if measure.unit is Unit.COUNT:
-        around = {value.to_integral_value() for value in around if value >= 0}
+                if measure.unit in WHOLE:
+                    around.add(bound.value)  # nothing lies between it and its neighbour
+    if measure.unit in WHOLE:
+        around = {value for value in around if value >= 0}
     elif measure.name not in ("free_collateral", "stress_headroom", "equity", "day_loss"):
         around = {max(value, Decimal(0)) for value in around}
     ordered = sorted(around)
@@ -136,8 +138,8 @@ def _stairs(rule: Rule) -> tuple[Decimal, ...]:
 
 def _half_move(bound: Bound, level: Level, measure: Measure) -> Decimal:
     """Half of what a mutant moves a threshold by."""
-    if measure.unit is Unit.COUNT:
-        return Decimal(1)
+    if measure.unit in WHOLE:
+        return max(Decimal(1), (abs(bound.value) * MOVED_BY / 2).to_integral_value())
     value = abs(bound.value)
     if not value:
         others = [abs(b.value) for b in (level.trigger, level.target, level.clear) if b is not None]
