@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seawall.account import Observation, Side
+from seawall.action import Refusal, RefusalCode
 from seawall.cli.plan import app, as_object, moves_of
 from seawall.cli.recalled import recall
 from seawall.cli.sheet import sheet
@@ -99,6 +100,24 @@ def test_five_positions_with_everything_that_may_be_said_fit_one_screen(tmp_path
     assert "\n".join(lines) + "\n" == GOLDEN.read_text()
     assert len(lines) <= 24
     assert max(len(line) for line in lines) <= 100
+
+
+def test_what_is_not_done_keeps_its_reason_however_long_its_name() -> None:
+    name = "reach the target of survive-the-twin-gap-of-october-and-the-next/128"
+    why = "0/BTC-USD: bound 98,250.5 leaves 0.0312; 0/ETH-USD: depth is 1.25"
+    left = Refusal(code=RefusalCode.BOUND, what=name, detail=f"{why}. The rest follows")
+    calm = preview(parse(ONE_RULE).policy, see(positions={"BTC-USD": ("0.1", 100_000)}), {})
+
+    said = [
+        next(line for line in sheet(replace(calm, refused=(one,)), "long") if "not done" in line)
+        for one in (left, replace(left, detail=f"{why}; {why}"), replace(left, detail="no price"))
+    ]
+
+    head = "not done: reach the target of surviv…-the-next/128: 0/BTC-USD: bound 98,250.5 leaves "
+    assert said[0].startswith(head)
+    assert said[1].startswith(head)
+    assert said[2] == f"not done: {name}: no price"
+    assert max(map(len, said)) <= 100
 
 
 def test_json_has_every_measure_and_decimals_as_strings() -> None:
@@ -213,10 +232,17 @@ async def test_the_verb_looks_at_an_address_without_a_key(
         monkeypatch.setenv("SEAWALL_VENUE__INDEXERS", indexer.url)
         monkeypatch.setenv("SEAWALL_ACCOUNT__ADDRESS", OWNER)
         monkeypatch.chdir(tmp_path)
-        asked = [OWNER, "--rules", str(SHIPPED), "--if", "BTC-USD -8%", "--json"]
-        result = await asyncio.to_thread(CliRunner().invoke, app, asked)
+        asked = [OWNER, "--rules", str(SHIPPED), "--if", "BTC-USD -8%"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, [*asked, "--json"])
+        text = await asyncio.to_thread(CliRunner().invoke, app, asked)
 
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == text.exit_code == 0, result.output
+    lines = text.stdout.splitlines()  # the fake chain's blocks are of 2023
+    assert lines[1].startswith(
+        "nothing counts as spent, running, latched or paused: no journal at "
+    )
+    assert lines[2].startswith("state is ")
+    assert lines[2].endswith("(a simulated venue wants venue.step_url)")
     said = json.loads(result.stdout)
     assert said["owner"] == OWNER
     assert any("/orderbooks/perpetualMarket/BTC-USD" in one for one in indexer.requests)

@@ -75,10 +75,12 @@ def test_a_deposit_is_as_many_whole_dollars_as_the_target_takes(
     assert made.claims[0].reached
 
 
-def test_what_takes_less_than_ten_dollars_is_not_deposited(propose: object) -> None:
+def test_what_takes_less_than_ten_dollars_takes_ten_and_none_of_a_wallet_with_less(
+    propose: object,
+) -> None:
     on = worth(1_991)
 
-    assert greedy.propose(on, [feed(on, 2_000)], with_cash(6_000)).top_ups == ()
+    assert plan_of(propose, on, feed(on, 2_000)).top_ups == ((0, quote(10)),)
     assert plan_of(propose, on, feed(on, 2_000), means=with_cash(9)).top_ups == ()
 
 

@@ -211,7 +211,29 @@ def test_of_several_reasons_the_budget_comes_first() -> None:
 
     (words,) = said(on, wanted, Means(cash=quote(100), notional_left=quote(1_000)))
 
-    assert words.startswith("BUDGET_NOTIONAL: the hour's budget leaves $1,000.00; cash: $100 is")
+    assert words == (
+        "BUDGET_NOTIONAL: the hour's budget leaves $1,000.00 until 23:00Z; cash: $100 is what "
+        "level, float and budget leave. The rest follows from 23:00Z"
+    )
+
+
+def test_a_budget_of_the_day_frees_at_midnight_whatever_else_waits() -> None:
+    on = shown(("0.001", 9))
+    little = Means(notional_left=quote(1_000), cost_left=quote("0.1"))
+
+    (words,) = said(on, until(on, "leverage", "<= 1"), little)
+
+    assert "the day's budget leaves $0.10 of cost until 00:00Z" in words
+    assert words.endswith("The rest follows from 00:00Z")
+
+
+def test_orders_that_are_too_many_fit_no_budget() -> None:
+    on = shown(("0.001", 9))
+    wanted = until(on, "leverage", "<= 1")
+    legs = legs_of(desk_on(on, wanted).paper.with_cut(SLOT, int(quantums(BTC, "0.1"))), [wanted])
+
+    assert fits(desk_on(on, wanted, means=Means(orders_left=1)), legs)
+    assert not fits(desk_on(on, wanted, means=Means(orders_left=0)), legs)
 
 
 def test_a_budget_is_not_named_where_depth_binds() -> None:

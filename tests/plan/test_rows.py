@@ -44,7 +44,7 @@ def rows(
     name: str, value: float, on: View, *, scenario: str | None = None, instance: Instance = ZERO
 ) -> tuple[Row, ...]:
     measure = MeasureRef(name=name, scenario=scenario)
-    return rows_for(bare(on), Ask(name=name, measure=measure, instance=instance, value=value))
+    return rows_for(bare(on), Ask(measure=measure, instance=instance, value=value))
 
 
 def bare(on: View) -> Frame:

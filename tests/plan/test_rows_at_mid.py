@@ -69,7 +69,7 @@ def frames(
 def rows(frame: Frame, name: str, value: float, instance: Instance) -> tuple[Row, ...]:
     feared = "gap" if name in {"stress_headroom", "fatal_move"} else None
     measure = MeasureRef(name=name, scenario=feared)
-    return rows_for(frame, Ask(name=name, measure=measure, instance=instance, value=value))
+    return rows_for(frame, Ask(measure=measure, instance=instance, value=value))
 
 
 @pytest.mark.parametrize(

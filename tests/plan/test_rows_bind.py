@@ -163,5 +163,5 @@ def test_a_row_binds_where_its_measure_has_the_value_asked(on: View, data: st.Da
         for measure, instance in asks(on):
             value = value_of(view_after, measure, instance)
             if isinstance(value, Decimal) and value.is_finite() and value != 0:
-                one = Ask(name="one", measure=measure, instance=instance, value=float(value))
+                one = Ask(measure=measure, instance=instance, value=float(value))
                 assert slack(frame, closed, cash, one) == pytest.approx(0, abs=0.01), one

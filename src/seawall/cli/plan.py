@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -76,7 +76,7 @@ def plan(
     if as_json:
         print(json.dumps({**as_object(shown, moves), "journal": known.as_object()}, indent=2))
         return
-    for line in sheet(shown, _title(shown, moves), known.line()):
+    for line in sheet(shown, _title(shown, moves), known.line(), *_stale(seen)):
         print(line)
 
 
@@ -103,6 +103,19 @@ async def _look(settings: Settings, float_address: str | None, moves: Moves) -> 
     from seawall.cli.look import observe
 
     return await observe(settings, markets=moves, float_address=float_address)
+
+
+def _stale(seen: Observation) -> Iterator[str]:
+    """Why nothing can be done on state that is old, and what to look at."""
+    from seawall.limits import STATE_AGE_MOST
+    from seawall.units import SECOND, Millis
+    from seawall.words import duration
+
+    age = seen.seen_at - seen.at
+    if age > STATE_AGE_MOST:
+        old = duration(Millis(age // SECOND * SECOND))
+        wrong = "node, chain or clock is wrong (a simulated venue wants venue.step_url)"
+        yield f"state is {old} old: {wrong}"
 
 
 def _title(shown: Preview, moves: Moves) -> str:

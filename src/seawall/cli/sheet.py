@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from seawall import words
-from seawall.action import Cancel, Leg
+from seawall.action import Cancel, Leg, Refusal
 from seawall.decide.preview import Change, Preview
 from seawall.decide.telling import bound_words
 from seawall.measures import MEASURES
@@ -20,6 +20,7 @@ HEIGHT = 24
 LEFT_OUT_MOST = 4
 WHOLE_FROM = 100  # dollars, from which a trigger is told without cents
 RULES_ROOM = 24  # columns
+NAME_ROOM = 40  # of what is not done, however long its reason
 
 
 def sheet(preview: Preview, *title: str) -> list[str]:
@@ -134,14 +135,22 @@ def _reached(one: Change, level: Level) -> str:
 def _left_out(preview: Preview) -> list[str]:
     """What was dropped and why, and what the last gate stopped."""
     dropped = () if preview.plan is None else preview.plan.dropped
-    lines = [
-        f"not done: {refusal.what}: {refusal.detail.split('. ', maxsplit=1)[0]}"
-        for refusal in (*dropped, *preview.refused)
-    ]
+    lines = [_not_done(refusal) for refusal in (*dropped, *preview.refused)]
     if len(lines) > LEFT_OUT_MOST:
         left = len(lines) - (LEFT_OUT_MOST - 1)
         lines = [*lines[: LEFT_OUT_MOST - 1], f"… and {left} more: --json has all"]
     return lines
+
+
+def _not_done(refusal: Refusal) -> str:
+    """What is not done and why; the middle of a long name makes room for the reason."""
+    why = refusal.detail.split(". ", maxsplit=1)[0]
+    room = max(NAME_ROOM, WIDTH - len(f"not done: : {why}"))
+    what = refusal.what
+    if len(what) > room:
+        head = (room - 1) * 2 // 3
+        what = f"{what[:head]}…{what[head + 1 - room :]}"
+    return f"not done: {what}: {why}"
 
 
 def _stops(preview: Preview) -> Iterable[str]:

@@ -188,6 +188,7 @@ def _means(
         cash_price=policy.cash_price,
         notional_left=_notional_left(policy, standing),
         cost_left=_cost_left(policy, memory),
+        orders_left=max(0, policy.budget.hourly_orders - standing.spent.hour_orders),
         overdrawing=_paging(policy, memory),
     )
 

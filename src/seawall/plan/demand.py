@@ -64,5 +64,6 @@ class Means:
     cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside the cost of size
     notional_left: QuoteQuantums | None = None  # of the hour's budget; None is no bound
     cost_left: QuoteQuantums | None = None  # of the day's budget
+    orders_left: int | None = None  # of the hour's budget, which binds levels that page too
     overdrawing: frozenset[str] = frozenset()  # demands, by name, that no such budget binds
     unbound: Mapping[Slot, int] | None = None  # what these want cut; None: not worked out yet

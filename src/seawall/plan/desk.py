@@ -18,7 +18,7 @@ from seawall.plan.demand import Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.greedy import Guard
 from seawall.plan.trial import Quote, Trial
 from seawall.plan.unbound import unbound
-from seawall.units import PPM_ONE
+from seawall.units import PPM_ONE, Millis
 
 TOP_UP_LEAST = greedy.TOP_UP_LEAST
 NONE: Mapping[int, int] = {}
@@ -153,8 +153,23 @@ def shortfall(
     return Refusal(
         code=code,
         what=f"reach the target of {demand.key}",
-        detail=f"{why}. The rest follows in the next window" if reasons else nothing,
+        detail=f"{why}. The rest follows {_when(desk, reasons)}" if reasons else nothing,
     )
+
+
+def _when(desk: Desk, reasons: Sequence[Reason]) -> str:
+    """When more may be done: a budget frees with its hour or day (UTC), the rest with a window."""
+    codes = {code for code, _ in reasons}
+    if RefusalCode.BUDGET_COST in codes:
+        return "from 00:00Z"
+    if RefusalCode.BUDGET_NOTIONAL in codes:
+        return f"from {_next_hour(desk)}"
+    return "in the next window"
+
+
+def _next_hour(desk: Desk) -> str:
+    at = desk.view.observation.at
+    return words.clock(Millis((at - at % units.HOUR + units.HOUR) % units.DAY))
 
 
 def _taken_back(demand: UntilDemand, claim: Claim) -> list[Reason]:
@@ -247,10 +262,17 @@ def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
     notional, cost = used(desk, legs)
     if means.notional_left is not None and notional + 2 * rounding > means.notional_left:
         left = units.usd(means.notional_left)
-        found.append((RefusalCode.BUDGET_NOTIONAL, f"the hour's budget leaves ${left:,.2f}"))
+        found.append(
+            (
+                RefusalCode.BUDGET_NOTIONAL,
+                f"the hour's budget leaves ${left:,.2f} until {_next_hour(desk)}",
+            )
+        )
     if means.cost_left is not None and cost + 2 * dear > means.cost_left:
         left = units.usd(means.cost_left)
-        found.append((RefusalCode.BUDGET_COST, f"the day's budget leaves ${left:,.2f} of cost"))
+        found.append(
+            (RefusalCode.BUDGET_COST, f"the day's budget leaves ${left:,.2f} of cost until 00:00Z")
+        )
     return found
 
 
@@ -280,8 +302,13 @@ def worth(desk: Desk, slot: Slot, quantums: int) -> int:
 def fits(desk: Desk, legs: Sequence[Leg]) -> bool:
     """Whether the budgets of the hour and the day have room for all legs."""
     (notional, cost), means = used(desk, legs), desk.means
-    return (means.notional_left is None or notional <= means.notional_left) and (
-        means.cost_left is None or cost <= means.cost_left
+    return all(
+        left is None or taken <= left
+        for taken, left in (
+            (notional, means.notional_left),
+            (cost, means.cost_left),
+            (len(legs), means.orders_left),
+        )
     )
 
 

@@ -218,9 +218,9 @@ def _top_up(
                 )
             )
             continue
-        dollars = _least(1, most, partial(_reaches, paper, demand, number))
+        dollars = _least(TOP_UP_LEAST, most, partial(_reaches, paper, demand, number))
         amount = QuoteQuantums((most if dollars is None else dollars) * PPM_ONE)
-        if amount >= TOP_UP_LEAST * PPM_ONE and (best is None or amount > best[1]):
+        if best is None or amount > best[1]:
             best = (number, amount)
     return best
 

@@ -123,16 +123,14 @@ class Model:
             self._line(row, frame, "goal", demand.name)
             for frame in frames
             for demand in self._desk.until
-            for row in rows_for(
-                frame, ask(demand.key, demand.measure, demand.instance, demand.target)
-            )
+            for row in rows_for(frame, ask(demand.measure, demand.instance, demand.target))
         ]
 
     def _fences(self, frame: Frame) -> list[Line]:
         return [
             self._line(row, frame, "fence", guard.key)
             for guard in self._desk.guards
-            for row in rows_for(frame, ask(guard.key, guard.measure, guard.instance, guard.trigger))
+            for row in rows_for(frame, ask(guard.measure, guard.instance, guard.trigger))
         ]
 
     def _line(self, row: Row, frame: Frame, kind: str, owner: str) -> Line:

@@ -223,7 +223,7 @@ def _gains(desk: Desk, wanted: UntilDemand | Guard, views: Sequence[View]) -> Ma
             for view in views
             for row in rows_for(
                 frame_of(view, view, (), fee),
-                ask(wanted.key, wanted.measure, wanted.instance, bound),
+                ask(wanted.measure, wanted.instance, bound),
             )
         ),
         key=lambda row: row.least,

@@ -75,7 +75,7 @@ class AtBest:
         `cash` may come at best, what is under way included. All in scope is counted of a level that
         only tops up too: it deposits the most, and the rest is left to a person.
         """
-        wanted = ask(demand.key, demand.measure, demand.instance, demand.target)
+        wanted = ask(demand.measure, demand.instance, demand.target)
         rows = [(row, frame) for frame in self.frames for row in rows_for(frame, wanted)]
         if not rows:
             return False

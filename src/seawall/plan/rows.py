@@ -29,7 +29,6 @@ HELD_BY_HEDGES = frozenset({"net_exposure", "stress_headroom", "fatal_move"})
 class Row:
     """One inequality; `numbers` are the subaccounts whose costs and cash it feels."""
 
-    name: str
     gain: Mapping[Slot, float] = field(default_factory=dict)
     drag: float = 0.0
     cash: float = 0.0
@@ -58,15 +57,14 @@ class Row:
 class Ask:
     """A measure to be kept on the good side of a value."""
 
-    name: str
     measure: MeasureRef
     instance: Instance
     value: float
 
 
-def ask(name: str, measure: MeasureRef, instance: Instance, bound: Bound) -> Ask:
+def ask(measure: MeasureRef, instance: Instance, bound: Bound) -> Ask:
     """What a bound asks; whether it is strict is for the integers."""
-    return Ask(name=name, measure=measure, instance=instance, value=float(bound.value))
+    return Ask(measure=measure, instance=instance, value=float(bound.value))
 
 
 def rows_for(frame: Frame, wanted: Ask) -> tuple[Row, ...]:
@@ -88,12 +86,10 @@ def _of(
     least: float,
     *,
     weight: float = 1.0,
-    name: str = "",
 ) -> Row:
     number = wanted.instance.subaccount
     assert number is not None
     return Row(
-        name=wanted.name + name,
         gain=gain,
         drag=weight,
         cash=weight,
@@ -104,7 +100,7 @@ def _of(
 
 def _solvent(wanted: Ask, now: Margins) -> Row:
     """NC' >= $1: below it a ratio says nothing."""
-    return _of(wanted, {}, 1.0 - now.nc, name=" solvent")
+    return _of(wanted, {}, 1.0 - now.nc)
 
 
 def _free_collateral(
@@ -172,7 +168,7 @@ def _stress_headroom(
         }
         lost = sum(taken[one.slot] * one.size for one in held)
         least = wanted.value - (now.nc - now.buffer - lost)
-        yield _of(wanted, taken, least, name=f" {sign:+d}")
+        yield _of(wanted, taken, least)
 
 
 def _fatal_move(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) -> Iterator[Row]:
@@ -188,7 +184,7 @@ def _fatal_move(frame: Frame, wanted: Ask, now: Margins, held: Sequence[Stand]) 
                 one.slot: _stressed(one, scenario, max(-1.0, k * shocks[one.slot])) for one in held
             }
             lost = sum(taken[one.slot] * one.size for one in held)
-            yield _of(wanted, taken, lost - now.nc, name=f" {sign:+d} k={k:.3g}")
+            yield _of(wanted, taken, lost - now.nc)
 
 
 def _in_scope(frame: Frame, instance: Instance) -> list[Stand]:
@@ -212,7 +208,7 @@ def _numbers(frame: Frame, instance: Instance) -> frozenset[int]:
 def _gross_exposure(frame: Frame, wanted: Ask) -> Iterator[Row]:
     held = _in_scope(frame, wanted.instance)
     gross = sum(one.size for one in held)
-    yield Row(name=wanted.name, gain={one.slot: 1.0 for one in held}, least=gross - wanted.value)
+    yield Row(gain={one.slot: 1.0 for one in held}, least=gross - wanted.value)
 
 
 def _net_exposure(frame: Frame, wanted: Ask) -> Iterator[Row]:
@@ -220,7 +216,7 @@ def _net_exposure(frame: Frame, wanted: Ask) -> Iterator[Row]:
     net = sum(one.sign * one.size for one in held)
     for sign in (1, -1):
         gain = {one.slot: float(sign * one.sign) for one in held}
-        yield Row(name=f"{wanted.name} {sign:+d}", gain=gain, least=sign * net - wanted.value)
+        yield Row(gain=gain, least=sign * net - wanted.value)
 
 
 def _cap_use(frame: Frame, wanted: Ask) -> Iterator[Row]:
@@ -242,7 +238,6 @@ def _cap_use(frame: Frame, wanted: Ask) -> Iterator[Row]:
     slope = wanted.value * derived / equity if is_enough else 0.0
     if held:
         yield Row(
-            name=wanted.name,
             gain={one.slot: 1.0 for one in held},
             drag=slope,
             cash=slope,
@@ -255,13 +250,13 @@ def _funding_24h(frame: Frame, wanted: Ask) -> Iterator[Row]:
     numbers = _numbers(frame, wanted.instance)
     paid = {s: 24 * one.hourly for s, one in frame.stands.items() if s[0] in numbers}
     total = sum(each * frame.stands[slot].size for slot, each in paid.items())
-    yield Row(name=wanted.name, gain=paid, least=total - wanted.value)
+    yield Row(gain=paid, least=total - wanted.value)
 
 
 def _equity(frame: Frame, wanted: Ask) -> Iterator[Row]:
     numbers = _numbers(frame, wanted.instance) & frozenset(frame.margins)
     now = sum(frame.margins[number].nc for number in numbers)
-    yield Row(name=wanted.name, drag=1.0, cash=1.0, numbers=numbers, least=wanted.value - now)
+    yield Row(drag=1.0, cash=1.0, numbers=numbers, least=wanted.value - now)
 
 
 _OfMargin = Callable[[Frame, Ask, Margins, Sequence[Stand]], Iterator[Row]]
