@@ -17,7 +17,7 @@ from seawall.measures.view import View
 from seawall.plan.demand import Demand, Means
 from seawall.plan.proof import proved
 from seawall.plan.trial import carried_out
-from seawall.units import BaseQuantums, QuoteQuantums
+from seawall.units import BaseQuantums, Millis, QuoteQuantums
 from tests.plan.random_accounts import market_book
 from tests.plan.stage import coins, down_to, exposure, until
 from tests.see import BTC, ETH, MARKETS, SOL, Held, Number, book, quote, see, view
@@ -152,6 +152,23 @@ def test_cuts_of_fixed_size_go_as_far_as_the_chain_takes_them(planner: Planner) 
     (said,) = made.dropped
     assert said.code is RefusalCode.CHAIN_REFUSES
     assert said.detail.startswith("0.9 wanted; the chain takes 0.260")
+
+
+def test_where_no_fresh_book_or_no_fresh_state_is_seen_the_chain_has_its_say() -> None:
+    flat, on = down_to(("BTC-USD", 0), slippage=60_000), beside()
+    unseen = view(replace(on.observation, advice=replace(on.observation.advice, books={})))
+    later = {
+        ticker: replace(one, seen_at=Millis(one.seen_at + 11_000))
+        for ticker, one in on.observation.advice.books.items()
+    }
+    seen = replace(on.observation, seen_at=Millis(on.observation.seen_at + 11_000))
+    old = view(replace(seen, advice=replace(seen.advice, books=later)))  # a panic's
+
+    for one in (unseen, old):
+        made = plan.propose(one, [flat], NOTHING)
+
+        assert coins(made, one) == {"BTC-USD": Decimal("0.9")}
+        assert made.dropped == ()
 
 
 def test_a_cut_of_fixed_size_leaves_the_rest_of_what_is_free_to_the_targets() -> None:

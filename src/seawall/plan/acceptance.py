@@ -3,7 +3,9 @@
 A fill that leaves a subaccount below its initial margin is refused whole where it lowers NC/MMR,
 and what is left of its order with it. Orders of one plan may come in any sequence, and cash that is
 under way may land after them: so those that cost more margin than they free are judged first, and
-no cash counts.
+no cash counts. Where no fresh book is seen, or the state is old (only a panic acts on it), nobody
+knows at which price an order fills, or what the oracle is by then: it goes out whole, and the chain
+has its say.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from seawall.measures.view import View
 from seawall.plan import pricing
 from seawall.plan.demand import Slot
 from seawall.plan.trial import Trial
-from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums, Subticks
+from seawall.units import PPM_ONE, BaseQuantums, Millis, QuoteQuantums, Subticks
 
+STATE_AGE_MOST = Millis(10_000)
 NEAR = PPM_ONE  # a dollar above initial margin: more than all fills of a plan are rounded by
 
 
@@ -73,7 +76,7 @@ def accepted(paper: Trial) -> Trial:
                 fee_ppm=quote.fee_ppm,
             )
             for slot, quote in paper.quotes.items()
-            if slot[0] == number and cuts.get(slot)
+            if slot[0] == number and cuts.get(slot) and quote.is_seen
         ]
         cuts |= refused(paper.before, number, orders)
     return paper if cuts == paper.cuts else replace(paper, cuts=cuts)
@@ -104,17 +107,18 @@ def why(paper: Trial, slot: Slot) -> str:
 
 
 def orders_of(view: View, made: Plan) -> Mapping[int, Sequence[Order]]:
-    """A plan's orders by subaccount, each with the levels that it would meet."""
+    """A plan's orders by subaccount with the levels they would meet; none without a fresh book."""
     found: dict[int, list[Order]] = {}
     for leg in made.legs:
         book = pricing.fresh_book(view.observation, leg.ticker)
-        levels = pricing.levels_for(book, leg.side, leg.worst_subticks)
+        if book is None:
+            continue
         order = Order(
             slot=(leg.subaccount, leg.ticker),
             market=view.observation.markets[leg.ticker],
             side=leg.side,
             quantums=leg.quantums,
-            levels=(BookLevel(leg.worst_subticks, leg.quantums),) if book is None else levels,
+            levels=pricing.levels_for(book, leg.side, leg.worst_subticks),
             fee_ppm=view.observation.taker_fee_ppm,
         )
         found.setdefault(leg.subaccount, []).append(order)
@@ -127,7 +131,8 @@ def refused(view: View, number: int, orders: Iterable[Order]) -> Mapping[Slot, i
     Nothing is refused of a subaccount that cannot be valued: the chain has its say.
     """
     now, account = view.risks[number], view.observation.subaccount(number)
-    if isinstance(now, NoData) or now.imr is None:
+    is_old = view.observation.seen_at - view.observation.at > STATE_AGE_MOST
+    if isinstance(now, NoData) or now.imr is None or is_old:
         return {}
     orders = list(orders)
     if now.nc >= now.imr + NEAR and not any(_is_dear(one, account) for one in orders):

@@ -82,8 +82,11 @@ class Model:
         """
         costs = np.array([c.cost for c in self.columns])
         freed = np.array([frame.stands[c.slot].initial for c in self.columns])
+        quotes = self._desk.paper.quotes
         for number, now in frame.margins.items():
-            its = np.array([c.slot[0] == number for c in self.columns], dtype=bool)
+            its = np.array(
+                [c.slot[0] == number and quotes[c.slot].is_seen for c in self.columns], dtype=bool
+            )
             over = np.where(its, np.maximum(0.0, costs - freed), 0.0)
             if now.imr is None or now.nc < now.imr or not over.any():
                 continue
