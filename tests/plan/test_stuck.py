@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from seawall import plan
@@ -14,6 +15,7 @@ from seawall.action import RefusalCode
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan.demand import Means, UntilDemand
+from seawall.plan.ladder import Ladder, Line
 from tests.plan.stage import coins, exposure, until
 from tests.see import BTC, ETH, Held, book, scenario, see, view
 
@@ -91,3 +93,18 @@ def test_of_several_that_are_out_of_reach_those_that_get_somewhere_come_first() 
 
     assert coins(made, on) == {"ETH-USD": Decimal(1)}  # all that is within the bound
     assert made.solver == plan.solver.version()
+
+
+def test_what_a_target_that_does_not_move_holds_already_it_goes_on_holding() -> None:
+    def line(owner: str, least: float, *coefficients: float) -> Line:
+        its = np.array(coefficients, dtype=np.float64)
+        return Line(coefficients=its, gains=its, least=float(least), kind="goal", owner=owner)
+
+    stuck = [line("stuck", 10, 0, 0, 1), line("stuck", -5, -1, 0, 0)]  # two rows of one measure
+    ladder = Ladder([*stuck, line("other", 20, 1, 1, 0)], np.array([1.0, 2.0, 1.0]))
+
+    found = ladder.best((), np.array([100.0, 100.0, 0.0]))
+
+    assert found is not None
+    assert found.values == pytest.approx([5, 15, 0], abs=1e-4)
+    assert found.short == ("stuck",)

@@ -109,7 +109,8 @@ class Ladder:
             if missed is None:
                 return None
             if missed > ERROR:
-                least[its] -= self._scale[its] * missed
+                asking = its & (least > 0)
+                least[asking] -= self._scale[asking] * missed
             rungs[int(missed > ERROR) + int(missed >= 1 - ERROR)] |= its
         for rung in rungs:
             if rung.any():
