@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from random import Random
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan.demand import Means, UntilDemand
 from seawall.plan.ladder import Ladder, Line
-from tests.plan.stage import coins, exposure, until
+from tests.plan.random_accounts import random_view, random_wants
+from tests.plan.stage import closing, coins, exposure, until
 from tests.see import BTC, ETH, Held, book, scenario, see, view
 
 NOTHING = Means()
@@ -93,6 +95,28 @@ def test_of_several_that_are_out_of_reach_those_that_get_somewhere_come_first() 
 
     assert coins(made, on) == {"ETH-USD": Decimal(1)}  # all that is within the bound
     assert made.solver == plan.solver.version()
+
+
+def test_of_random_accounts_no_target_is_lost_to_one_whose_market_is_closed() -> None:
+    chance, missed = Random(3), 0
+    for _ in range(150):
+        on = random_view(chance, tuple(HELD), 4)
+        closed = chance.choice(tuple(HELD))
+        first, *rest = random_wants(chance, on, 2, 4)
+        stuck = replace(first, name="stuck#1", key="stuck", slots=((0, closed),))
+        others = [replace(one, slots=tuple((0, t) for t in HELD if t != closed)) for one in rest]
+        means = Means(closed=closing((0, closed)))
+        if plan.is_met(on, stuck.measure, stuck.instance, stuck.target):
+            continue
+
+        alone = plan.propose(on, others, means)
+        made = plan.propose(on, [stuck, *others], means)
+
+        missed += not made.targets[0].reached
+        for before, after in zip(alone.targets, made.targets[1:], strict=True):
+            assert after.reached or not before.reached, (on, stuck, before, after)
+
+    assert missed > 50
 
 
 def test_what_a_target_that_does_not_move_holds_already_it_goes_on_holding() -> None:

@@ -6,7 +6,7 @@ targets cannot hold either, the smallest relative shortfall of targets first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -49,10 +49,19 @@ class Line:
 
 
 class Ladder:
-    """Lines and the price of each column, ready to be solved for different bounds."""
+    """Lines and the price of each column, ready to be solved for different bounds.
 
-    def __init__(self, lines: Sequence[Line], price: Floats) -> None:
-        self._lines, self._price = lines, price
+    `foreign` columns are not an intervention's own, by its name: what others want of them helps it,
+    and moves nothing by itself.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        price: Floats,
+        foreign: Mapping[str, NDArray[np.bool_]] | None = None,
+    ) -> None:
+        self._lines, self._price, self._foreign = lines, price, foreign or {}
         self._matrix = np.array([one.coefficients for one in lines]).reshape(len(lines), len(price))
         self._least = np.array([one.least for one in lines])
         # Where a target is missed anyway, what closing costs one that only cash can reach holds
@@ -98,30 +107,40 @@ class Ladder:
         """What each line asks once targets ask no more than can be had of them together.
 
         One that cannot be reached now even alone asks for the best it gets to alone, which is what
-        it is now where nothing moves it, and waits for what the others can have.
+        it is now where nothing moves it. What can be reached by its own means comes first, then
+        what gets somewhere by them, then what does not move.
         """
         goals, least = self._of_kind("goal"), self._least.copy()
         asked = ~goals & ~self._of_kind("fence")
         rungs: list[NDArray[np.bool_]] = [np.zeros(len(least), dtype=bool) for _ in range(3)]
         for owner in dict.fromkeys(one.owner for one in self._lines if one.kind == "goal"):
             its = goals & np.array([one.owner == owner for one in self._lines])
-            missed = self._alone(its, asked, most)
-            if missed is None:
+            missed = unaided = self._alone(its, asked, most)
+            if owner in self._foreign:
+                unaided = self._alone(its, asked, most, self._foreign[owner])
+            if missed is None or unaided is None:
                 return None
             if missed > ERROR:
                 asking = its & (least > 0)
                 least[asking] -= self._scale[asking] * missed
-            rungs[int(missed > ERROR) + int(missed >= 1 - ERROR)] |= its
+            rungs[int(unaided > ERROR) + int(unaided >= 1 - ERROR)] |= its
         for rung in rungs:
             if rung.any():
                 asked = asked | rung
                 missed_by = self._nearest(rung, least, most, asked)
                 if missed_by is None:
                     return None
-                least = least - missed_by
+                # A hair for each rung: the next is solved beside what this one was left.
+                least = least - missed_by - np.where(rung, EXACT, 0.0)
         return least
 
-    def _alone(self, its: NDArray[np.bool_], hard: NDArray[np.bool_], most: Floats) -> float | None:
+    def _alone(
+        self,
+        its: NDArray[np.bool_],
+        hard: NDArray[np.bool_],
+        most: Floats,
+        foreign: NDArray[np.bool_] | None = None,
+    ) -> float | None:
         """The share of what it asks that a target misses at best where no other asks anything.
 
         What is shared out (cash, budgets) counts as long as some is left: that is for all of them
@@ -130,11 +149,12 @@ class Ladder:
         shared = np.array([one.kind in {"cash", "budget"} for one in self._lines], dtype=bool)
         keep = its | hard & ~(shared & (self._least < -EXACT))
         cash = (self._matrix[self._of_kind("cash")] < 0).any(axis=0) & (most > 0)
-        free = replace(
-            self._programme(self._least, np.where(cash, solver.INFINITE, most), keep),
-            matrix=self._without_costs(self._eased & its)[keep],
-        )
-        return solver.shortest(free, np.where(its, self._scale, 0.0)[keep])
+        matrix = self._without_costs(self._eased & its)
+        if foreign is not None:
+            matrix = np.where(np.outer(its, foreign), np.minimum(matrix, 0.0), matrix)
+        programme = self._programme(self._least, np.where(cash, solver.INFINITE, most), keep)
+        scale = np.where(its, self._scale, 0.0)
+        return solver.shortest(replace(programme, matrix=matrix[keep]), scale[keep])
 
     def _of_kind(self, kind: str) -> NDArray[np.bool_]:
         return np.array([one.kind == kind for one in self._lines], dtype=bool)

@@ -11,7 +11,7 @@ from seawall.plan.desk import Desk, step_worth
 from seawall.plan.frame import Frame, columns_of, frame_of
 from seawall.plan.ladder import EXACT, Best, Ladder, Line
 from seawall.plan.rows import Row, ask, rows_for
-from seawall.plan.sharing import Share, Shared
+from seawall.plan.sharing import Share, Shared, foreign
 from seawall.plan.solver import Floats
 from seawall.units import PPM_ONE
 
@@ -159,12 +159,12 @@ class Model:
         where the ladder finds none.
         """
         most = np.array([c.room for c in self.columns] + [allowed[n] for n in self.numbers])
-        found = Ladder(self._lines, self._price).best(let_go, most)
-        if found is None:
-            return None
         shares = [
             one for one in self._shares(allowed) if any(one.gain(line) > 0 for line in self._lines)
         ]
+        found = Ladder(self._lines, self._price, foreign(shares, len(most))).best(let_go, most)
+        if found is None:
+            return None
         if all(found.values[list(one.at)].sum() <= one.own + EXACT for one in shares):
             return found
         shared = Shared(lines=self._lines, price=self._price, most=most, shares=shares)

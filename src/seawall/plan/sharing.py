@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seawall.plan.ladder import Best, Ladder, Line
 from seawall.plan.solver import Floats
@@ -33,6 +34,16 @@ class Share:
         if line.kind != "goal" or line.owner != self.owner:
             return 0.0
         return float((line.coefficients if self.is_cash else line.gains)[self.at[0]])
+
+
+def foreign(shares: Sequence[Share], width: int) -> Mapping[str, NDArray[np.bool_]]:
+    """By intervention, which of the columns are none of its own."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for share in shares:
+        if not share.own:
+            its = found.setdefault(share.owner, np.zeros(width, dtype=bool))
+            its[list(share.at)] = True
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +93,10 @@ class Shared:
         lines = [_leaning(line, self.shares) for line in self.lines]
         lines += [Line(coefficients=one, least=0.0, kind="share") for one in there]
         price = np.concatenate((self.price, np.zeros(count)))
-        found = Ladder(lines, price).best(let_go, np.concatenate((self.most, caps)))
+        beside = foreign(
+            [replace(one, at=(width + at,)) for at, one in enumerate(self.shares)], width + count
+        )
+        found = Ladder(lines, price, beside).best(let_go, np.concatenate((self.most, caps)))
         return None if found is None else replace(found, values=found.values[:width])
 
 
