@@ -23,7 +23,6 @@ from seawall.rulefile import load
 from seawall.units import Millis
 from tests.cli.test_plan import ONE_RULE, SETTINGS
 from tests.decide.guarded import Guarded, guarded
-from tests.venue.dydx import fake_node
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing
 from tests.venue.dydx.fake_node import CHAIN_ID, OWNER, FakeNode, serving
 
@@ -102,7 +101,7 @@ async def test_the_verb_plans_as_the_guard_would_that_wrote_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node, indexer, rules = FakeNode(), FakeIndexer(), tmp_path / "rules.yaml"
-    monkeypatch.setattr(fake_node, "START_S", int(time.time()) - node.height)
+    node.start_s = int(time.time()) - node.height
     indexer.answers["/height"] = {"height": str(node.height)}
     node.usdc = {0: -7_600_000_000}  # $2,400 with its 0.1 BTC
     rules.write_text(ONE_RULE)

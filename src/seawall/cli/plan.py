@@ -106,16 +106,16 @@ async def _look(settings: Settings, float_address: str | None, moves: Moves) -> 
 
 
 def _stale(seen: Observation) -> Iterator[str]:
-    """Why nothing can be done on state that is old, and what to look at."""
-    from seawall.limits import STATE_AGE_MOST
+    """Why nothing can be done on state of another time, and what to look at."""
+    from seawall.limits import is_fresh
     from seawall.units import SECOND, Millis
     from seawall.words import duration
 
-    age = seen.seen_at - seen.at
-    if age > STATE_AGE_MOST:
-        old = duration(Millis(age // SECOND * SECOND))
+    if not is_fresh(seen):
+        age = seen.seen_at - seen.at
+        off = duration(Millis(abs(age) // SECOND * SECOND))
         wrong = "node, chain or clock is wrong (a simulated venue wants venue.step_url)"
-        yield f"state is {old} old: {wrong}"
+        yield f"state is {off} {'old' if age > 0 else 'ahead of this clock'}: {wrong}"
 
 
 def _title(shown: Preview, moves: Moves) -> str:
