@@ -42,6 +42,21 @@ def test_what_is_short_is_short_by_the_same_share_of_what_each_asks() -> None:
     assert {one.code for one in made.dropped} == {RefusalCode.BUDGET_NOTIONAL}
 
 
+def test_what_a_hedge_takes_from_another_target_counts_in_what_each_is_short() -> None:
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (1, 200)}
+    on = view(see(equity=20_000, positions=held))
+    pair = Instance(markets=("BTC-USD", "ETH-USD"))
+    net = until(on, "net_exposure", "<= 5000", instance=pair)  # 10,000 now
+
+    made = plan.propose(
+        on, [net, exposure(on, "ETH-USD", 15_000)], Means(notional_left=quote(7_500))
+    )
+
+    # $5,000 of ether and $10,000 of bitcoin reach both, and half of it is in budget.
+    assert sold(made, "ETH-USD") == pytest.approx(2_500, abs=100)
+    assert sold(made, "BTC-USD") == pytest.approx(5_000, abs=100)
+
+
 def test_a_target_out_of_reach_takes_no_other_with_it_and_costs_no_more_than_it_must() -> None:
     thin = book(see().markets["BTC-USD"], levels=[("0.0002", "0.1")])
     seen = see(equity=20_000, positions=TWO)
@@ -195,6 +210,15 @@ def test_equity_that_no_cash_comes_for_keeps_nothing_from_being_closed(cash: int
     assert made.solver == plan.solver.version()
     assert made.top_ups == (((0, quote(cash)),) if cash else ())
     assert sold(made, "BTC-USD") == pytest.approx(40_000 - 3 * cash, abs=200)
+
+
+def test_half_a_dollar_that_no_cash_comes_for_keeps_nothing_from_being_closed() -> None:
+    on = view(see(equity=20_000, positions={"BTC-USD": (1, 100_000)}))
+    feed = until(on, "equity", ">= 20000.5", slippage=None, cash=3_000)
+
+    made = plan.propose(on, [feed, until(on, "leverage", "<= 3")], Means(cash=quote(3)))
+
+    assert [claim.reached for claim in made.claims] == [False, True]
 
 
 @pytest.mark.parametrize("times", [1, 1_000])
