@@ -51,7 +51,13 @@ TESTS: Mapping[str, str] = {  # those that state what the part does
     "backstop": "tests/backstop",
 }
 # Seconds to minutes of searching, not once per mutant; what only these notice is stated nowhere.
-SLOW = ("test_crash_points.py", "test_optimality.py", "test_feasibility.py", "test_claims.py")
+SLOW = (
+    "test_crash_points.py",
+    "test_optimality.py",
+    "test_feasibility.py",
+    "test_claims.py",
+    "test_acceptance_random.py",
+)
 MEMORY_MOST = 6 * 2**30
 
 
