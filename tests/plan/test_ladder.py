@@ -16,7 +16,7 @@ from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.stage import coins, exposure, guard, until
-from tests.see import BTC, Held, book, quantums, quote, scenario, see, view
+from tests.see import BTC, SOL, Held, Number, book, decimal, quantums, quote, scenario, see, view
 
 NOTHING = Means()
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
@@ -55,6 +55,46 @@ def test_what_a_hedge_takes_from_another_target_counts_in_what_each_is_short() -
     # $5,000 of ether and $10,000 of bitcoin reach both, and half of it is in budget.
     assert sold(made, "ETH-USD") == pytest.approx(2_500, abs=100)
     assert sold(made, "BTC-USD") == pytest.approx(5_000, abs=100)
+
+
+@pytest.mark.parametrize("left", [0, 5, "9.99"])
+def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    everywhere = Instance(markets=tuple(held))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
+    ether = exposure(on, "ETH-USD", 15_000)  # a hedge: closing it takes the net further off
+    means = Means(notional_left=quote(left), overdrawing=frozenset({ether.name}))
+
+    made = plan.propose(on, [net, ether], means)
+
+    assert sold(made, "BTC-USD") == 0
+    assert sold(made, "ETH-USD") == 5_000
+
+
+@pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])
+def test_of_targets_beyond_their_depth_each_asks_a_budget_for_what_there_is(
+    sizes: tuple[Number, Number],
+) -> None:
+    seen = see(equity=20_000, positions={"BTC-USD": ("0.2", 100_000), "SOL-USD": (100, 200)})
+    bitcoin, solana = sizes
+    books = {
+        "BTC-USD": book(BTC, levels=[("0.0002", bitcoin)]),
+        "SOL-USD": book(SOL, levels=[("0.0005", solana)]),
+    }
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+    wanted = [exposure(on, "BTC-USD", 10_000), exposure(on, "SOL-USD", 10_000)]
+
+    made = plan.propose(on, wanted, Means(notional_left=quote(6_000)))
+
+    # $5,000 and $8,000 are there of $10,000 that each asks, $6,000 in budget: $3,500 less of each.
+    less = {
+        market: decimal(size) * price - 3_500
+        for market, size, price in (("BTC-USD", bitcoin, 100_000), ("SOL-USD", solana, 200))
+    }
+    assert {market: sold(made, market) for market in less} == {
+        market: pytest.approx(dollars, abs=100) for market, dollars in less.items()
+    }
 
 
 def test_a_target_out_of_reach_takes_no_other_with_it_and_costs_no_more_than_it_must() -> None:
