@@ -199,6 +199,35 @@ def test_a_margin_that_the_trader_raised_is_freed_as_it_was_raised() -> None:
     assert taken(there, beyond) == by_trying(there, beyond) != {}
 
 
+def test_a_dollar_below_initial_margin_a_fill_that_frees_less_is_judged_by_the_other_rule() -> None:
+    # IMR $1,500, MMR $420: NC/MMR falls with more than 3.57 x 1.2% of cost, though 10% are freed.
+    mixed: Held = {"BTC-USD": ("0.1", 100_000), "SOL-USD": (50, 200)}
+    there = on("1_499.1", mixed, {"BTC-USD": "0.1"})
+    step = replace(order(B, 0, (95_000, 9)), market=BTC, quantums=quantums(BTC, "0.0001"))
+
+    assert taken(there, step) == by_trying(there, step) == {"BTC-USD": 0}
+    assert taken(on("1_499.6", mixed, {"BTC-USD": "0.1"}), step) == {}  # it ends above
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_oracle_between_two_prices_of_the_book_is_taken_as_it_is(sign: int) -> None:
+    market = replace(BTC, quantum_conversion_exponent=-4)  # a subtick is $10
+    held: Held = {"BTC-USD": (sign * Decimal("0.9"), 100_005)}
+    seen = see(equity=2_000, positions=held, books={}, markets={"BTC-USD": market})
+    side = Side.SELL if sign > 0 else Side.BUY
+    price = subticks(market, 100_000 - sign * 2_700)
+    one = Order(
+        slot=B,
+        market=seen.markets["BTC-USD"],
+        side=side,
+        quantums=quantums(BTC, "0.9"),
+        levels=(BookLevel(price, quantums(BTC, 9)),),
+        fee_ppm=500,
+    )
+
+    assert 0 < acceptance.refused(view(seen), 0, [one])[B] < one.quantums
+
+
 def test_of_a_subaccount_that_cannot_be_valued_the_chain_has_its_say() -> None:
     there = on(2_000, LONG, Missing(reason="no answer"))
 
