@@ -116,6 +116,7 @@ def after_fill(
         (2_000, LONG, [order(B, "0.9", (99_900, "0.105"), (97_300, "0.099"), (97_200, 9))]),
         (2_000, LONG, [order(B, "0.9", (99_900, "0.005"), (97_300, 9))]),
         (2_000, LONG, [order(B, "0.15", (99_900, "0.1"), (97_300, 9))]),
+        (2_000, LONG, [order(B, "0.55", (99_900, "0.1"), (97_300, 9))]),
         # Below initial margin NC/MMR may not fall: 1,500/1,080 of 1.2% is 1.67%.
         (1_500, LONG, [order(B, "0.9", (98_400, "0.1"), (98_380, "0.1"), (98_370, 9))]),
         (1_500, SHORT, [order(B, "0.9", (101_600, "0.1"), (101_640, 9), side=Side.BUY)]),
@@ -211,8 +212,8 @@ def test_a_dollar_below_initial_margin_a_fill_that_frees_less_is_judged_by_the_o
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_an_oracle_between_two_prices_of_the_book_is_taken_as_it_is(sign: int) -> None:
-    market = replace(BTC, quantum_conversion_exponent=-4)  # a subtick is $10
-    held: Held = {"BTC-USD": (sign * Decimal("0.9"), 100_005)}
+    market = replace(BTC, quantum_conversion_exponent=-4)  # a subtick is $1
+    held: Held = {"BTC-USD": (sign * Decimal("0.9"), "100_000.5")}
     seen = see(equity=2_000, positions=held, books={}, markets={"BTC-USD": market})
     side = Side.SELL if sign > 0 else Side.BUY
     price = subticks(market, 100_000 - sign * 2_700)
