@@ -72,6 +72,23 @@ def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None
     assert sold(made, "ETH-USD") == 5_000
 
 
+@pytest.mark.parametrize(("cash", "closed"), [(0, 5_000), (1_000, 1_336), (5_000, 5_000)])
+def test_a_target_that_some_cash_is_there_for_shares_and_one_without_any_waits(
+    cash: int, closed: int
+) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    gap = scenario("gap", {"*": "-0.1"})
+    on = view(see(equity=20_000, positions=held), scenarios=[gap])
+    # $3,250 of cash reach it beside the ether that is closed, and every dollar of that costs 10%.
+    room = until(
+        on, "stress_headroom", ">= 21000", scenario="gap", slots=[], slippage=None, cash=10_000
+    )
+
+    made = plan.propose(on, [room, exposure(on, "ETH-USD", 15_000)], Means(cash=quote(cash)))
+
+    assert sold(made, "ETH-USD") == pytest.approx(closed, abs=50)
+
+
 @pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])
 def test_of_targets_beyond_their_depth_each_asks_a_budget_for_what_there_is(
     sizes: tuple[Number, Number],
