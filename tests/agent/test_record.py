@@ -134,6 +134,19 @@ def test_a_tick_that_fails_every_other_time_is_paged_once_and_then_by_count() ->
     ]
 
 
+def test_a_failure_that_comes_back_between_good_ticks_is_left_to_them_to_repeat() -> None:
+    now = [0]
+    venue, journal = paced(QUIET), Journal.open(":memory:", clock=lambda: Millis(now[0]))
+    agent = resumed(venue, journal, Mode.LIVE)
+
+    for _ in range(3):
+        agent.note_failure(ValueError("no such row"))
+        asyncio.run(agent.tick())
+        now[0] += 4 * MINUTE
+
+    assert len(list(journal.rows(Kind.MESSAGE))) == 1
+
+
 def test_a_failure_that_lasts_is_paged_every_five_minutes_and_then_until_acknowledged() -> None:
     now = [0]
     venue, journal = paced(QUIET), Journal.open(":memory:", clock=lambda: Millis(now[0]))

@@ -65,11 +65,27 @@ def test_while_it_is_paused_every_action_is_refused_for_the_reason_of_the_pause(
     assert [(one.code, one.detail) for one in refused] == [(Code.PAUSED, paused.paused)] * 2
 
 
-def test_state_of_ten_seconds_is_acted_on_and_no_older() -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+def test_state_of_ten_seconds_is_acted_on_and_no_older_nor_further_ahead(sign: int) -> None:
     for age, codes in ((10_000, ()), (10_001, (Code.STALE_STATE,) * 2)):
-        on = replace(seen(), seen_at=Millis(AT + age))
+        on = replace(seen(), seen_at=Millis(AT + sign * age))
 
         assert verdicts(on, top_up(on), reduce(on))[1] == codes
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (10_001, "state is 10001 ms old, at most 10000"),
+        (-10_001, "state is 10001 ms ahead of the clock, at most 10000"),
+    ],
+)
+def test_state_that_is_not_acted_on_is_told_with_its_age(age: int, words: str) -> None:
+    on = replace(seen(), seen_at=Millis(AT + age))
+
+    (told,) = judge([Asked(action=reduce(on))], on, POLICY, FRESH)[1]
+
+    assert told.detail == words
 
 
 @pytest.mark.parametrize(

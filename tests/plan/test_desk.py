@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -20,8 +21,8 @@ from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Trial
 from seawall.policy import MeasureRef
 from seawall.units import BaseQuantums, Ppm, QuoteQuantums
-from tests.plan.stage import closing, until
-from tests.see import BTC, Held, Number, book, quantums, quote, see, view
+from tests.plan.stage import closing, coins, until
+from tests.see import BTC, ETH, Held, Number, book, quantums, quote, see, view
 
 HELD: Held = {"BTC-USD": ("0.4", 100_000)}
 SLOT = (0, "BTC-USD")
@@ -144,6 +145,15 @@ def test_a_short_s_depth_is_on_the_other_side_of_the_book() -> None:
     (words,) = said(on, wanted)
 
     assert words.startswith("BOUND: 0/BTC-USD: bound 102000 leaves 0.3")
+
+
+def test_of_what_is_held_no_more_nothing_is_said() -> None:
+    on = shown(("0.001", "0.3"))
+    wanted = until(on, "leverage", "<= 0.5", slots=[SLOT, (0, "ETH-USD")])
+
+    (words,) = said(on, wanted)
+
+    assert words == "NO_DEPTH: 0/BTC-USD: depth is 0.3. The rest follows in the next window"
 
 
 def test_a_market_that_may_not_be_traded_is_named_with_the_reason() -> None:
@@ -305,6 +315,20 @@ def test_what_is_not_closed_since_it_would_do_harm_is_not_told_as_used_up() -> N
         RefusalCode.UNREACHABLE,
         "closing more would take it, or another target, further off",
     )
+
+
+def test_what_is_not_closed_is_not_told_as_used_up_where_something_else_is() -> None:
+    # Without a book bitcoin is reckoned at its bound: 2% and a fee for the 2% that it frees.
+    seen = see(
+        equity=10_000, positions={**HELD, "ETH-USD": (1, 4_000)}, books={"ETH-USD": book(ETH)}
+    )
+    on = view(seen)
+
+    made = plan.propose(on, [until(on, "free_collateral", ">= 9900")], Means())
+
+    (told,) = made.dropped
+    assert coins(made, on) == {"ETH-USD": Decimal(1)}
+    assert told.detail == "closing more would take it, or another target, further off"
 
 
 def test_a_target_that_only_cash_may_reach_names_no_budget_of_cuts_and_no_depth() -> None:

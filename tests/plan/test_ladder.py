@@ -16,7 +16,7 @@ from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.stage import coins, exposure, guard, until
-from tests.see import BTC, Held, book, quantums, quote, scenario, see, view
+from tests.see import BTC, SOL, Held, Number, book, decimal, quantums, quote, scenario, see, view
 
 NOTHING = Means()
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
@@ -40,6 +40,78 @@ def test_what_is_short_is_short_by_the_same_share_of_what_each_asks() -> None:
     assert sold(made, "BTC-USD") == pytest.approx(10_000, abs=100)
     assert sold(made, "SOL-USD") == pytest.approx(5_000, abs=100)
     assert {one.code for one in made.dropped} == {RefusalCode.BUDGET_NOTIONAL}
+
+
+def test_what_a_hedge_takes_from_another_target_counts_in_what_each_is_short() -> None:
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (1, 200)}
+    on = view(see(equity=20_000, positions=held))
+    pair = Instance(markets=("BTC-USD", "ETH-USD"))
+    net = until(on, "net_exposure", "<= 5000", instance=pair)  # 10,000 now
+
+    made = plan.propose(
+        on, [net, exposure(on, "ETH-USD", 15_000)], Means(notional_left=quote(7_500))
+    )
+
+    # $5,000 of ether and $10,000 of bitcoin reach both, and half of it is in budget.
+    assert sold(made, "ETH-USD") == pytest.approx(2_500, abs=100)
+    assert sold(made, "BTC-USD") == pytest.approx(5_000, abs=100)
+
+
+@pytest.mark.parametrize("left", [0, 5, "9.99"])
+def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    everywhere = Instance(markets=tuple(held))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
+    ether = exposure(on, "ETH-USD", 15_000)  # a hedge: closing it takes the net further off
+    means = Means(notional_left=quote(left), overdrawing=frozenset({ether.name}))
+
+    made = plan.propose(on, [net, ether], means)
+
+    assert sold(made, "BTC-USD") == 0
+    assert sold(made, "ETH-USD") == 5_000
+
+
+@pytest.mark.parametrize(("cash", "closed"), [(0, 5_000), (1_000, 1_336), (5_000, 5_000)])
+def test_a_target_that_some_cash_is_there_for_shares_and_one_without_any_waits(
+    cash: int, closed: int
+) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    gap = scenario("gap", {"*": "-0.1"})
+    on = view(see(equity=20_000, positions=held), scenarios=[gap])
+    # $3,250 of cash reach it beside the ether that is closed, and every dollar of that costs 10%.
+    room = until(
+        on, "stress_headroom", ">= 21000", scenario="gap", slots=[], slippage=None, cash=10_000
+    )
+
+    made = plan.propose(on, [room, exposure(on, "ETH-USD", 15_000)], Means(cash=quote(cash)))
+
+    assert sold(made, "ETH-USD") == pytest.approx(closed, abs=50)
+
+
+@pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])
+def test_of_targets_beyond_their_depth_each_asks_a_budget_for_what_there_is(
+    sizes: tuple[Number, Number],
+) -> None:
+    seen = see(equity=20_000, positions={"BTC-USD": ("0.2", 100_000), "SOL-USD": (100, 200)})
+    bitcoin, solana = sizes
+    books = {
+        "BTC-USD": book(BTC, levels=[("0.0002", bitcoin)]),
+        "SOL-USD": book(SOL, levels=[("0.0005", solana)]),
+    }
+    on = view(replace(seen, advice=replace(seen.advice, books=books)))
+    wanted = [exposure(on, "BTC-USD", 10_000), exposure(on, "SOL-USD", 10_000)]
+
+    made = plan.propose(on, wanted, Means(notional_left=quote(6_000)))
+
+    # $5,000 and $8,000 are there of $10,000 that each asks, $6,000 in budget: $3,500 less of each.
+    less = {
+        market: decimal(size) * price - 3_500
+        for market, size, price in (("BTC-USD", bitcoin, 100_000), ("SOL-USD", solana, 200))
+    }
+    assert {market: sold(made, market) for market in less} == {
+        market: pytest.approx(dollars, abs=100) for market, dollars in less.items()
+    }
 
 
 def test_a_target_out_of_reach_takes_no_other_with_it_and_costs_no_more_than_it_must() -> None:
@@ -192,18 +264,31 @@ def test_equity_that_no_cash_comes_for_keeps_nothing_from_being_closed(cash: int
     made = plan.propose(on, [feed, until(on, "leverage", "<= 3")], Means(cash=quote(cash)))
 
     assert [claim.reached for claim in made.claims] == [False, True]
+    assert made.solver == plan.solver.version()
     assert made.top_ups == (((0, quote(cash)),) if cash else ())
     assert sold(made, "BTC-USD") == pytest.approx(40_000 - 3 * cash, abs=200)
 
 
-def test_equity_that_cash_reaches_is_reached_beside_a_target_that_nothing_does() -> None:
+def test_half_a_dollar_that_no_cash_comes_for_keeps_nothing_from_being_closed() -> None:
     on = view(see(equity=20_000, positions={"BTC-USD": (1, 100_000)}))
-    feed = until(on, "equity", ">= 22000", slippage=None, cash=3_000)
-    wanted = [feed, until(on, "leverage", "<= 3"), exposure(on, "BTC-USD", -1)]
+    feed = until(on, "equity", ">= 20000.5", slippage=None, cash=3_000)
 
-    made = plan.propose(on, wanted, Means(cash=quote(3_000)))
+    made = plan.propose(on, [feed, until(on, "leverage", "<= 3")], Means(cash=quote(3)))
 
-    assert made.solver.startswith("highs")
+    assert [claim.reached for claim in made.claims] == [False, True]
+
+
+@pytest.mark.parametrize("times", [1, 1_000])
+def test_equity_that_cash_reaches_is_reached_beside_a_target_that_nothing_does(times: int) -> None:
+    held: Held = {"BTC-USD": (times, 100_000)}
+    deep = book(BTC, levels=[("0.0002", 10 * times)])
+    on = view(see(equity=20_000 * times, positions=held, books={"BTC-USD": deep}))
+    feed = until(on, "equity", f">= {22_000 * times}", slippage=None, cash=3_000 * times)
+    wanted = [feed, until(on, "leverage", "<= 3"), exposure(on, "BTC-USD", -times)]
+
+    made = plan.propose(on, wanted, Means(cash=quote(3_000 * times)))
+
+    assert made.solver == plan.solver.version()
     assert [claim.reached for claim in made.claims] == [True, True, False]
     ((_, deposit),) = made.top_ups
-    assert quote(2_060) <= deposit <= quote(2_080)  # the costs of closing all of it too
+    assert quote(2_060 * times) <= deposit <= quote(2_080 * times)  # the costs of closing all too

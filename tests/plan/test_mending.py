@@ -17,11 +17,25 @@ from seawall.action import Plan
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import programme
-from seawall.plan.demand import Demand, Means, Slot
+from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import Desk, desk_of
 from seawall.plan.greedy import Guard
 from tests.plan.stage import coins, down_to, exposure, guard, until
-from tests.see import BTC, CALM, ETH, MARKETS, SOL, Held, Number, book, quantums, quote, see, view
+from tests.see import (
+    BTC,
+    CALM,
+    ETH,
+    MARKETS,
+    SOL,
+    Held,
+    Number,
+    book,
+    quantums,
+    quote,
+    scenario,
+    see,
+    view,
+)
 
 BTC_SLOT, ETH_SLOT, SOL_SLOT = (0, "BTC-USD"), (0, "ETH-USD"), (0, "SOL-USD")
 NET = replace(
@@ -50,11 +64,14 @@ def desk_on(
 
 
 def mended(
-    desk: Desk, *cuts: tuple[str, Number], let_go: tuple[str, ...] = ()
+    desk: Desk,
+    *cuts: tuple[str, Number],
+    let_go: tuple[str, ...] = (),
+    short: tuple[str, ...] = (),
 ) -> Plan | Guard | None:
-    """What becomes of a proposal of so many coins."""
+    """What becomes of a proposal of so many coins, with these targets missed."""
     proposal = tuple((0, ticker, int(quantums(MARKETS[ticker], size))) for ticker, size in cuts)
-    return programme.from_proposal(desk, proposal, let_go=let_go, short=())
+    return programme.from_proposal(desk, proposal, let_go=let_go, short=short)
 
 
 def sold(made: Plan | Guard | None, on: View) -> dict[str, Decimal]:
@@ -206,3 +223,41 @@ def within(desk: Desk, btc: int, sol: int) -> tuple[int, int]:
         kept.get(BTC_SLOT, 0) // BTC.step_base_quantums,
         kept.get(SOL_SLOT, 0) // SOL.step_base_quantums,
     )
+
+
+def test_a_step_too_many_for_a_missed_target_is_taken_back_where_it_breaks_one_that_holds() -> None:
+    on = account()
+    pair = Instance(markets=("BTC-USD", "ETH-USD"))
+    net = until(on, "net_exposure", "<= 12000", instance=pair, slots=[ETH_SLOT])  # 10,000 now
+    missed = exposure(on, "ETH-USD", 10_000)
+    fixed = down_to(("ETH-USD", "4.499"))
+    desk, firm = desk_on(on, net, missed), desk_on(on, net, missed, fixed)
+    one_too_many = ("ETH-USD", "0.501")  # $2,004
+
+    assert sold(mended(desk, one_too_many, short=(missed.name,)), on) == {"ETH-USD": Decimal("0.5")}
+    assert mended(desk, one_too_many) is None  # nothing was rounded up for what is missed
+    assert mended(firm, one_too_many, short=(missed.name,)) is None  # it is asked for as it is
+    assert sold(mended(desk, ("ETH-USD", "0.55"), short=(missed.name,)), on) == {
+        "ETH-USD": Decimal("0.5")
+    }
+    assert mended(desk, ("ETH-USD", "0.551"), short=(missed.name,)) is None  # 51 steps
+
+
+def test_of_two_hedges_a_step_is_taken_back_of_the_one_that_the_scenario_moves_more() -> None:
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-2, 4_000), "SOL-USD": (-50, 200)}
+    shocks = {"BTC-USD": "-0.1", "ETH-USD": "-0.05", "SOL-USD": "-0.2"}
+    on = view(see(equity=10_000, positions=held), scenarios=[scenario("gap", shocks)])
+    missed = [exposure(on, "ETH-USD", 1_000), exposure(on, "SOL-USD", 1_000)]
+    cuts, names = (("ETH-USD", "0.5"), ("SOL-USD", "10")), tuple(one.name for one in missed)
+
+    def room(least: str) -> UntilDemand:
+        slots = [ETH_SLOT, SOL_SLOT]
+        return until(on, "stress_headroom", f">= {least}", scenario="gap", slots=slots)
+
+    as_it_is = mended(desk_on(on, room("0"), *missed), *cuts, short=names)
+    assert isinstance(as_it_is, Plan)
+    claim = as_it_is.claims[0]
+    assert isinstance(claim.after, Decimal)
+    made = mended(desk_on(on, room(f"{claim.after + 1}"), *missed), *cuts, short=names)
+
+    assert sold(made, on) == {"ETH-USD": Decimal("0.5"), "SOL-USD": Decimal("9.9")}

@@ -91,8 +91,11 @@ def refuse_stale(action: Action, seen: Observation) -> Refusal | None:
     if is_fresh(seen):
         return None
     age = seen.seen_at - seen.at
+    how = "old" if age > 0 else "ahead of the clock"
     return refuse(
-        action, RefusalCode.STALE_STATE, f"state is {age} ms old, at most {STATE_AGE_MOST}"
+        action,
+        RefusalCode.STALE_STATE,
+        f"state is {abs(age)} ms {how}, at most {STATE_AGE_MOST}",
     )
 
 

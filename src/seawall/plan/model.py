@@ -72,6 +72,8 @@ class Model:
                 line[:count] = -weights * bound
                 spared = left / PPM_ONE - spare + self._taken(weights * bound, self._desk.unbound)
                 already = self._taken(weights * bound, self._desk.paper.cuts)
+                if spared - already < self._smallest_step(weights * bound):
+                    spared = already  # what is left of a budget that is used up moves nothing
                 lines.append(Line(coefficients=line, least=-max(spared, already), kind="budget"))
         return lines
 
@@ -103,6 +105,17 @@ class Model:
             worst[column.slot] = max(float(weight), worst.get(column.slot, float(weight)))
         return sum(
             weight * step_worth(self._desk, slot) / PPM_ONE for slot, weight in worst.items()
+        )
+
+    def _smallest_step(self, weights: Floats) -> float:
+        """What one step takes at least, of the positions that have a weight."""
+        return min(
+            (
+                float(weight) * step_worth(self._desk, column.slot) / PPM_ONE
+                for column, weight in zip(self.columns, weights, strict=True)
+                if weight > 0
+            ),
+            default=0.0,  # of a cost that nothing has
         )
 
     def _taken(self, weights: Floats, cuts: Mapping[Slot, int]) -> float:
