@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 
 from seawall.account import MarketStatus
@@ -80,19 +79,19 @@ class AtBest:
         if not rows:
             return False
         rooms = [size if slot in demand.slots else 0.0 for slot, size in self.rooms.items()]
-        # The last column is what every row is short by: the least of it is missing at best.
-        short = len(rooms) + 1
+        matrix = np.array(
+            [[*row.over(frame), row.cash * (demand.cash_to in row.numbers)] for row, frame in rows]
+        )
+        least, most = np.array([row.least for row, _ in rows]), np.array([*rooms, cash / DOLLAR])
+        if (matrix @ most >= least).all():  # all of it is one point, and mostly reaches
+            return False
+        # A last column is what every row is short by: the least of it is missing at best.
         found = solver.solve(
             Programme(
-                price=np.array([0.0] * short + [1.0]),
-                matrix=np.array(
-                    [
-                        [*row.over(frame), row.cash * (demand.cash_to in row.numbers), 1.0]
-                        for row, frame in rows
-                    ]
-                ),
-                least=np.array([row.least for row, _ in rows]),
-                most=np.array([*rooms, cash / DOLLAR, highspy.kHighsInf]),
+                price=np.append(np.zeros(len(most)), 1.0),
+                matrix=np.column_stack((matrix, np.ones(len(least)))),
+                least=least,
+                most=np.append(most, solver.INFINITE),
             )
         )
-        return found is not None and bool(found[short] > HALF_A_QUANTUM)
+        return found is not None and bool(found[-1] > HALF_A_QUANTUM)
