@@ -72,6 +72,29 @@ def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None
     assert sold(made, "ETH-USD") == 5_000
 
 
+@pytest.mark.parametrize(("left", "closed"), [(5, 0), ("9.99", 0), (10, 10), (15, 10)])
+def test_of_a_budget_its_last_whole_step_is_used(left: Number, closed: int) -> None:
+    on = view(see(equity=20_000, positions=TWO))  # a step is $10 of bitcoin and $20 of solana
+    wanted = until(on, "gross_exposure", "<= 50000", instance=Instance(markets=tuple(TWO)))
+
+    made = plan.propose(on, [wanted], Means(notional_left=quote(left)))
+
+    assert sold(made, "BTC-USD") == closed
+    assert sold(made, "SOL-USD") == 0
+
+
+def test_a_budget_that_a_fixed_cut_uses_up_holds_nobody_back() -> None:
+    on = view(see(equity=20_000, positions=HEDGED))
+    everywhere = Instance(markets=tuple(HEDGED))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
+    fixed, ether = down_to(("SOL-USD", 75)), exposure(on, "ETH-USD", 15_000)
+    means = Means(notional_left=quote(5_005), overdrawing=frozenset({ether.name}))
+
+    made = plan.propose(on, [fixed, net, ether], means)
+
+    assert [sold(made, ticker) for ticker in HEDGED] == [0, 5_000, 5_000]
+
+
 def test_a_target_that_a_fixed_cut_puts_out_of_reach_waits_for_the_others() -> None:
     seen = see(equity=20_000, positions=HEDGED)
     thin = {**seen.advice.books, "BTC-USD": book(BTC, levels=[("0.0002", "0.06")])}
