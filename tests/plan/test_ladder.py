@@ -11,7 +11,7 @@ from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
-from seawall.plan.demand import CutDemand, Means
+from seawall.plan.demand import CutDemand, Means, Slot
 from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
@@ -131,6 +131,23 @@ def test_a_target_that_some_cash_is_there_for_shares_and_one_without_any_waits(
     made = plan.propose(on, [room, exposure(on, "ETH-USD", 15_000)], means)
 
     assert sold(made, "ETH-USD") == pytest.approx(closed, abs=50)
+
+
+@pytest.mark.parametrize("slots", [[], [(0, "SOL-USD")]])
+def test_what_others_want_of_a_market_ranks_no_target_that_may_not_touch_it(
+    slots: list[Slot],
+) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    everywhere = Instance(markets=tuple(held))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=slots)  # 10,000 now
+    others = [exposure(on, "ETH-USD", 15_000), exposure(on, "BTC-USD", 45_000)]
+
+    made = plan.propose(on, [net, *others], NOTHING)
+
+    # The $5,000 of bitcoin that another wants bring the net down; of the hedge all is closed.
+    assert sold(made, "BTC-USD") == 5_000
+    assert sold(made, "ETH-USD") == 5_000
 
 
 @pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])
