@@ -11,7 +11,7 @@ from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
-from seawall.plan.demand import CutDemand, Means, Slot
+from seawall.plan.demand import CutDemand, Demand, Means, Slot
 from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
@@ -101,7 +101,11 @@ def test_a_target_that_a_fixed_cut_puts_out_of_reach_waits_for_the_others() -> N
     on = view(replace(seen, advice=replace(seen.advice, books=thin)))
     everywhere = Instance(markets=tuple(HEDGED))
     net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
-    wanted = [down_to(("ETH-USD", "3.75")), net, exposure(on, "SOL-USD", 15_000)]
+    wanted: list[Demand] = [
+        down_to(("ETH-USD", "3.75")),
+        net,
+        exposure(on, "SOL-USD", 15_000),
+    ]
 
     made = plan.propose(on, wanted, NOTHING)
 
