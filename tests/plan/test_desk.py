@@ -163,6 +163,7 @@ def test_a_market_that_may_not_be_traded_is_named_with_the_reason() -> None:
     (words,) = said(on, wanted, Means(closed=closing(SLOT)))
 
     assert words.startswith("MARKET_CLOSED: 0/BTC-USD: market is PAUSED")
+    assert "take it from" not in words  # it stays where it is
 
 
 @pytest.mark.parametrize(

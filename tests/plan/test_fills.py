@@ -8,14 +8,15 @@ from decimal import Decimal
 
 import pytest
 
-from seawall import margin, units
+from seawall import margin, plan, units
 from seawall.account import BookLevel, Market, Missing, Side, Subaccount
 from seawall.measures.view import View
 from seawall.plan import acceptance
 from seawall.plan.acceptance import Order
-from seawall.plan.demand import Slot
-from seawall.units import BaseQuantums
-from tests.see import BTC, ETH, Held, Number, quantums, see, subticks, view
+from seawall.plan.demand import Means, Slot
+from seawall.units import BaseQuantums, Millis
+from tests.plan.stage import down_to
+from tests.see import BTC, ETH, Held, Number, book, quantums, see, subticks, view
 
 B, E = (0, "BTC-USD"), (0, "ETH-USD")
 MARKETS = {  # few steps, so that each can be tried
@@ -233,6 +234,26 @@ def test_of_a_subaccount_that_cannot_be_valued_the_chain_has_its_say() -> None:
     there = on(2_000, LONG, Missing(reason="no answer"))
 
     assert taken(there, order(B, "0.9", (97_300, 9))) == {}
+
+
+@pytest.mark.parametrize(("age", "is_judged"), [(10_000, True), (10_001, False)])
+def test_on_state_of_more_than_ten_seconds_the_chain_has_its_say(
+    age: int, *, is_judged: bool
+) -> None:
+    seen = on(2_000, LONG).observation
+    old = view(replace(seen, seen_at=Millis(seen.at + age)))
+
+    assert (taken(old, order(B, "0.9", (97_300, 9))) != {}) is is_judged
+
+
+def test_of_a_plan_only_orders_with_a_fresh_book_are_judged() -> None:
+    there = view(see(equity=20_000, positions=BOTH, books={"ETH-USD": book(ETH)}))
+    made = plan.propose(there, [down_to(("BTC-USD", 0), ("ETH-USD", 0))], Means())
+    assert [leg.ticker for leg in made.legs] == ["BTC-USD", "ETH-USD"]
+
+    judged = acceptance.orders_of(there, made)
+
+    assert [one.slot for one in judged[0]] == [E]
 
 
 def test_an_order_that_meets_nothing_is_refused_nothing() -> None:

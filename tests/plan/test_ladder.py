@@ -11,14 +11,15 @@ from seawall import plan
 from seawall.action import Plan, RefusalCode
 from seawall.intervention import Keep
 from seawall.measures.spec import Instance
-from seawall.plan.demand import CutDemand, Means
+from seawall.plan.demand import CutDemand, Demand, Means, Slot
 from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
-from tests.plan.stage import coins, exposure, guard, until
+from tests.plan.stage import coins, down_to, exposure, guard, until
 from tests.see import BTC, SOL, Held, Number, book, decimal, quantums, quote, scenario, see, view
 
 NOTHING = Means()
+HEDGED: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
 TWO: Held = {"BTC-USD": ("0.4", 100_000), "SOL-USD": (100, 200)}
 
 
@@ -59,9 +60,8 @@ def test_what_a_hedge_takes_from_another_target_counts_in_what_each_is_short() -
 
 @pytest.mark.parametrize("left", [0, 5, "9.99"])
 def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None:
-    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
-    on = view(see(equity=20_000, positions=held))
-    everywhere = Instance(markets=tuple(held))
+    on = view(see(equity=20_000, positions=HEDGED))
+    everywhere = Instance(markets=tuple(HEDGED))
     net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
     ether = exposure(on, "ETH-USD", 15_000)  # a hedge: closing it takes the net further off
     means = Means(notional_left=quote(left), overdrawing=frozenset({ether.name}))
@@ -72,21 +72,86 @@ def test_a_budget_that_leaves_not_a_step_holds_nobody_back(left: Number) -> None
     assert sold(made, "ETH-USD") == 5_000
 
 
-@pytest.mark.parametrize(("cash", "closed"), [(0, 5_000), (1_000, 1_336), (5_000, 5_000)])
+@pytest.mark.parametrize(("left", "closed"), [(5, 0), ("9.99", 0), (10, 10), (15, 10)])
+def test_of_a_budget_its_last_whole_step_is_used(left: Number, closed: int) -> None:
+    on = view(see(equity=20_000, positions=TWO))  # a step is $10 of bitcoin and $20 of solana
+    wanted = until(on, "gross_exposure", "<= 50000", instance=Instance(markets=tuple(TWO)))
+
+    made = plan.propose(on, [wanted], Means(notional_left=quote(left)))
+
+    assert sold(made, "BTC-USD") == closed
+    assert sold(made, "SOL-USD") == 0
+
+
+def test_a_budget_that_a_fixed_cut_uses_up_holds_nobody_back() -> None:
+    on = view(see(equity=20_000, positions=HEDGED))
+    everywhere = Instance(markets=tuple(HEDGED))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
+    fixed, ether = down_to(("SOL-USD", 75)), exposure(on, "ETH-USD", 15_000)
+    means = Means(notional_left=quote(5_005), overdrawing=frozenset({ether.name}))
+
+    made = plan.propose(on, [fixed, net, ether], means)
+
+    assert [sold(made, ticker) for ticker in HEDGED] == [0, 5_000, 5_000]
+
+
+def test_a_target_that_a_fixed_cut_puts_out_of_reach_waits_for_the_others() -> None:
+    seen = see(equity=20_000, positions=HEDGED)
+    thin = {**seen.advice.books, "BTC-USD": book(BTC, levels=[("0.0002", "0.06")])}
+    on = view(replace(seen, advice=replace(seen.advice, books=thin)))
+    everywhere = Instance(markets=tuple(HEDGED))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[(0, "BTC-USD")])
+    wanted: list[Demand] = [
+        down_to(("ETH-USD", "3.75")),
+        net,
+        exposure(on, "SOL-USD", 15_000),
+    ]
+
+    made = plan.propose(on, wanted, NOTHING)
+
+    # $6,000 of bitcoin are there: enough for the $5,000 it was off, not beside $5,000 of ether.
+    assert [sold(made, ticker) for ticker in HEDGED] == [6_000, 5_000, 5_000]
+
+
+@pytest.mark.parametrize(
+    ("means", "closed"),
+    [
+        (Means(), 5_000),
+        (Means(cash=quote(1_000)), 1_336),
+        (Means(cash=quote(1_000), cash_blocked=frozenset({0})), 5_000),
+        (Means(cash=quote(5_000)), 5_000),
+    ],
+)
 def test_a_target_that_some_cash_is_there_for_shares_and_one_without_any_waits(
-    cash: int, closed: int
+    means: Means, closed: int
 ) -> None:
-    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
     gap = scenario("gap", {"*": "-0.1"})
-    on = view(see(equity=20_000, positions=held), scenarios=[gap])
+    on = view(see(equity=20_000, positions=HEDGED), scenarios=[gap])
     # $3,250 of cash reach it beside the ether that is closed, and every dollar of that costs 10%.
     room = until(
         on, "stress_headroom", ">= 21000", scenario="gap", slots=[], slippage=None, cash=10_000
     )
 
-    made = plan.propose(on, [room, exposure(on, "ETH-USD", 15_000)], Means(cash=quote(cash)))
+    made = plan.propose(on, [room, exposure(on, "ETH-USD", 15_000)], means)
 
     assert sold(made, "ETH-USD") == pytest.approx(closed, abs=50)
+
+
+@pytest.mark.parametrize("slots", [[], [(0, "SOL-USD")]])
+def test_what_others_want_of_a_market_ranks_no_target_that_may_not_touch_it(
+    slots: list[Slot],
+) -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    everywhere = Instance(markets=tuple(held))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=slots)  # 10,000 now
+    others = [exposure(on, "ETH-USD", 15_000), exposure(on, "BTC-USD", 45_000)]
+
+    made = plan.propose(on, [net, *others], NOTHING)
+
+    # The $5,000 of bitcoin that another wants bring the net down; of the hedge all is closed.
+    assert sold(made, "BTC-USD") == 5_000
+    assert sold(made, "ETH-USD") == 5_000
 
 
 @pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])

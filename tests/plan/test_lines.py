@@ -107,9 +107,9 @@ def test_the_budgets_bind_what_no_level_that_pages_wants_itself() -> None:
 def test_a_budget_that_is_overdrawn_leaves_what_is_fixed_and_no_more() -> None:
     over = Means(notional_left=quote(-5))
 
-    assert_line(model_of(means=over), "budget", [-1, -1, -1, -1, 0, 0], 0)
+    assert_line(model_of(means=over), "spent", [-1, -1, -1, -1, 0, 0], 0)
     fixed = model_of(down_to(("BTC-USD", "0.35")), means=over)
-    assert_line(fixed, "budget", [-1, -1, -1, -1, 0, 0], -5_000)
+    assert_line(fixed, "spent", [-1, -1, -1, -1, 0, 0], -5_000)
 
 
 def test_the_budget_of_cost_and_the_fences_are_seen_from_the_oracle() -> None:

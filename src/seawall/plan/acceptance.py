@@ -10,7 +10,7 @@ has its say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seawall import margin, units, words
@@ -125,7 +125,7 @@ def orders_of(view: View, made: Plan) -> Mapping[int, Sequence[Order]]:
     return found
 
 
-def refused(view: View, number: int, orders: Iterable[Order]) -> Mapping[Slot, int]:
+def refused(view: View, number: int, orders: Sequence[Order]) -> Mapping[Slot, int]:
     """By position, how much the chain takes of each order that it does not take whole.
 
     Nothing is refused of a subaccount that cannot be valued: the chain has its say.
@@ -134,7 +134,6 @@ def refused(view: View, number: int, orders: Iterable[Order]) -> Mapping[Slot, i
     is_old = view.observation.seen_at - view.observation.at > STATE_AGE_MOST
     if isinstance(now, NoData) or now.imr is None or is_old:
         return {}
-    orders = list(orders)
     if now.nc >= now.imr + NEAR and not any(_is_dear(one, account) for one in orders):
         return {}
     found: dict[Slot, int] = {}

@@ -144,10 +144,10 @@ class Ladder:
         """The share of what it asks that a target misses at best where no other asks anything.
 
         What is shared out (cash, budgets) counts as long as some is left: that is for all of them
-        to have less of.
+        to have less of. Without any no deposit is allowed, and a budget is spent.
         """
         shared = np.array([one.kind in {"cash", "budget"} for one in self._lines], dtype=bool)
-        keep = its | hard & ~(shared & (self._least < -EXACT))
+        keep = its | hard & ~shared
         cash = (self._matrix[self._of_kind("cash")] < 0).any(axis=0) & (most > 0)
         matrix = self._without_costs(self._eased & its)
         if foreign is not None:

@@ -72,9 +72,10 @@ class Model:
                 line[:count] = -weights * bound
                 spared = left / PPM_ONE - spare + self._taken(weights * bound, self._desk.unbound)
                 already = self._taken(weights * bound, self._desk.paper.cuts)
-                if spared - already < self._smallest_step(weights * bound):
-                    spared = already  # what is left of a budget that is used up moves nothing
-                lines.append(Line(coefficients=line, least=-max(spared, already), kind="budget"))
+                # Less than a step of any position is nothing left, and holds nobody back.
+                is_left = spared - already >= self._smallest_step(weights * bound)
+                kind, most = ("budget", spared) if is_left else ("spent", already)
+                lines.append(Line(coefficients=line, least=-most, kind=kind))
         return lines
 
     def _accepted(self, frame: Frame) -> Iterator[Line]:
