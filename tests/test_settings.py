@@ -124,10 +124,16 @@ def test_without_a_file_the_environment_is_enough(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEAWALL_ACCOUNT__ADDRESS", ADDRESS)
     monkeypatch.setenv("SEAWALL_VENUE__NODES", "one:443, two:443")
+    monkeypatch.setenv("SEAWALL_NOTIFY__URLS", '["json://one/a,b", "json://two"]')
     monkeypatch.setenv("SEAWALL_KEYS__FLOAT", "/float.key")
     monkeypatch.setenv("SEAWALL_METRICS__PORT", "9464")
 
     settings = load_settings()
+
+    assert [url.get_secret_value() for url in settings.notify.urls] == [
+        "json://one/a,b",
+        "json://two",
+    ]
 
     assert settings.venue.nodes == ("one:443", "two:443")
     assert settings.keys.float_wallet == "/float.key"

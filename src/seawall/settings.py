@@ -39,6 +39,7 @@ from pydantic_settings import (
 
 from seawall.account import PARENTS
 from seawall.errors import SettingsError
+from seawall.listed import listed
 from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, Ppm
 
 DEFAULT_FILE = Path("config/seawall.toml")
@@ -138,13 +139,6 @@ def _feed(value: str) -> str:
     return value
 
 
-def _listed(value: object) -> object:
-    # The environment and secret files hold text only: several are separated by commas.
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
 Address = Annotated[str, AfterValidator(_address)]
 Duration = Annotated[Millis, BeforeValidator(_duration)]
 Fraction = Annotated[Ppm, BeforeValidator(_fraction)]
@@ -152,10 +146,10 @@ KeySource = Annotated[str, AfterValidator(_key_source)]
 NodeUrl = Annotated[str, AfterValidator(_node)]
 IndexerUrl = Annotated[str, AfterValidator(_indexer)]
 FeedUrl = Annotated[str, AfterValidator(_feed)]
-Nodes = Annotated[tuple[NodeUrl, ...], BeforeValidator(_listed), Field(min_length=1)]
-Indexers = Annotated[tuple[IndexerUrl, ...], BeforeValidator(_listed), Field(min_length=1)]
-Feeds = Annotated[tuple[FeedUrl, ...], BeforeValidator(_listed), Field(min_length=1)]
-Messengers = Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)]
+Nodes = Annotated[tuple[NodeUrl, ...], BeforeValidator(listed), Field(min_length=1)]
+Indexers = Annotated[tuple[IndexerUrl, ...], BeforeValidator(listed), Field(min_length=1)]
+Feeds = Annotated[tuple[FeedUrl, ...], BeforeValidator(listed), Field(min_length=1)]
+Messengers = Annotated[tuple[SecretStr, ...], BeforeValidator(listed)]
 LocalPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seawall.account import Missing, Observation, Seen
+from seawall.account import KeyReach, Missing, Observation, Seen
 from seawall.action import WINDOW_BLOCKS, Cancel, Reduce
 from seawall.agent import Agent, Kind, StartRow, restore
 from seawall.alarm import Phase
@@ -44,9 +44,12 @@ class Shell(LocalVenue):
     guard: Agent | None = None
     shows_orders = True
     fills = True
+    reach: KeyReach | None = None
 
     async def observe(self) -> Seen:
         seen = self.look()
+        if self.reach is not None:
+            seen = replace(seen, advice=replace(seen.advice, key_reach=self.reach))
         if self.shows_orders:
             return seen
         return replace(seen, advice=replace(seen.advice, orders=Missing(reason="indexer down")))
@@ -160,6 +163,24 @@ def test_what_is_left_is_named(tmp_path: Path) -> None:
     assert not left.is_done
     assert list(words_of(left)) == ["not verified: resting orders: indexer down"]
     assert chain.committed.subaccount(OWNER, 0).held == (), "closed all the same"
+
+
+def test_what_the_key_cannot_trade_is_named_before_and_after(tmp_path: Path) -> None:
+    venue = shell(stage())
+    venue.reach = KeyReach(clob_pairs=frozenset({1}))
+    said = (
+        "still open: 0/BTC-USD, the trading key cannot trade it: close it by hand, or "
+        "`seawall keys grant` it"
+    )
+
+    seen, decision = at_once(rehearse(venue, NOTHING))
+    with opened(tmp_path / "j.db") as journal:
+        left, _ = close(venue, journal, patience=Millis(20_000))
+
+    assert [one.what.split()[0] for one in decision.on_paper] == ["cancel"]
+    for each in (left_of(seen, NOTHING), left):
+        assert each.beyond_reach == ("0/BTC-USD",)
+        assert said in list(words_of(each))
 
 
 def test_hands_off_of_the_last_rule_set_is_kept(tmp_path: Path) -> None:

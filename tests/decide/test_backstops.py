@@ -352,7 +352,7 @@ def test_a_position_that_stays_without_is_paged_with_the_reason() -> None:
 
     told = [message for one in made for message in pages(one)]
     assert [message.key for message in told] == ["backstop/0/BTC-USD"]
-    assert "the trading key cannot trade it" in told[0].text
+    assert "the trading key cannot trade it. No rule can reduce it either" in told[0].text
     assert placed(*made) == []
 
 

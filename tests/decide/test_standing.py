@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from seawall.account import FloatWallet, Observation
+from seawall.account import FloatWallet, KeyReach, Missing, Observation
 from seawall.decide import decide
 from seawall.decide.memory import Memory
-from seawall.decide.standing import FLOAT_EMPTY, KEY_FAULT
-from seawall.policy import FloatSource, Mode, Policy
+from seawall.decide.standing import FLOAT_EMPTY, KEY_FAULT, KEY_REACH
+from seawall.policy import FloatSource, HandsOff, Mode, Policy
 from seawall.rulefile.load import parse
 from seawall.units import MINUTE, Millis, QuoteQuantums
 from tests.see import BTC, book, see
@@ -70,6 +70,44 @@ def test_faults_of_the_key_page_until_they_are_gone() -> None:
 
     memory, made = decide(POLICY, memory, later(seen(), 6 * MINUTE), mode=Mode.LIVE)
     assert KEY_FAULT not in memory.pages
+
+
+def reached(reach: KeyReach | Missing) -> Observation:
+    return replace(seen(), advice=replace(seen().advice, key_reach=reach))
+
+
+ELSEWHERE = KeyReach(clob_pairs=frozenset({1}))
+WATCHING = """
+  - id: key-reach
+    why: "A position that the guard's key cannot close is not guarded."
+    measure: outside_reach
+    trigger: "> 0"
+    do: [page]
+"""
+
+
+@pytest.mark.parametrize(
+    ("reach", "mode", "expected"),
+    [
+        (ELSEWHERE, Mode.LIVE, {KEY_REACH}),
+        (KeyReach(subaccounts=frozenset({128})), Mode.LIVE, {KEY_REACH}),
+        (KeyReach(clob_pairs=frozenset({BTC.clob_pair_id})), Mode.LIVE, set()),
+        (Missing(reason="no node told"), Mode.LIVE, set()),
+        (ELSEWHERE, Mode.DRY_RUN, set()),
+    ],
+)
+def test_a_position_that_the_key_cannot_close_pages_whatever_the_rules_are(
+    reach: KeyReach | Missing, mode: Mode, expected: set[str]
+) -> None:
+    assert pages(reached(reach), mode) == expected
+
+
+def test_the_reach_is_told_once_where_a_rule_watches_it_and_not_of_what_is_hands_off() -> None:
+    watched = parse(RULES + WATCHING).policy
+    kept = replace(POLICY, hands_off=HandsOff(markets=("BTC-USD",)))
+
+    assert pages(reached(ELSEWHERE), policy=watched) == {"key-reach/watch"}
+    assert pages(reached(ELSEWHERE), policy=kept) == set()
 
 
 def test_on_paper_no_key_and_no_float_is_needed() -> None:

@@ -9,7 +9,7 @@ a panic that died has sent is followed to its end by that guard, or by the next 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seawall.account import Missing, Observation, Seen
 from seawall.agent import Agent, Kind, with_open_sends
@@ -24,6 +24,7 @@ from seawall.units import SECOND, Millis
 from seawall.venue import Venue
 
 TICKS_MOST = 1_000_000  # of one panic: its action ids begin at its row times this
+BEYOND_REACH = ", the trading key cannot trade it: close it by hand, or `seawall keys grant` it"
 CONFIRMATION = Millis(5 * SECOND)  # to wait for advice before a rehearsal goes on without
 
 
@@ -35,6 +36,7 @@ class Left:
     """
 
     positions: tuple[str, ...] = ()
+    beyond_reach: tuple[str, ...] = ()  # those of the positions that the key cannot trade
     hands_off: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     unverified: str = ""
@@ -52,16 +54,29 @@ def left_of(seen: Seen, hands_off: HandsOff) -> Left:
     held = [(one.number, position.ticker) for one in seen.subaccounts for position in one.positions]
     kept = tuple(f"{n}/{ticker}" for n, ticker in held if hands_off.covers(n, ticker))
     positions = tuple(f"{n}/{ticker}" for n, ticker in held if not hands_off.covers(n, ticker))
+    beyond = tuple(name for name in _beyond_reach(seen) if name in positions)
+    left = Left(positions=positions, beyond_reach=beyond, hands_off=kept)
     orders = seen.advice.orders
     if isinstance(orders, Missing):
-        unread = f"resting orders: {orders.reason}"
-        return Left(positions=positions, hands_off=kept, unverified=unread)
+        return replace(left, unverified=f"resting orders: {orders.reason}")
     resting = tuple(
         f"{order.subaccount}/{order.ticker} order {order.client_id}"
         for order in orders
         if not hands_off.covers(order.subaccount, order.ticker)
     )
-    return Left(positions=positions, hands_off=kept, orders=resting)
+    return replace(left, orders=resting)
+
+
+def _beyond_reach(seen: Observation) -> Iterator[str]:
+    """The positions that the key cannot trade, as far as its permission is known."""
+    reach = seen.advice.key_reach
+    if isinstance(reach, Missing):
+        return
+    for one in seen.subaccounts:
+        for position in one.positions:
+            market = seen.markets.get(position.ticker)
+            if market is not None and not reach.covers(one.number, market.clob_pair_id):
+                yield f"{one.number}/{position.ticker}"
 
 
 async def close_everything(
@@ -137,7 +152,8 @@ def words_of(left: Left) -> Iterator[str]:
     if left.unverified:
         yield f"not verified: {left.unverified}"
     for position in left.positions:
-        yield f"still open: {position}"
+        beyond = position in left.beyond_reach
+        yield f"still open: {position}{BEYOND_REACH if beyond else ''}"
     for order in left.orders:
         yield f"still resting: {order}"
     for position in left.hands_off:

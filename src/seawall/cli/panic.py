@@ -72,7 +72,7 @@ def panic(
         actions, left = asyncio.run(work)
     except JournalUnwritable as error:
         raise JournalUnwritable(f"{error}; {UNWRITABLE}") from error
-    is_done = not left.unverified if dry_run else left.is_done
+    is_done = not (left.unverified or left.beyond_reach) if dry_run else left.is_done
     if as_json:
         print(json.dumps(_as_object(actions, left, is_done=is_done, is_rehearsal=dry_run)))
     else:
@@ -90,6 +90,7 @@ def _as_object(
         "ok": is_done,
         "actions": [{"kind": one.action.kind, "what": one.what} for one in actions],
         "positions": list(left.positions),
+        "beyond_reach": list(left.beyond_reach),
         "hands_off": list(left.hands_off),
         "orders": list(left.orders),
         "unverified": left.unverified or None,
@@ -101,7 +102,7 @@ def _print(would: Sequence[Numbered], left: Left, *, is_rehearsal: bool) -> None
 
     for one in would:
         print(f"would {one.what}")
-    if not is_rehearsal or left.unverified or left.hands_off:
+    if not is_rehearsal or left.unverified or left.hands_off or left.beyond_reach:
         for line in words_of(left):
             print(line)
     other = "other " if left.hands_off else ""
@@ -123,8 +124,6 @@ async def _carry_out(
     from seawall.cli.closing import close_everything
     from seawall.cli.words import lines_of
     from seawall.errors import SettingsError
-    from seawall.venue.dydx.connection import Keys
-    from seawall.venue.dydx.keys import load_key
 
     actions: list[Numbered] = []
 
@@ -133,12 +132,12 @@ async def _carry_out(
         for line in () if is_quiet else lines_of(decision):
             print(line, flush=True)
 
-    if settings.keys.trading is None:
+    keys = _trading(settings)
+    if keys is None:
         raise SettingsError(
             "keys.trading is missing: `seawall panic` needs the key that the guard trades with; "
             "set SEAWALL_KEYS__TRADING to a file (chmod 600), or close by hand"
         )
-    keys = Keys(trading=load_key(settings.keys.trading, "keys.trading"))
     with _journal(settings) as journal:
         venue = _venue(settings, keys, _family(settings, journal))
         try:
@@ -161,13 +160,24 @@ async def _rehearse(settings: Settings) -> tuple[Sequence[Numbered], Left]:
     hands_off, family = HandsOff(), frozenset[int]()
     with suppress(OperatorError), Reader.open(settings.journal.path) as journal:
         hands_off, family = _hands_off(journal), _family(settings, journal)
-    venue = _venue(settings, Keys(), family)
+    # No key is needed; one that is there tells what its permission reaches.
+    venue = _venue(settings, _trading(settings) or Keys(), family)
     try:
         await venue.start()
         seen, decision = await rehearse(venue, hands_off)
     finally:
         await venue.close()
     return decision.on_paper, _with_family(left_of(seen, hands_off), venue)
+
+
+def _trading(settings: Settings) -> Keys | None:
+    """The key that the guard trades with; None where the settings name none."""
+    from seawall.venue.dydx.connection import Keys
+    from seawall.venue.dydx.keys import load_key
+
+    if settings.keys.trading is None:
+        return None
+    return Keys(trading=load_key(settings.keys.trading, "keys.trading"))
 
 
 def _family(settings: Settings, journal: Reader) -> frozenset[int]:

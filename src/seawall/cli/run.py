@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seawall.policy import Mode
+from seawall.units import Millis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from seawall.policy import Policy
     from seawall.rulefile.load import Loaded
     from seawall.settings import Settings
+    from seawall.venue import Venue
     from seawall.venue.dydx.connection import Connection, Keys
     from seawall.venue.dydx.keys import Key
     from seawall.venue.dydx.venue import DydxVenue
 
 app = typer.Typer(add_completion=False)
+
+BOOKS_WAIT_S = 1.0  # of the five in which a guard that starts must protect
+BOOKS_EVERY = Millis(50)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +136,29 @@ async def _guard(settings: Settings, starting: Starting) -> None:
             if (ledger := agent.memory.ledger) is not None:
                 held = {p.ticker for one in ledger.holdings.values() for p in one.positions}
                 venue.go_on_from(ledger.height, held)
+            if settings.venue.step_url is None:  # a played venue shows books before its next block
+                await hear_books(venue)
             _announce(settings, loaded, agent)
             await _stand_guard(settings, venue, agent, Armoury(rules, agent, owner))
         finally:
             await venue.close()
     print("stopped; orders on the chain stand as they are")
+
+
+async def hear_books(venue: Venue) -> None:
+    """Wait for the books of what is held, about `BOOKS_WAIT_S` at most.
+
+    What is cut without is dearer, and may be another market than a second guard cuts that has them.
+    """
+    from seawall.account import Observation
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BOOKS_WAIT_S
+    while loop.time() < until and isinstance(seen := await venue.observe(), Observation):
+        held = {p.ticker for one in seen.subaccounts for p in one.positions}
+        if held <= seen.advice.books.keys():
+            return
+        await venue.wait_for_change(BOOKS_EVERY)
 
 
 async def _stand_guard(

@@ -42,6 +42,8 @@ LATE_BLOCKS = 2  # that the indexer may show a stop after its transaction's last
 BARE_MOST = MINUTE  # without a stop, before a person hears of it
 ASKED_BY = ("backstop",)
 NOT_YET = "none has come to rest on the chain"
+RULES_GUARD = "Rules still guard it; if the guard dies nothing closes it. It goes on trying."
+NOTHING_GUARDS = "No rule can reduce it either: give the key its market, or close it by hand."
 
 
 def resolve(memory: Memory, seen: Observation) -> tuple[Memory, tuple[Outcome, ...]]:
@@ -225,14 +227,15 @@ def _tell(
 
 def _bare(slot: Slot, memory: Memory, desk: StopDesk) -> Message:
     waits_s = Millis(desk.seen.at - memory.stops.bare[slot]) // SECOND
-    reason = desk.why_not[slot][1] if slot in desk.why_not else NOT_YET
+    code, reason = desk.why_not.get(slot, (None, NOT_YET))
+    is_reached = code is not RefusalCode.OUTSIDE_KEY_REACH
     return Message(
         urgency=Urgency.PAGE,
         key=f"backstop/{slot[0]}/{slot[1]}",
         repeats=Repeats.WHILE_SO,
         text=(
             f"{slot[0]}/{slot[1]} has been without a stop on the chain for {waits_s} s: {reason}. "
-            f"Rules still guard it; if the guard dies nothing closes it. It goes on trying."
+            f"{RULES_GUARD if is_reached else NOTHING_GUARDS}"
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Conditions told every tick while they last: prices that cannot be believed, key and float.
+"""Conditions told every tick while they last: prices that cannot be believed, key, reach and float.
 
 They are no rules, because a guard that cannot see or act must say so whatever the rules are.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seawall import words
-from seawall.account import Observation
+from seawall.account import Missing, Observation
 from seawall.decide.memory import Memory, Message, Repeats, Urgency
 from seawall.limits import TOP_UP_LEAST
 from seawall.measures import prices
@@ -17,6 +17,8 @@ from seawall.policy import Level, Mode, Policy, TopUpUntil
 from seawall.units import MINUTE, usd
 
 KEY_FAULT = "key/trading"
+KEY_REACH = "key/reach"
+WATCHED = "outside_reach"  # the measure of a rule that says the same
 FLOAT_EMPTY = "key/float"
 BAD_PRICE = "prices"
 
@@ -33,8 +35,37 @@ def conditions(policy: Policy, memory: Memory, seen: Observation, mode: Mode) ->
             repeats=Repeats.WHILE_SO,
             text=f"The guard cannot rely on its key: {'; '.join(seen.advice.key_faults)}.",
         )
+    if (message := _out_of_reach(policy, seen)) is not None:
+        yield message
     if (message := _float_empty(policy, seen)) is not None:
         yield message
+
+
+def _out_of_reach(policy: Policy, seen: Observation) -> Message | None:
+    """A page for the open positions that the key cannot close; None where a rule watches that."""
+    reach = seen.advice.key_reach
+    if isinstance(reach, Missing) or any(rule.measure.name == WATCHED for rule in policy.rules):
+        return None
+    beyond = [
+        f"{one.number}/{position.ticker}"
+        for one in seen.subaccounts
+        for position in one.positions
+        if not policy.hands_off.covers(one.number, position.ticker)
+        and (market := seen.markets.get(position.ticker)) is not None
+        and not reach.covers(one.number, market.clob_pair_id)
+    ]
+    if not beyond:
+        return None
+    return Message(
+        urgency=Urgency.PAGE,
+        key=KEY_REACH,
+        repeats=Repeats.WHILE_SO,
+        text=(
+            f"The trading key cannot trade {', '.join(beyond)}: no rule can reduce it and no stop "
+            "can be placed for it. Give the key a permission that names it (`seawall keys "
+            "grant`), close it by hand, or put it under hands_off."
+        ),
+    )
 
 
 def _bad_prices(policy: Policy, memory: Memory, seen: Observation) -> Iterator[Message]:
