@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from seawall.decide.memory import Acknowledge
+from seawall.decide.memory import Acknowledge, Rearm
 from seawall.policy import Mode
 from tests.decide.guarded import Guarded, codes, guarded, ladder
 
@@ -88,6 +88,24 @@ def test_nothing_below_a_flatten_that_a_person_stopped_starts_until_it_fires_ane
     assert world.phases() == ["clear", "clear"]
     world.trade("BTC-USD", "0.1")
     world.ticks(10)
+    assert begun(world) == ["size/panic#1", "size/act#2"]
+
+
+def test_nothing_below_a_stopped_flatten_starts_while_its_level_is_latched() -> None:
+    latched = FLATTEN.replace('clear: "< $8_000"', "latch: manual")
+    world = guarded(ladder(TRIM, latched, head=HEAD), sizes={"BTC-USD": "0.25"}, fill=0)
+    world.ticks(100)
+    world.fill = 1
+    world.tick(Acknowledge(stops_flatten=True))
+
+    world.trade("BTC-USD", "-0.07")
+    world.ticks(200)
+
+    assert world.phases() == ["firing", "latched"]
+    assert begun(world) == ["size/panic#1"]
+
+    world.tick(Rearm(key="size"))
+    world.ticks(20)
     assert begun(world) == ["size/panic#1", "size/act#2"]
 
 

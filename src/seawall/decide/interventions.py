@@ -221,16 +221,17 @@ def _with_run(memory: Memory, one: Watched, rank: int) -> Memory:
 def _that_may_start(memory: Memory, one: Watched, held: Alarm, at: Millis) -> Iterator[int]:
     """Indices of the levels that may set out now, highest first, down to one whose work runs.
 
-    Nothing below a level that a person stopped starts for him. On paper nothing below one that has
-    told what it would do does: that is not done, so nobody can tell what would be left.
+    Nothing below a level that a person stopped starts for him, while it fires or is latched. On
+    paper nothing below one that has told what it would do does: that is not done, so nobody can
+    tell what would be left.
     """
     working = [each.rank for each in memory.running if each.key == one.key]
     for rank in range(len(one.rule.levels) - 1, max(working, default=-1), -1):
         level, state = one.rule.levels[rank], held.levels[rank]
+        if state.is_stopped and state.phase.is_standing:
+            return
         if not state.phase.is_firing or not intervention.has_work(level):
             continue
-        if state.is_stopped:
-            return
         if _may_start(one, level, state, at):
             yield rank
         if state.on_paper and state.has_run:
