@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from seawall.decide.memory import Acknowledge, Rearm
 from seawall.policy import Mode
-from tests.decide.guarded import Guarded, codes, guarded, ladder
+from tests.decide.guarded import Guarded, codes, guarded, ladder, texts
 
 HEAD = (
     "budgets: {per_hour: {notional: 10000%, orders: 1000}, per_day: {cost: 90%}}\n"
@@ -147,3 +147,13 @@ def test_a_higher_level_that_the_interlock_holds_leaves_a_lower_one_its_turn() -
     assert "INTERLOCK" in {code for decision in world.decisions[-90:] for code in codes(decision)}
     assert [name.partition("#")[0] for name in begun(world)[count:]] == ["size/act"]
     assert world.sizes["BTC-USD"] == Decimal("0.09")
+
+
+def test_a_level_that_only_speaks_does_not_claim_what_another_of_its_rule_sends() -> None:
+    speaks = '{name: watch, trigger: "> $8_000", do: [notify]}'
+    world = guarded(ladder(speaks, TRIM, head=HEAD), sizes={"BTC-USD": "0.12"})
+
+    watch, act = texts(world.tick())
+
+    assert "nothing but this message. Clears" in watch
+    assert "Sent at once: sell BTC-USD" in act
