@@ -174,8 +174,12 @@ def _started(
     )
     draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
     draft.refusals.extend(_left_alone(policy, one, one.rule.levels[rank], seen))
+    lower = _lower_with_a_turn(memory, one, rank)
+    for each in (*lower, rank):
+        memory = _with_run(memory, one.key, each, has_run=True)
+    begun = replace(begun, instead_of=tuple(one.rule.levels[each].name for each in lower))
     return replace(
-        _with_run(memory, one, rank),
+        memory,
         running=(*memory.running, begun),
         interventions=begun.number,
     )
@@ -204,18 +208,43 @@ def _left_alone(policy: Policy, one: Watched, level: Level, seen: Observation) -
             )
 
 
-def _with_run(memory: Memory, one: Watched, rank: int) -> Memory:
-    """Memory in which a level's intervention has begun, and with it what lower ones would do once.
+def _lower_with_a_turn(memory: Memory, one: Watched, rank: int) -> tuple[int, ...]:
+    """Lower levels that fire beside one that starts, and have not done what they do once.
 
-    A lower level that fires beside it would fix its goal later, at what is left then.
+    They have their turn with it: later they would fix their goal at what is left then.
     """
-    held = memory.alarms[one.key]
-    for at in range(rank + 1):
-        level, state = one.rule.levels[at], held.levels[at]
-        is_lower_once = state.phase.is_firing and intervention.runs_once(level)
-        if at == rank or is_lower_once:
-            memory = _with_state(memory, one.key, at, replace(state, has_run=True))
+    levels = zip(one.rule.levels, memory.alarms[one.key].levels, strict=True)
+    return tuple(
+        at
+        for at, (level, state) in enumerate(levels)
+        if at < rank
+        and state.phase.is_firing
+        and not state.has_run
+        and intervention.runs_once(level)
+    )
+
+
+def give_back(memory: Memory, running: Intervention) -> Memory:
+    """Memory in which lower levels have the turn back that an intervention took and did not use.
+
+    One that was given up before it sent an order or cash has done nothing in their place.
+    """
+    has_traded = any(
+        one.name == running.name for all_of in memory.touched.values() for one in all_of
+    )
+    under_way = () if memory.top_up is None else memory.top_up.interventions
+    if has_traded or running.topped_up or running.name in under_way:
+        return memory
+    held = memory.alarms[running.key]
+    for rank, name in enumerate(held.names):
+        if name in running.instead_of:
+            memory = _with_run(memory, running.key, rank, has_run=False)
     return memory
+
+
+def _with_run(memory: Memory, key: str, rank: int, *, has_run: bool) -> Memory:
+    state = memory.alarms[key].levels[rank]
+    return _with_state(memory, key, rank, replace(state, has_run=has_run))
 
 
 def _that_may_start(memory: Memory, one: Watched, held: Alarm, at: Millis) -> Iterator[int]:

@@ -11,7 +11,7 @@ from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
 from seawall.decide.draft import Draft
-from seawall.decide.interventions import cool
+from seawall.decide.interventions import cool, give_back
 from seawall.decide.locks import locked_to
 from seawall.decide.memory import Ended, Memory, Message, Repeats, Urgency
 from seawall.decide.watch import Watched
@@ -249,7 +249,7 @@ def without_unreachable(
         )
         draft.messages.append(_unreachable(running))
         draft.ended.append(Ended(name=running.name, end=End.GIVEN_UP, value=one.value))
-        memory = cool(memory, running, level, seen.at)
+        memory = cool(give_back(memory, running), running, level, seen.at)
     return replace(memory, running=tuple(kept))
 
 
