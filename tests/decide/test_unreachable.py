@@ -116,8 +116,8 @@ OUT_OF_REACH = (
 )
 
 
-def under_an_unreachable_level(size: str) -> Guarded:
-    scope, levels = "{subaccounts: [0]}", (CUT, OUT_OF_REACH)
+def under_an_unreachable_level(size: str, target: str = "$900_000") -> Guarded:
+    scope, levels = "{subaccounts: [0]}", (CUT, OUT_OF_REACH.replace("$900_000", target))
     text = ladder(*levels, measure="free_collateral", scope=scope, head=HEAD)
     return guarded(text, sizes={"BTC-USD": size}, equity=100_000)
 
@@ -144,3 +144,19 @@ def test_a_cut_that_had_its_turn_gets_no_second_one_from_a_target_out_of_reach()
     begun = [one.name.partition("#")[0] for each in world.decisions for one in each.started]
     assert "size/0/worse" in begun
     assert begun.count("size/0/act") == 1
+
+
+def test_what_has_sold_before_its_target_went_out_of_reach_was_the_lower_levels_turn_too() -> None:
+    world = under_an_unreachable_level("0.6", target="$99_500")
+    world.fill = Decimal("0.5")
+    world.ticks(9)
+    assert world.running == ["size/0/worse#1"]
+    left = world.sizes["BTC-USD"]
+    assert 0 < left < Decimal("0.6")
+
+    world.equity -= 2_000
+    world.ticks(40)
+
+    begun = [one.name for each in world.decisions for one in each.started]
+    assert begun == ["size/0/worse#1"]
+    assert world.sizes["BTC-USD"] == left
