@@ -160,3 +160,21 @@ def test_what_has_sold_before_its_target_went_out_of_reach_was_the_lower_levels_
     begun = [one.name for each in world.decisions for one in each.started]
     assert begun == ["size/0/worse#1"]
     assert world.sizes["BTC-USD"] == left
+
+
+def test_a_target_out_of_reach_leaves_the_work_of_a_lower_level_running() -> None:
+    lower = (
+        '{name: act, trigger: "< $99_100", target: ">= $99_500", cooldown: 10m, do: [page, '
+        "{reduce: {until: target, max_slippage: 100bps, or_else: page}}]}"
+    )
+    text = ladder(
+        lower, OUT_OF_REACH, measure="free_collateral", scope="{subaccounts: [0]}", head=HEAD
+    )
+    world = guarded(text, sizes={"BTC-USD": "0.6"}, equity=100_000, fill=0)
+
+    world.ticks(130)
+
+    ends = [(one.name, one.end.value) for each in world.decisions for one in each.ended]
+    assert [name for name, _ in ends] == ["size/0/worse#1", "size/0/worse#3", "size/0/worse#4"]
+    assert {end for _, end in ends} == {"given up"}
+    assert world.running == ["size/0/act#2"]

@@ -189,6 +189,7 @@ def _superseded(memory: Memory, one: Watched, seen: Observation, draft: Draft) -
     """Memory without the intervention of this instance; a higher level takes its place."""
     for each in memory.running:
         if each.key == one.key:
+            draft.displaced[one.key] = each
             draft.ended.append(Ended(name=each.name, end=End.SUPERSEDED, value=one.value))
             memory = cool(memory, each, one.rule.levels[each.rank], seen.at)
     running = tuple(each for each in memory.running if each.key != one.key)
@@ -240,6 +241,16 @@ def give_back(memory: Memory, running: Intervention) -> Memory:
         if name in running.instead_of:
             memory = _with_run(memory, running.key, rank, has_run=False)
     return memory
+
+
+def go_on(memory: Memory, lower: Intervention, draft: Draft) -> Memory:
+    """Memory in which what was superseded in this tick goes on: the one above it gave up at once.
+
+    The caller keeps it running; that it ended, and its cooldown, are taken back.
+    """
+    draft.ended = [one for one in draft.ended if one.name != lower.name]
+    state = memory.alarms[lower.key].levels[lower.rank]
+    return _with_state(memory, lower.key, lower.rank, replace(state, cooled_at=Millis(0)))
 
 
 def _with_run(memory: Memory, key: str, rank: int, *, has_run: bool) -> Memory:
