@@ -66,6 +66,7 @@ class Intervention:
     started_at: Millis
     fixed_at: Millis  # when `keeps` were: at firing, or when `or_else` took over
     keeps: tuple[Keep, ...] = ()  # of `amount` and `flatten`
+    instead_of: tuple[str, ...] = ()  # lower levels that have their one turn with it
     topped_up: QuoteQuantums = QuoteQuantums(0)
     progress_at: Millis  # when it last got further: a position shrank, an order filled, cash came
     left: BaseQuantums = BaseQuantums(0)  # sum of sizes beyond the goal, to notice progress

@@ -106,3 +106,16 @@ def test_stop_does_not_count_a_flatten_that_still_has_time(tmp_path: Path) -> No
     path = journal_with(tmp_path, Memory(running=(replace(LATE, has_given_up=False),)))
 
     assert ends_with("ack", "--stop", "--journal", str(path)) == 2
+
+
+def test_stop_that_ends_nothing_says_so_and_what_would_hold_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_time = replace(LATE, has_given_up=False)
+    path = journal_with(tmp_path, Memory(pages=PAGED, running=(in_time,)))
+
+    assert ends_with("ack", "--stop", "--journal", str(path)) == 0
+
+    said = capsys.readouterr().out
+    assert "no flatten is past its give_up_after, so none ends" in said
+    assert "`seawall pause`" in said

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from seawall.decide.memory import Acknowledge
+from seawall.decide.memory import Acknowledge, Rearm
 from seawall.policy import Mode
-from tests.decide.guarded import Guarded, codes, guarded, ladder
+from tests.decide.guarded import Guarded, codes, guarded, ladder, texts
 
 HEAD = (
     "budgets: {per_hour: {notional: 10000%, orders: 1000}, per_day: {cost: 90%}}\n"
@@ -91,6 +91,24 @@ def test_nothing_below_a_flatten_that_a_person_stopped_starts_until_it_fires_ane
     assert begun(world) == ["size/panic#1", "size/act#2"]
 
 
+def test_nothing_below_a_stopped_flatten_starts_while_its_level_is_latched() -> None:
+    latched = FLATTEN.replace('clear: "< $8_000"', "latch: manual")
+    world = guarded(ladder(TRIM, latched, head=HEAD), sizes={"BTC-USD": "0.25"}, fill=0)
+    world.ticks(100)
+    world.fill = 1
+    world.tick(Acknowledge(stops_flatten=True))
+
+    world.trade("BTC-USD", "-0.07")
+    world.ticks(200)
+
+    assert world.phases() == ["firing", "latched"]
+    assert begun(world) == ["size/panic#1"]
+
+    world.tick(Rearm(key="size"))
+    world.ticks(20)
+    assert begun(world) == ["size/panic#1", "size/act#2"]
+
+
 def test_a_flatten_of_or_else_that_a_person_stopped_does_not_start_again() -> None:
     unreachable = (
         '{name: act, trigger: "< $40_000", target: ">= $50_000", cooldown: 30s, do: [page, '
@@ -129,3 +147,13 @@ def test_a_higher_level_that_the_interlock_holds_leaves_a_lower_one_its_turn() -
     assert "INTERLOCK" in {code for decision in world.decisions[-90:] for code in codes(decision)}
     assert [name.partition("#")[0] for name in begun(world)[count:]] == ["size/act"]
     assert world.sizes["BTC-USD"] == Decimal("0.09")
+
+
+def test_a_level_that_only_speaks_does_not_claim_what_another_of_its_rule_sends() -> None:
+    speaks = '{name: watch, trigger: "> $8_000", do: [notify]}'
+    world = guarded(ladder(speaks, TRIM, head=HEAD), sizes={"BTC-USD": "0.12"})
+
+    watch, act = texts(world.tick())
+
+    assert "nothing but this message. Clears" in watch
+    assert "Sent at once: sell BTC-USD" in act

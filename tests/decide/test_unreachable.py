@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.decide.guarded import FLOAT, Deposit, deposits, guarded, ladder
+from tests.decide.guarded import FLOAT, Deposit, Guarded, deposits, guarded, ladder
 
 BUDGETS = "budgets: {per_day: {cost: 50%, top_up: $6_000}}\n"
 ACT = (
@@ -103,3 +103,78 @@ def test_a_page_about_what_is_out_of_reach_from_the_start_does_not_say_that_it_i
     assert "Wanted: deposit until >= $21,000" in texts["act"]
     assert "Not yet: reach the target of" in texts["act"]
     assert "Doing" not in texts["act"]
+
+
+HEAD = "budgets: {per_hour: {notional: 10000%, orders: 1000}, per_day: {cost: 90%}}\n"
+CUT = (
+    '{name: act, trigger: "< $99_100", clear: "> $99_600", '
+    "do: [notify, {reduce: {amount: 50%, max_slippage: 100bps}}]}"
+)
+OUT_OF_REACH = (
+    '{name: worse, trigger: "< $98_990", target: ">= $900_000", do: [page, '
+    "{reduce: {until: target, max_slippage: 100bps, or_else: page}}]}"
+)
+
+
+def under_an_unreachable_level(size: str, target: str = "$900_000") -> Guarded:
+    scope, levels = "{subaccounts: [0]}", (CUT, OUT_OF_REACH.replace("$900_000", target))
+    text = ladder(*levels, measure="free_collateral", scope=scope, head=HEAD)
+    return guarded(text, sizes={"BTC-USD": size}, equity=100_000)
+
+
+def test_a_target_out_of_reach_leaves_the_cut_of_a_lower_level_its_turn() -> None:
+    world = under_an_unreachable_level("0.6")
+
+    world.ticks(200)
+
+    begun = [one.name for decision in world.decisions for one in decision.started]
+    assert begun[:2] == ["size/0/worse#1", "size/0/act#2"]
+    assert [name.partition("#")[0] for name in begun].count("size/0/act") == 1
+    assert world.sizes["BTC-USD"] == Decimal("0.3")
+
+
+def test_a_cut_that_had_its_turn_gets_no_second_one_from_a_target_out_of_reach() -> None:
+    world = under_an_unreachable_level("0.5")
+    world.ticks(20)
+    assert world.sizes["BTC-USD"] == Decimal("0.25")
+
+    world.trade("BTC-USD", "0.3")
+    world.ticks(200)
+
+    begun = [one.name.partition("#")[0] for each in world.decisions for one in each.started]
+    assert "size/0/worse" in begun
+    assert begun.count("size/0/act") == 1
+
+
+def test_what_has_sold_before_its_target_went_out_of_reach_was_the_lower_levels_turn_too() -> None:
+    world = under_an_unreachable_level("0.6", target="$99_500")
+    world.fill = Decimal("0.5")
+    world.ticks(9)
+    assert world.running == ["size/0/worse#1"]
+    left = world.sizes["BTC-USD"]
+    assert 0 < left < Decimal("0.6")
+
+    world.equity -= 2_000
+    world.ticks(40)
+
+    begun = [one.name for each in world.decisions for one in each.started]
+    assert begun == ["size/0/worse#1"]
+    assert world.sizes["BTC-USD"] == left
+
+
+def test_a_target_out_of_reach_leaves_the_work_of_a_lower_level_running() -> None:
+    lower = (
+        '{name: act, trigger: "< $99_100", target: ">= $99_500", cooldown: 10m, do: [page, '
+        "{reduce: {until: target, max_slippage: 100bps, or_else: page}}]}"
+    )
+    text = ladder(
+        lower, OUT_OF_REACH, measure="free_collateral", scope="{subaccounts: [0]}", head=HEAD
+    )
+    world = guarded(text, sizes={"BTC-USD": "0.6"}, equity=100_000, fill=0)
+
+    world.ticks(130)
+
+    ends = [(one.name, one.end.value) for each in world.decisions for one in each.ended]
+    assert [name for name, _ in ends] == ["size/0/worse#1", "size/0/worse#3", "size/0/worse#4"]
+    assert {end for _, end in ends} == {"given up"}
+    assert world.running == ["size/0/act#2"]

@@ -52,6 +52,11 @@ def ack(
         row = Acknowledge(key=key, stops_flatten=stop)
         seq = opened.append(Kind.COMMAND, to_json(row), durable=True)
     ends = f"; ends {', '.join(ending)}" if ending else ""
+    if stop and not ending:
+        ends = (
+            "; no flatten is past its give_up_after, so none ends: `seawall pause` holds one that "
+            "still has time"
+        )
     what = ", ".join(chosen) or "nothing paged"
     print(f"row {seq}: ack {what}{ends}; the guard obeys at its next tick")
 

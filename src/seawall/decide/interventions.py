@@ -174,8 +174,12 @@ def _started(
     )
     draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
     draft.refusals.extend(_left_alone(policy, one, one.rule.levels[rank], seen))
+    lower = _lower_with_a_turn(memory, one, rank)
+    for each in (*lower, rank):
+        memory = _with_run(memory, one.key, each, has_run=True)
+    begun = replace(begun, instead_of=tuple(one.rule.levels[each].name for each in lower))
     return replace(
-        _with_run(memory, one, rank),
+        memory,
         running=(*memory.running, begun),
         interventions=begun.number,
     )
@@ -185,6 +189,7 @@ def _superseded(memory: Memory, one: Watched, seen: Observation, draft: Draft) -
     """Memory without the intervention of this instance; a higher level takes its place."""
     for each in memory.running:
         if each.key == one.key:
+            draft.displaced[one.key] = each
             draft.ended.append(Ended(name=each.name, end=End.SUPERSEDED, value=one.value))
             memory = cool(memory, each, one.rule.levels[each.rank], seen.at)
     running = tuple(each for each in memory.running if each.key != one.key)
@@ -204,33 +209,69 @@ def _left_alone(policy: Policy, one: Watched, level: Level, seen: Observation) -
             )
 
 
-def _with_run(memory: Memory, one: Watched, rank: int) -> Memory:
-    """Memory in which a level's intervention has begun, and with it what lower ones would do once.
+def _lower_with_a_turn(memory: Memory, one: Watched, rank: int) -> tuple[int, ...]:
+    """Lower levels that fire beside one that starts, and have not done what they do once.
 
-    A lower level that fires beside it would fix its goal later, at what is left then.
+    They have their turn with it: later they would fix their goal at what is left then.
     """
-    held = memory.alarms[one.key]
-    for at in range(rank + 1):
-        level, state = one.rule.levels[at], held.levels[at]
-        is_lower_once = state.phase.is_firing and intervention.runs_once(level)
-        if at == rank or is_lower_once:
-            memory = _with_state(memory, one.key, at, replace(state, has_run=True))
+    levels = zip(one.rule.levels, memory.alarms[one.key].levels, strict=True)
+    return tuple(
+        at
+        for at, (level, state) in enumerate(levels)
+        if at < rank
+        and state.phase.is_firing
+        and not state.has_run
+        and intervention.runs_once(level)
+    )
+
+
+def give_back(memory: Memory, running: Intervention) -> Memory:
+    """Memory in which lower levels have the turn back that an intervention took and did not use.
+
+    One that was given up before it sent an order or cash has done nothing in their place.
+    """
+    has_traded = any(
+        one.name == running.name for all_of in memory.touched.values() for one in all_of
+    )
+    under_way = () if memory.top_up is None else memory.top_up.interventions
+    if has_traded or running.topped_up or running.name in under_way:
+        return memory
+    held = memory.alarms[running.key]
+    for rank, name in enumerate(held.names):
+        if name in running.instead_of:
+            memory = _with_run(memory, running.key, rank, has_run=False)
     return memory
+
+
+def go_on(memory: Memory, lower: Intervention, draft: Draft) -> Memory:
+    """Memory in which what was superseded in this tick goes on: the one above it gave up at once.
+
+    The caller keeps it running; that it ended, and its cooldown, are taken back.
+    """
+    draft.ended = [one for one in draft.ended if one.name != lower.name]
+    state = memory.alarms[lower.key].levels[lower.rank]
+    return _with_state(memory, lower.key, lower.rank, replace(state, cooled_at=Millis(0)))
+
+
+def _with_run(memory: Memory, key: str, rank: int, *, has_run: bool) -> Memory:
+    state = memory.alarms[key].levels[rank]
+    return _with_state(memory, key, rank, replace(state, has_run=has_run))
 
 
 def _that_may_start(memory: Memory, one: Watched, held: Alarm, at: Millis) -> Iterator[int]:
     """Indices of the levels that may set out now, highest first, down to one whose work runs.
 
-    Nothing below a level that a person stopped starts for him. On paper nothing below one that has
-    told what it would do does: that is not done, so nobody can tell what would be left.
+    Nothing below a level that a person stopped starts for him, while it fires or is latched. On
+    paper nothing below one that has told what it would do does: that is not done, so nobody can
+    tell what would be left.
     """
     working = [each.rank for each in memory.running if each.key == one.key]
     for rank in range(len(one.rule.levels) - 1, max(working, default=-1), -1):
         level, state = one.rule.levels[rank], held.levels[rank]
+        if state.is_stopped and state.phase.is_standing:
+            return
         if not state.phase.is_firing or not intervention.has_work(level):
             continue
-        if state.is_stopped:
-            return
         if _may_start(one, level, state, at):
             yield rank
         if state.on_paper and state.has_run:

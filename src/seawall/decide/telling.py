@@ -225,10 +225,11 @@ def stop_words(stop: Backstop, seen: Observation) -> str:
 
 
 def done_words(actions: tuple[Numbered, ...], plan: Plan | None, key: str) -> str:
-    """What a tick's actions do for one RULE[/INSTANCE], `sell 0.12 BTC-USD, cost about $38`."""
+    """What a tick's actions do for RULE[/INSTANCE][/LEVEL], `sell BTC-USD, cost about $38`."""
     parts = []
+    own = (f"{key}/", f"{key}#", f"{key} ")  # its levels, its interventions, its lock
     for one in actions:
-        if not any(name == key or name.startswith(f"{key}/") for name in one.asked_by):
+        if not any(name == key or name.startswith(own) for name in one.asked_by):
             continue
         match one.action:
             case Cancel() as cancel:

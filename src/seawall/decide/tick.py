@@ -230,11 +230,15 @@ def _tell(
         its_mode = one.rule.mode_in(mode)
         carried = live if its_mode is Mode.LIVE else paper
         for level in one.rule.levels:
-            if f"{one.key}/{level.name}" not in draft.fired:
+            name = f"{one.key}/{level.name}"
+            if name not in draft.fired:
                 continue
             if any(isinstance(do, Notify | Page) for do in level.do):
-                done = telling.done_words(carried.numbered, carried.plan, one.key)
-                waiting = [*_given_up(draft, f"{one.key}/{level.name}"), *carried.refusals]
+                # What a level cuts may be taken over by a higher one; one that cuts nothing tells
+                # of its own alone.
+                about = one.key if has_work(level) else name
+                done = telling.done_words(carried.numbered, carried.plan, about)
+                waiting = [*_given_up(draft, name), *carried.refusals]
                 waits = "" if done or not has_work(level) else telling.wait_words(waiting)
                 draft.messages.append(telling.firing(one, level, done, waits, its_mode))
 

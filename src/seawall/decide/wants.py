@@ -11,7 +11,7 @@ from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Cancel, Refusal, RefusalCode
 from seawall.decide import resting
 from seawall.decide.draft import Draft
-from seawall.decide.interventions import cool
+from seawall.decide.interventions import cool, give_back, go_on
 from seawall.decide.locks import locked_to
 from seawall.decide.memory import Ended, Memory, Message, Repeats, Urgency
 from seawall.decide.watch import Watched
@@ -240,16 +240,14 @@ def without_unreachable(
             if instead.left:
                 draft.messages.append(_falls_back(running, level, fallback))
             continue
-        draft.refusals.append(
-            Refusal(
-                code=RefusalCode.UNREACHABLE,
-                what=f"reach the target of {running.name}",
-                detail="no part of what is in scope, closed with all admissible cash, would",
-            )
-        )
+        draft.refusals.append(_out_of_reach(running))
         draft.messages.append(_unreachable(running))
         draft.ended.append(Ended(name=running.name, end=End.GIVEN_UP, value=one.value))
-        memory = cool(memory, running, level, seen.at)
+        memory = cool(give_back(memory, running), running, level, seen.at)
+        lower = draft.displaced.pop(running.key, None)
+        if lower is not None:
+            memory = go_on(memory, lower, draft)
+            kept.append(lower)
     return replace(memory, running=tuple(kept))
 
 
@@ -288,6 +286,14 @@ def _falls_back(running: Intervention, level: Level, fallback: ReduceAmount | Fl
             f"{words.percent(share)} of each position in scope is closed within "
             f"{words.bps(fallback.max_slippage)}."
         ),
+    )
+
+
+def _out_of_reach(running: Intervention) -> Refusal:
+    return Refusal(
+        code=RefusalCode.UNREACHABLE,
+        what=f"reach the target of {running.name}",
+        detail="no part of what is in scope, closed with all admissible cash, would",
     )
 
 

@@ -264,6 +264,10 @@ def _with_remedy(error: MarkedYAMLError, text: str) -> str:
         return f"{complaint}; indent with spaces, not tabs"
     if "'%'" in complaint or "'@'" in complaint or "'`'" in complaint:
         return f"{complaint}; put the word in quotes"
+    if "<scalar>" in complaint:
+        return f"{complaint}; a quote before it is not closed, or not by its like"
+    if "or ']'" in complaint or "or '}'" in complaint:
+        return f"{complaint}; a [ or {{ before it is not closed"
     if _has_no_colon(error):
         return f"{complaint}; a key ends with a colon and a space: `why: ...`"
     if "mapping values are not allowed" in complaint:
