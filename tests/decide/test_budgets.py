@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from seawall.action import Claim, Leg
 from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
@@ -279,3 +280,30 @@ def test_a_lock_that_its_budget_stops_is_paged_once_while_it_is_wanted() -> None
     world.trade("BTC-USD", "-0.02")
     world.ticks(2)
     assert "size/act lock/budget" not in world.memory.pages
+
+
+def cut_by_budget(head: str) -> tuple[Leg, Claim]:
+    """Of 0.09 BTC that are wanted 0.04 are believed in, 10 bps below the mid."""
+    world = guarded(ladder(cut("90%"), head=head))
+    world.books = {"BTC-USD": book(BTC, levels=(("0.001", "0.05"),))}
+    made = world.tick().plan
+    assert made is not None
+    (leg,), (claim,) = made.legs, made.claims
+    return leg, claim
+
+
+def test_an_order_that_its_budget_cuts_is_told_at_the_prices_that_it_meets() -> None:
+    leg, claim = cut_by_budget("budgets: {per_hour: {notional: 50%}}\n")
+
+    assert BTC.coins(leg.quantums) == Decimal("0.05")
+    assert BTC.coins(leg.expected_quantums) == Decimal("0.04")
+    assert usd(leg.expected_quote) == Decimal(3_996)
+    assert claim.after == Decimal(6_000)
+
+
+def test_an_order_that_a_days_cost_cuts_costs_no_more_where_all_that_is_left_fills() -> None:
+    leg, _ = cut_by_budget("budgets: {per_day: {cost: 0.01%}}\n")  # $3; 0.04 cost $5.998
+
+    assert BTC.coins(leg.quantums) == Decimal("0.02")
+    assert leg.expected_quantums == leg.quantums
+    assert usd(leg.cost_vs_oracle) == Decimal("2.999")

@@ -94,25 +94,32 @@ def _share(
 ) -> tuple[Fraction, RefusalCode]:
     """The share of these parts of legs that the budgets have room for, and which binds."""
     worth = sum(margin.notional(seen.markets[leg.ticker], leg.quantums) for leg in bound)
-    dear = sum(leg.cost_vs_oracle for leg in bound)
     notional, cost, share = max(0, notional), max(0, cost), Fraction(1)
     if worth > notional:
         share = Fraction(notional, worth)
-    if dear > cost:
-        share = min(share, Fraction(cost, dear))
+    if sum(leg.cost_vs_oracle for leg in bound) > cost:
+        share = min(share, cost / sum((_dearest(leg) for leg in bound), Fraction(0)))
     return share, RefusalCode.BUDGET_NOTIONAL if worth > notional else RefusalCode.BUDGET_COST
 
 
+def _dearest(leg: Leg) -> Fraction:
+    """What a leg would cost if all of it filled: a part of it may fill whole where it does not."""
+    if leg.cost_vs_oracle <= 0 or not leg.expected_quantums:
+        return Fraction(leg.cost_vs_oracle)
+    return Fraction(leg.cost_vs_oracle * leg.quantums, leg.expected_quantums)
+
+
 def _part(leg: Leg, quantums: BaseQuantums) -> Leg:
-    """The first part of a leg, its quotes in proportion."""
+    """The first part of a leg, its quotes in proportion to what of it is expected to fill."""
+    expected = min(leg.expected_quantums, quantums)
 
     def part(quote: QuoteQuantums) -> QuoteQuantums:
-        return QuoteQuantums(quote * quantums // leg.quantums)
+        return QuoteQuantums(quote * expected // max(1, leg.expected_quantums))
 
     return replace(
         leg,
         quantums=quantums,
-        expected_quantums=BaseQuantums(min(leg.expected_quantums, quantums)),
+        expected_quantums=BaseQuantums(expected),
         expected_quote=part(leg.expected_quote),
         fee=part(leg.fee),
         cost_vs_oracle=part(leg.cost_vs_oracle),
