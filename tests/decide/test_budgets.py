@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +12,7 @@ from seawall.action import Claim, Leg
 from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
-from tests.see import AT, BTC, book
+from tests.see import AT, BTC, MARKETS, Number, book
 
 TO_THE_HOUR = (HOUR - AT % HOUR) // 1_000
 TO_MIDNIGHT = (DAY - AT % DAY) // 1_000
@@ -307,3 +309,49 @@ def test_an_order_that_a_days_cost_cuts_costs_no_more_where_all_that_is_left_fil
     assert BTC.coins(leg.quantums) == Decimal("0.02")
     assert leg.expected_quantums == leg.quantums
     assert usd(leg.cost_vs_oracle) == Decimal("2.999")
+
+
+def beside_each_other(pages: str, other: str, *, sizes: Mapping[str, Number]) -> Guarded:
+    """The first market's rule pages, the other's does not; the hour leaves $20,000 of $50,000."""
+    rule = (
+        "    - id: {id}\n"
+        '      why: "Enough is enough."\n'
+        "      measure: gross_exposure\n"
+        "      scope: {{per: market, markets: [{id}]}}\n"
+        '      trigger: "> {most}"\n'
+        '      target: "<= {least}"\n'
+        "      do: [{do}, {{reduce: {{until: target, max_slippage: 80bps}}}}]\n"
+    )
+    text = "budgets: {per_hour: {notional: 40%}}\nrules:\n" + "".join(
+        rule.format(id=ticker, most="$15_000", least=least, do=do)
+        for ticker, least, do in ((pages, "$5_000", "page"), (other, "$10_000", "notify"))
+    )
+    return guarded(text, sizes=sizes)
+
+
+@pytest.mark.parametrize(("pages", "other"), [("BTC-USD", "ETH-USD"), ("ETH-USD", "BTC-USD")])
+def test_what_pages_overdraws_beside_what_is_in_budget_whichever_comes_first(
+    pages: str, other: str
+) -> None:
+    prices = {"BTC-USD": Decimal(100_000), "ETH-USD": Decimal(4_000)}
+    wanted = {pages: 25_000 / prices[pages], other: 10_000 / prices[other]}
+    sizes = {pages: 30_000 / prices[pages], other: 20_000 / prices[other]}
+
+    decision = beside_each_other(pages, other, sizes=sizes).tick()
+
+    assert cuts(decision) == wanted
+    assert not codes(decision)
+
+
+def test_an_order_that_nobody_takes_uses_up_no_budget_of_one_that_fills() -> None:
+    world = guarded(
+        ladder(cut("90%"), scope="{per: market}"), sizes={"BTC-USD": "0.3", "ETH-USD": "5"}
+    )
+    world.books = {
+        "BTC-USD": replace(book(BTC, seen_at=AT), bids=()),
+        "ETH-USD": book(MARKETS["ETH-USD"], seen_at=AT),
+    }
+
+    sent = cuts(world.tick())
+
+    assert sent == {"ETH-USD": Decimal("4.5"), "BTC-USD": Decimal("0.12")}  # $30,000 of $50,000

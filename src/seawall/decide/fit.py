@@ -30,6 +30,7 @@ def to_budget(
 ) -> tuple[Plan, tuple[Refusal, ...]]:
     """The plan with what no level that pages wants itself cut to budget, and what and why.
 
+    Orders come in the sequence in which they use up the budget, and in which the gate judges them.
     Legs of positions that go `together` are cut by one common share: a hedge is not broken by
     what happens to come first. A leg that cannot have even one step stays whole where the gate
     refuses it with the numbers, and is left out where it would pass. The claims of a plan that was
@@ -42,6 +43,7 @@ def to_budget(
     shares: dict[Slot, Fraction] = {}
     codes: dict[Slot, RefusalCode] = {}
     legs, cut_short = [], []
+    plan = replace(plan, legs=_in_turn(plan.legs, seen, unbound))
     for leg in plan.legs:
         market, slot = seen.markets[leg.ticker], _slot(leg)
         if slot not in shares:
@@ -77,6 +79,22 @@ def cut_together(demands: Sequence[Demand], seen: Observation) -> tuple[frozense
         for demand in demands
         if isinstance(demand, CutDemand)
     )
+
+
+def _in_turn(
+    legs: Sequence[Leg], seen: Observation, unbound: Mapping[Slot, int]
+) -> tuple[Leg, ...]:
+    """Legs that are expected to fill come first, and of those what the budgets bind most.
+
+    What levels that page overdraw would else leave nothing to the others, and neither would an
+    order that nobody takes, window after window.
+    """
+
+    def free(leg: Leg) -> int:
+        market, part = seen.markets[leg.ticker], min(leg.quantums, unbound.get(_slot(leg), 0))
+        return margin.notional(market, part)
+
+    return tuple(sorted(legs, key=lambda leg: (not leg.expected_quantums, free(leg))))
 
 
 def _slot(leg: Leg) -> Slot:
