@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from seawall.action import Claim, Leg
 from seawall.decide.preview import preview
 from seawall.units import DAY, HOUR, usd
 from tests.decide.guarded import FLOAT, Guarded, codes, cuts, deposits, guarded, ladder, pages
-from tests.see import AT, BTC, book
+from tests.see import AT, BTC, MARKETS, Number, book
 
 TO_THE_HOUR = (HOUR - AT % HOUR) // 1_000
 TO_MIDNIGHT = (DAY - AT % DAY) // 1_000
@@ -279,3 +282,76 @@ def test_a_lock_that_its_budget_stops_is_paged_once_while_it_is_wanted() -> None
     world.trade("BTC-USD", "-0.02")
     world.ticks(2)
     assert "size/act lock/budget" not in world.memory.pages
+
+
+def cut_by_budget(head: str) -> tuple[Leg, Claim]:
+    """Of 0.09 BTC that are wanted 0.04 are believed in, 10 bps below the mid."""
+    world = guarded(ladder(cut("90%"), head=head))
+    world.books = {"BTC-USD": book(BTC, levels=(("0.001", "0.05"),))}
+    made = world.tick().plan
+    assert made is not None
+    (leg,), (claim,) = made.legs, made.claims
+    return leg, claim
+
+
+def test_an_order_that_its_budget_cuts_is_told_at_the_prices_that_it_meets() -> None:
+    leg, claim = cut_by_budget("budgets: {per_hour: {notional: 50%}}\n")
+
+    assert BTC.coins(leg.quantums) == Decimal("0.05")
+    assert BTC.coins(leg.expected_quantums) == Decimal("0.04")
+    assert usd(leg.expected_quote) == Decimal(3_996)
+    assert claim.after == Decimal(6_000)
+
+
+def test_an_order_that_a_days_cost_cuts_costs_no_more_where_all_that_is_left_fills() -> None:
+    leg, _ = cut_by_budget("budgets: {per_day: {cost: 0.01%}}\n")  # $3; 0.04 cost $5.998
+
+    assert BTC.coins(leg.quantums) == Decimal("0.02")
+    assert leg.expected_quantums == leg.quantums
+    assert usd(leg.cost_vs_oracle) == Decimal("2.999")
+
+
+def beside_each_other(pages: str, other: str, *, sizes: Mapping[str, Number]) -> Guarded:
+    """The first market's rule pages, the other's does not; the hour leaves $20,000 of $50,000."""
+    rule = (
+        "    - id: {id}\n"
+        '      why: "Enough is enough."\n'
+        "      measure: gross_exposure\n"
+        "      scope: {{per: market, markets: [{id}]}}\n"
+        '      trigger: "> {most}"\n'
+        '      target: "<= {least}"\n'
+        "      do: [{do}, {{reduce: {{until: target, max_slippage: 80bps}}}}]\n"
+    )
+    text = "budgets: {per_hour: {notional: 40%}}\nrules:\n" + "".join(
+        rule.format(id=ticker, most="$15_000", least=least, do=do)
+        for ticker, least, do in ((pages, "$5_000", "page"), (other, "$10_000", "notify"))
+    )
+    return guarded(text, sizes=sizes)
+
+
+@pytest.mark.parametrize(("pages", "other"), [("BTC-USD", "ETH-USD"), ("ETH-USD", "BTC-USD")])
+def test_what_pages_overdraws_beside_what_is_in_budget_whichever_comes_first(
+    pages: str, other: str
+) -> None:
+    prices = {"BTC-USD": Decimal(100_000), "ETH-USD": Decimal(4_000)}
+    wanted = {pages: 25_000 / prices[pages], other: 10_000 / prices[other]}
+    sizes = {pages: 30_000 / prices[pages], other: 20_000 / prices[other]}
+
+    decision = beside_each_other(pages, other, sizes=sizes).tick()
+
+    assert cuts(decision) == wanted
+    assert not codes(decision)
+
+
+def test_an_order_that_nobody_takes_uses_up_no_budget_of_one_that_fills() -> None:
+    world = guarded(
+        ladder(cut("90%"), scope="{per: market}"), sizes={"BTC-USD": "0.3", "ETH-USD": "5"}
+    )
+    world.books = {
+        "BTC-USD": replace(book(BTC, seen_at=AT), bids=()),
+        "ETH-USD": book(MARKETS["ETH-USD"], seen_at=AT),
+    }
+
+    sent = cuts(world.tick())
+
+    assert sent == {"ETH-USD": Decimal("4.5"), "BTC-USD": Decimal("0.12")}  # $30,000 of $50,000

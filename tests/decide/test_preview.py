@@ -180,3 +180,29 @@ def test_stops_are_those_of_what_the_plan_leaves_and_none_where_nobody_may_trade
         ticker: held[ticker] - cut.get(ticker, 0) for ticker in held
     }
     assert [one.ticker for one in left.stops] == ["BTC-USD"]
+
+
+@pytest.mark.parametrize(("or_else", "share"), [("{amount: 30%}", "30%"), ("flatten", "100%")])
+def test_a_target_that_nothing_reaches_is_named_with_what_is_done_instead(
+    or_else: str, share: str
+) -> None:
+    rules = f"""
+rules:
+  - id: floor
+    why: "Keep some free."
+    measure: free_collateral
+    trigger: "< $20_000"
+    target: ">= $25_000"
+    do: [notify, {{reduce: {{until: target, max_slippage: 150bps, or_else: {or_else}}}}}]
+budgets: {{per_hour: {{notional: 2000%, orders: 99}}}}
+"""
+
+    shown = preview(parse(rules).policy, see(equity=14_000, positions=HELD), {})
+
+    assert shown.plan is not None
+    assert shown.plan.legs
+    assert [(one.code, one.what) for one in shown.refused] == [
+        (RefusalCode.UNREACHABLE, "reach the target of floor/0")
+    ]
+    detail = shown.refused[0].detail
+    assert detail == f"nothing would; {share} is closed instead, as `or_else` says"

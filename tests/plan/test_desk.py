@@ -228,6 +228,20 @@ def test_of_several_reasons_the_budget_comes_first() -> None:
     )
 
 
+def test_what_no_window_changes_is_not_promised_for_the_next_one() -> None:
+    on = shown(("0.001", "0.3"))
+    fed = until(on, "leverage", "<= 0.1", slippage=None, cash=100)
+    wanted = until(on, "leverage", "<= 0.1", cash=100)
+    means = Means(cash=quote(100))
+
+    (alone,), (beside,) = said(on, fed, means), said(on, wanted, means)
+    (shut,) = said(on, until(on, "leverage", "<= 1"), Means(closed=closing(SLOT)))
+
+    assert alone.endswith("float and budget leave. The rest follows once that has changed")
+    assert beside.endswith("float and budget leave. The rest follows in the next window")  # depth
+    assert shut.endswith("market is PAUSED. The rest follows once that has changed")
+
+
 def test_a_budget_of_the_day_frees_at_midnight_whatever_else_waits() -> None:
     on = shown(("0.001", 9))
     little = Means(notional_left=quote(1_000), cost_left=quote("0.1"))

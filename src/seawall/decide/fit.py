@@ -30,6 +30,7 @@ def to_budget(
 ) -> tuple[Plan, tuple[Refusal, ...]]:
     """The plan with what no level that pages wants itself cut to budget, and what and why.
 
+    Orders come in the sequence in which they use up the budget, and in which the gate judges them.
     Legs of positions that go `together` are cut by one common share: a hedge is not broken by
     what happens to come first. A leg that cannot have even one step stays whole where the gate
     refuses it with the numbers, and is left out where it would pass. The claims of a plan that was
@@ -42,6 +43,7 @@ def to_budget(
     shares: dict[Slot, Fraction] = {}
     codes: dict[Slot, RefusalCode] = {}
     legs, cut_short = [], []
+    plan = replace(plan, legs=_in_turn(plan.legs, seen, unbound))
     for leg in plan.legs:
         market, slot = seen.markets[leg.ticker], _slot(leg)
         if slot not in shares:
@@ -79,6 +81,22 @@ def cut_together(demands: Sequence[Demand], seen: Observation) -> tuple[frozense
     )
 
 
+def _in_turn(
+    legs: Sequence[Leg], seen: Observation, unbound: Mapping[Slot, int]
+) -> tuple[Leg, ...]:
+    """Legs that are expected to fill come first, and of those what the budgets bind most.
+
+    What levels that page overdraw would else leave nothing to the others, and neither would an
+    order that nobody takes, window after window.
+    """
+
+    def free(leg: Leg) -> int:
+        market, part = seen.markets[leg.ticker], min(leg.quantums, unbound.get(_slot(leg), 0))
+        return margin.notional(market, part)
+
+    return tuple(sorted(legs, key=lambda leg: (not leg.expected_quantums, free(leg))))
+
+
 def _slot(leg: Leg) -> Slot:
     return leg.subaccount, leg.ticker
 
@@ -94,25 +112,32 @@ def _share(
 ) -> tuple[Fraction, RefusalCode]:
     """The share of these parts of legs that the budgets have room for, and which binds."""
     worth = sum(margin.notional(seen.markets[leg.ticker], leg.quantums) for leg in bound)
-    dear = sum(leg.cost_vs_oracle for leg in bound)
     notional, cost, share = max(0, notional), max(0, cost), Fraction(1)
     if worth > notional:
         share = Fraction(notional, worth)
-    if dear > cost:
-        share = min(share, Fraction(cost, dear))
+    if sum(leg.cost_vs_oracle for leg in bound) > cost:
+        share = min(share, cost / sum((_dearest(leg) for leg in bound), Fraction(0)))
     return share, RefusalCode.BUDGET_NOTIONAL if worth > notional else RefusalCode.BUDGET_COST
 
 
+def _dearest(leg: Leg) -> Fraction:
+    """What a leg would cost if all of it filled: a part of it may fill whole where it does not."""
+    if leg.cost_vs_oracle <= 0 or not leg.expected_quantums:
+        return Fraction(leg.cost_vs_oracle)
+    return Fraction(leg.cost_vs_oracle * leg.quantums, leg.expected_quantums)
+
+
 def _part(leg: Leg, quantums: BaseQuantums) -> Leg:
-    """The first part of a leg, its quotes in proportion."""
+    """The first part of a leg, its quotes in proportion to what of it is expected to fill."""
+    expected = min(leg.expected_quantums, quantums)
 
     def part(quote: QuoteQuantums) -> QuoteQuantums:
-        return QuoteQuantums(quote * quantums // leg.quantums)
+        return QuoteQuantums(quote * expected // max(1, leg.expected_quantums))
 
     return replace(
         leg,
         quantums=quantums,
-        expected_quantums=BaseQuantums(min(leg.expected_quantums, quantums)),
+        expected_quantums=BaseQuantums(expected),
         expected_quote=part(leg.expected_quote),
         fee=part(leg.fee),
         cost_vs_oracle=part(leg.cost_vs_oracle),

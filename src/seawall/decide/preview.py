@@ -22,13 +22,13 @@ from seawall.decide.draft import Draft
 from seawall.decide.memory import Memory, Numbered
 from seawall.decide.tick import decide, evaluate
 from seawall.decide.watch import Watched, watch
-from seawall.intervention import has_work, runs_once
+from seawall.intervention import Intervention, has_work, runs_once
 from seawall.measures.spec import NoData, Value
 from seawall.measures.view import View
 from seawall.plan import naive
 from seawall.plan.naive import Alternative
 from seawall.plan.trial import carried_out
-from seawall.policy import Level, Mode, Policy, Rule
+from seawall.policy import Level, Mode, Policy, ReduceAmount, Rule
 from seawall.units import PPM_ONE, Millis, Ppm, QuoteQuantums, Subticks
 
 Moves = Mapping[str, Ppm]  # by ticker; the price keeps 1 + move of itself
@@ -111,7 +111,10 @@ def preview(policy: Policy, seen: Observation, moves: Moves, kept: Kept | None =
         thin = replace(view, observation=depth.believed(memory, moved))  # what the plan believed
         others = naive.alternatives(thin, demands, means, made)
     then = view if made is None else carried_out(view, made, means.cash_in_flight)
-    waits = _waiting(memory, watched, moved.at, mode)
+    waits = (
+        *_waiting(memory, watched, moved.at, mode),
+        *(_instead(one) for one in carried.memory.running if one.mode is mode and one.fallback),
+    )
     return Preview(
         seen=moved,
         plan=made,
@@ -155,6 +158,17 @@ def _waiting(
                 continue
             what = f"start {one.key}/{level.name}"
             yield Refusal(code=RefusalCode.COOLING, what=what, detail=why)
+
+
+def _instead(running: Intervention) -> Refusal:
+    """A target that nothing reaches, and what is done in its place."""
+    fallback = running.fallback
+    share = fallback.share if isinstance(fallback, ReduceAmount) else Ppm(PPM_ONE)
+    return Refusal(
+        code=RefusalCode.UNREACHABLE,
+        what=f"reach the target of {running.key}",
+        detail=f"nothing would; {words.percent(share)} is closed instead, as `or_else` says",
+    )
 
 
 def _stops(policy: Policy, then: View) -> tuple[Stop, ...]:

@@ -22,6 +22,16 @@ from seawall.units import PPM_ONE, Millis
 
 TOP_UP_LEAST = greedy.TOP_UP_LEAST
 NONE: Mapping[int, int] = {}
+# What no window changes by itself: a wallet or its budget, the rule file, the venue, the key.
+LASTING = frozenset(
+    {
+        RefusalCode.FLOAT_SHORT,
+        RefusalCode.HANDS_OFF,
+        RefusalCode.MARKET_CLOSED,
+        RefusalCode.OUTSIDE_KEY_REACH,
+        RefusalCode.TRANSFERS_BLOCKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +168,14 @@ def shortfall(
 
 
 def _when(desk: Desk, reasons: Sequence[Reason]) -> str:
-    """When more may be done: a budget frees with its hour or day (UTC), the rest with a window."""
+    """When more may be done: a budget frees with its hour or day (UTC), depth with a window."""
     codes = {code for code, _ in reasons}
     if RefusalCode.BUDGET_COST in codes:
         return "from 00:00Z"
     if RefusalCode.BUDGET_NOTIONAL in codes:
         return f"from {_next_hour(desk)}"
+    if codes <= LASTING:
+        return "once that has changed"
     return "in the next window"
 
 
