@@ -155,7 +155,10 @@ def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> N
     assert not claim.reached
     (short,) = decision.plan.dropped
     assert short.code.value == "BUDGET_ORDERS"
-    assert short.detail.startswith("0/ETH-USD: 0 orders filled this hour, at most 1")
+    assert short.detail == (
+        "0/ETH-USD: 0 orders filled this hour, 1 more would fill now, at most 1. "
+        "The rest follows from 23:00Z"
+    )
 
 
 def test_a_preview_changes_what_the_gate_lets_through() -> None:

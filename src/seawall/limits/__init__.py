@@ -262,7 +262,8 @@ def _judge_budget(
         return refuse(
             action,
             RefusalCode.BUDGET_ORDERS,
-            f"{spent.hour_orders} orders filled this hour, at most {budget.hourly_orders}",
+            f"{spent.hour_orders} orders filled this hour, {totals.orders} more would fill now, "
+            f"at most {budget.hourly_orders}",
         )
     bound = action.quantums - one.free
     if bound <= 0:

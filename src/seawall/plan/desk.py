@@ -172,7 +172,7 @@ def _when(desk: Desk, reasons: Sequence[Reason]) -> str:
     codes = {code for code, _ in reasons}
     if RefusalCode.BUDGET_COST in codes:
         return "from 00:00Z"
-    if RefusalCode.BUDGET_NOTIONAL in codes:
+    if codes & {RefusalCode.BUDGET_NOTIONAL, RefusalCode.BUDGET_ORDERS}:
         return f"from {_next_hour(desk)}"
     if codes <= LASTING:
         return "once that has changed"
