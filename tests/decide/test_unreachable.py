@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from seawall.policy import Mode
 from tests.decide.guarded import FLOAT, Deposit, Guarded, deposits, guarded, ladder
 
 BUDGETS = "budgets: {per_day: {cost: 50%, top_up: $6_000}}\n"
@@ -116,10 +117,12 @@ OUT_OF_REACH = (
 )
 
 
-def under_an_unreachable_level(size: str, target: str = "$900_000") -> Guarded:
+def under_an_unreachable_level(
+    size: str, target: str = "$900_000", mode: Mode = Mode.LIVE
+) -> Guarded:
     scope, levels = "{subaccounts: [0]}", (CUT, OUT_OF_REACH.replace("$900_000", target))
     text = ladder(*levels, measure="free_collateral", scope=scope, head=HEAD)
-    return guarded(text, sizes={"BTC-USD": size}, equity=100_000)
+    return guarded(text, sizes={"BTC-USD": size}, equity=100_000, mode=mode)
 
 
 def test_a_target_out_of_reach_leaves_the_cut_of_a_lower_level_its_turn() -> None:
@@ -131,6 +134,15 @@ def test_a_target_out_of_reach_leaves_the_cut_of_a_lower_level_its_turn() -> Non
     assert begun[:2] == ["size/0/worse#1", "size/0/act#2"]
     assert [name.partition("#")[0] for name in begun].count("size/0/act") == 1
     assert world.sizes["BTC-USD"] == Decimal("0.3")
+
+
+def test_on_paper_too_a_target_out_of_reach_leaves_a_lower_level_its_turn() -> None:
+    world = under_an_unreachable_level("0.6", mode=Mode.DRY_RUN)
+
+    world.ticks(30)
+
+    ended = [(one.name, one.end.value) for each in world.decisions for one in each.ended]
+    assert ended[:2] == [("size/0/worse#1", "given up"), ("size/0/act#2", "would")]
 
 
 def test_a_cut_that_had_its_turn_gets_no_second_one_from_a_target_out_of_reach() -> None:

@@ -228,7 +228,8 @@ def _lower_with_a_turn(memory: Memory, one: Watched, rank: int) -> tuple[int, ..
 def give_back(memory: Memory, running: Intervention) -> Memory:
     """Memory in which lower levels have the turn back that an intervention took and did not use.
 
-    One that was given up before it sent an order or cash has done nothing in their place.
+    One that was given up before it sent an order or cash has done nothing in their place, nor
+    would it have on paper.
     """
     has_traded = any(
         one.name == running.name for all_of in memory.touched.values() for one in all_of
@@ -238,7 +239,7 @@ def give_back(memory: Memory, running: Intervention) -> Memory:
         return memory
     held = memory.alarms[running.key]
     for rank, name in enumerate(held.names):
-        if name in running.instead_of:
+        if name in (running.level, *running.instead_of):
             memory = _with_run(memory, running.key, rank, has_run=False)
     return memory
 
