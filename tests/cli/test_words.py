@@ -21,7 +21,7 @@ def test_a_pause_latches_and_unread_pages_are_named_at_a_start() -> None:
         pause=Paused(until=Millis(AT + 60_000)),
     )
 
-    assert list(standing(memory)) == [
+    assert list(standing(memory, AT)) == [
         "paused  until 2023-11-14 22:14:20Z: nothing is sent; seawall pause 1s ends it",
         "latched panic: until seawall rearm",
         "pages   panic/flat: repeated until seawall ack",
@@ -29,4 +29,7 @@ def test_a_pause_latches_and_unread_pages_are_named_at_a_start() -> None:
 
 
 def test_where_nothing_stands_nothing_is_said() -> None:
-    assert list(standing(Memory())) == []
+    over = Paused(until=Millis(AT - 1))
+
+    assert list(standing(Memory(), AT)) == []
+    assert list(standing(Memory(pause=over), AT)) == []

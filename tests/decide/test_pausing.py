@@ -97,6 +97,14 @@ def test_its_end_repeats_until_it_is_acknowledged() -> None:
     assert told(world, 700, 1) == []
 
 
+def test_the_time_that_is_left_is_never_told_as_less() -> None:
+    world = guarded(ladder('{name: act, trigger: "> $900_000", do: [notify]}'))
+
+    told_at_start = pages(world.tick(Pause(duration=Millis(119_400))))
+
+    assert "for another 2m, whatever fires" in told_at_start[0].text
+
+
 def test_a_later_pause_takes_the_place_of_an_earlier_one() -> None:
     world = guarded(ACTS)
     world.tick(Pause(duration=Millis(2 * HOUR)))

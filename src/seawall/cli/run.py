@@ -343,7 +343,7 @@ def _announce(settings: Settings, loaded: Loaded, agent: Agent) -> None:
     account = f"{settings.account.address}/{settings.account.parent}"
     print(f"seawall guards {account}, {agent.mode}: {what}")
     print(f"rules   {len(loaded.policy.rules)} rules, {levels} levels, set {loaded.digest[:12]}")
-    for line in standing(agent.memory):
+    for line in standing(agent.memory, agent.journal.now()):
         print(line)
     print(f"journal {settings.journal.path}  (read it: seawall audit list)", flush=True)
 

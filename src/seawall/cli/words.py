@@ -41,12 +41,12 @@ def lines_of(decision: Decision) -> Iterator[str]:
             yield f"{at}  refused  {refusal.what}: {refusal.code}, {refusal.detail}"
 
 
-def standing(memory: Memory) -> Iterator[str]:
+def standing(memory: Memory, now: Millis) -> Iterator[str]:
     """What still holds from before a start, a line each: a pause, latches, pages that nobody read.
 
-    A guard that starts again must not look freer than it is.
+    A guard that starts again must not look freer than it is. `now` is the agent's clock.
     """
-    if memory.pause is not None:
+    if memory.pause is not None and memory.pause.until > now:
         until = clock(memory.pause.until)
         yield f"paused  until {until}: nothing is sent; seawall pause 1s ends it"
     latched = [

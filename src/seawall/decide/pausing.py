@@ -60,10 +60,9 @@ def why(memory: Memory) -> tuple[RefusalCode, str] | None:
 
 
 def _span(left: Millis) -> str:
-    """A span to the minute, below one to the second, never rounded to nothing."""
-    if left < MINUTE:
-        return words.duration(Millis(-(-left // SECOND) * SECOND))
-    return words.duration(Millis(left - left % MINUTE))
+    """A span rounded up to the minute, below one to the second."""
+    unit = SECOND if left < MINUTE else MINUTE
+    return words.duration(Millis(-(-left // unit) * unit))
 
 
 _LATE = "A pause was asked for so long ago that it is over: rules act."
