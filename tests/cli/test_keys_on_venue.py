@@ -116,8 +116,9 @@ class Place:
 @pytest.fixture(name="venue", scope="module")
 def _venue() -> Iterator[tuple[Simulated, Iterator[DemoKey]]]:
     """A venue for all, with the keys of accounts that nobody has used yet."""
+    # At the pace of the world's clock: a guard acts on no state from ahead of it.
     with simulated(
-        "--accounts", "10", "--leverage", "2x", "--float", "500", "--speed", "20"
+        "--accounts", "10", "--leverage", "2x", "--float", "500", "--speed", "1"
     ) as running:
         yield running, iter([demo_key(1, f"trader-{number}") for number in range(1, 11)])
 
@@ -302,10 +303,13 @@ def test_a_granted_key_leaves_stops_that_outlive_the_guard_within_its_markets(
     with place.running("run", "--live", "--arm", "--rules", "rules.yaml") as process:
         wait_until(lambda: process.poll() is not None or have_landed(), "two stops")
         process.kill()
-    shown = json.loads(place.seawall("status", "--rules", "rules.yaml", "--json").out)
 
-    rest = {one["market"]: [o["side"] for o in one["rests"]] for one in shown["backstops"]}
-    assert rest == {"BTC-USD": ["SELL"], "ETH-USD": ["SELL"], "SOL-USD": []}
+    def resting() -> dict[str, list[str]]:
+        shown = json.loads(place.seawall("status", "--rules", "rules.yaml", "--json").out)
+        return {one["market"]: [o["side"] for o in one["rests"]] for one in shown["backstops"]}
+
+    wait_until(lambda: any(resting().values()), "the indexer's record of a stop")
+    assert resting() == {"BTC-USD": ["SELL"], "ETH-USD": ["SELL"], "SOL-USD": []}
     assert not [one for one in read(place.journal).replies if not one.reply.is_accepted]
 
 
