@@ -183,6 +183,18 @@ def test_a_cut_of_fixed_size_leaves_the_rest_of_what_is_free_to_the_targets() ->
     assert coins(made, on)["BTC-USD"] > Decimal("0.2")
 
 
+def test_what_the_chain_leaves_of_a_cut_of_fixed_size_is_named_beside_a_target() -> None:
+    on = beside(held={"BTC-USD": ("0.9", 100_000), "SOL-USD": (5, 200)})
+    wanted = until(on, "gross_exposure", "<= 500", instance=Instance(market="SOL-USD"))
+
+    made = plan.propose(on, [down_to(("BTC-USD", 0), slippage=60_000), wanted], NOTHING)
+
+    assert made.solver == plan.solver.version()
+    assert is_taken(on, made)
+    named = [one.what for one in made.dropped if one.code is RefusalCode.CHAIN_REFUSES]
+    assert "sell 0/BTC-USD in full" in named
+
+
 def test_a_target_is_not_claimed_where_the_greedy_plan_goes_beyond_what_the_chain_takes() -> None:
     on = beside()
     wanted = until(on, "gross_exposure", "<= 10000", instance=Instance(market="BTC-USD"))

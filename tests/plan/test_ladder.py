@@ -16,7 +16,20 @@ from seawall.policy import MeasureRef
 from seawall.scenario import Buffer, Caps, DerivedCaps
 from seawall.units import BaseQuantums, Ppm
 from tests.plan.stage import coins, down_to, exposure, guard, until
-from tests.see import BTC, SOL, Held, Number, book, decimal, quantums, quote, scenario, see, view
+from tests.see import (
+    BTC,
+    ETH,
+    SOL,
+    Held,
+    Number,
+    book,
+    decimal,
+    quantums,
+    quote,
+    scenario,
+    see,
+    view,
+)
 
 NOTHING = Means()
 HEDGED: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
@@ -152,6 +165,27 @@ def test_what_others_want_of_a_market_ranks_no_target_that_may_not_touch_it(
     # The $5,000 of bitcoin that another wants bring the net down; of the hedge all is closed.
     assert sold(made, "BTC-USD") == 5_000
     assert sold(made, "ETH-USD") == 5_000
+
+
+THIN = [("0.0002", "0.625")]  # $2,500 of ether
+
+
+def test_what_others_want_of_several_markets_ranks_no_target_that_may_touch_none() -> None:
+    held: Held = {"BTC-USD": ("0.25", 100_000), "ETH-USD": (-10, 4_000), "SOL-USD": (125, 200)}
+    books = {"BTC-USD": book(BTC), "SOL-USD": book(SOL), "ETH-USD": book(ETH, levels=THIN)}
+    on = view(see(equity=20_000, positions=held, books=books))
+    everywhere = Instance(markets=tuple(held))
+    net = until(on, "net_exposure", "<= 5000", instance=everywhere, slots=[])  # 10,000 now
+    others = [
+        exposure(on, "ETH-USD", 30_000),
+        exposure(on, "BTC-USD", 22_500),
+        exposure(on, "SOL-USD", 22_500),
+    ]
+
+    made = plan.propose(on, [net, *others], NOTHING)
+
+    assert sold(made, "BTC-USD") == sold(made, "SOL-USD") == 2_500
+    assert sold(made, "ETH-USD") == 2_500  # all that there is of the hedge that another wants
 
 
 @pytest.mark.parametrize("sizes", [("0.05", 40), ("0.08", 25)])
