@@ -14,6 +14,7 @@ from fractions import Fraction
 DAY = 24 * 3_600
 MOST_PER_TICK = 5
 QUIET = 60  # a level that only speaks clears after this
+SLOW = 30  # between two tries of a flatten that gave up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Rung:
     latch: str = ""  # "", "manual", or "00:00Z"
     keep: Fraction | None = None  # share of each position that `amount` or `flatten` leaves
     target: int | None = None  # `until`: at most
+    patience: int | None = None  # of a flatten: `give_up_after`
 
     @property
     def acts(self) -> bool:
@@ -130,8 +132,11 @@ class Campaign:
 
     name: str
     rank: int
+    began: int
     most: int | None = None  # lots that may stay
     target: int | None = None  # dollars that may stay
+    has_lost_patience: bool = False
+    tried: int | None = None
 
 
 @dataclass(slots=True)
@@ -146,6 +151,7 @@ class Guard:
     campaign: Campaign | None = None
     rests: list[int] = field(default_factory=list)
     spent: list[bool] = field(default_factory=list)  # has acted in this firing
+    stopped: list[bool] = field(default_factory=list)  # a person ended what it did in this firing
     count: int = 0
     seen_at: int | None = None
 
@@ -154,11 +160,22 @@ class Guard:
         self.phases = [next(story) for story in self.stories]
         self.rests = [0 for _ in self.rungs]
         self.spent = [False for _ in self.rungs]
+        self.stopped = [False for _ in self.rungs]
 
     def see(
-        self, now: int, value: Fraction | None, lots: int, *, rearmed: bool = False
+        self,
+        now: int,
+        value: Fraction | None,
+        lots: int,
+        *,
+        rearmed: bool = False,
+        is_told_to_stop: bool = False,
     ) -> tuple[list[str], list[tuple[str, str]]]:
-        """One observation: names of interventions that start, and (name, end) of those that end."""
+        """One observation: names of interventions that start, and (name, end) of those that end.
+
+        A person can stop what had lost its patience by the observation before.
+        """
+        stops = is_told_to_stop and self.campaign is not None and self.campaign.has_lost_patience
         credit = 0 if self.seen_at is None else min(MOST_PER_TICK, now - self.seen_at)
         self.seen_at = now
         for rank, story in enumerate(self.stories):
@@ -172,18 +189,26 @@ class Guard:
             was = self.phases[rank]
             self.phases[rank] = story.send(told)
             if self._fires(rank) and was not in ("firing", "clearing"):
-                self.spent[rank] = False
-        ended = self._end(now, value, lots)
+                self.spent[rank] = self.stopped[rank] = False
+        ended = self._end(now, value, lots, stops=stops)
         started, superseded = self._start(now, value, lots)
         return started, ended + superseded
 
     def _fires(self, rank: int) -> bool:
         return self.phases[rank] in ("firing", "clearing")
 
-    def _end(self, now: int, value: Fraction | None, lots: int) -> list[tuple[str, str]]:
+    def _end(
+        self, now: int, value: Fraction | None, lots: int, *, stops: bool
+    ) -> list[tuple[str, str]]:
         one = self.campaign
         if one is None:
             return []
+        patience = self.rungs[one.rank].patience
+        if patience is not None and now - one.began >= patience:
+            one.has_lost_patience = True
+        if stops:
+            self.stopped[one.rank] = True
+            return [self._leave(now, one, "given up")]
         if (one.most is not None and lots <= one.most) or (
             one.target is not None and value is not None and value <= one.target
         ):
@@ -200,7 +225,8 @@ class Guard:
     ) -> tuple[list[str], list[tuple[str, str]]]:
         """The hardest rung whose turn it is goes ahead, over an easier one that is at work."""
         acting = [r for r, rung in enumerate(self.rungs) if rung.acts and self._fires(r)]
-        ready = [rank for rank in acting if self._is_ready(rank, now, value)]
+        free = self._free_of_stops()
+        ready = [rank for rank in acting if rank >= free and self._is_ready(rank, now, value)]
         at_work = self.campaign
         if not ready or (at_work is not None and ready[-1] <= at_work.rank):
             return [], []
@@ -211,12 +237,20 @@ class Guard:
             if lower == rank or (lower < rank and self.rungs[lower].keep is not None):
                 self.spent[lower] = True
         self.count += 1
-        self.campaign = Campaign(name=f"{self.key}/{rung.name}#{self.count}", rank=rank)
+        self.campaign = Campaign(name=f"{self.key}/{rung.name}#{self.count}", rank=rank, began=now)
         if rung.keep is None:
             self.campaign.target = rung.target
         else:
             self.campaign.most = lots - int(lots * (1 - rung.keep))
         return [self.campaign.name], ended
+
+    def _free_of_stops(self) -> int:
+        """The easiest rung above all that a person stopped and that are not over yet."""
+        standing = ("firing", "clearing", "latched")
+        stopped = [
+            r for r, phase in enumerate(self.phases) if self.stopped[r] and phase in standing
+        ]
+        return max(stopped, default=-1) + 1
 
     def _is_ready(self, rank: int, now: int, value: Fraction | None) -> bool:
         rung = self.rungs[rank]
@@ -224,10 +258,12 @@ class Guard:
             return False
         return rung.keep is None or not self.spent[rank]
 
-    def wants(self, price: int, value: Fraction | None, lots: int) -> int:
+    def wants(self, now: int, price: int, value: Fraction | None, lots: int) -> int:
         """Lots that the running intervention wants closed now."""
         one = self.campaign
         if one is None:
+            return 0
+        if one.has_lost_patience and one.tried is not None and now - one.tried < SLOW:
             return 0
         if one.most is not None:
             return max(0, lots - one.most)
@@ -235,3 +271,8 @@ class Guard:
         if value is None or value <= one.target:
             return 0
         return lots - int(one.target / (price * self.lot))
+
+    def sent(self, now: int) -> None:
+        """Told that an order for the running intervention went out."""
+        assert self.campaign is not None
+        self.campaign.tried = now

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seawall.action import Reduce, good_til_block, may_send, window_of
-from seawall.decide.memory import Rearm
+from seawall.decide.memory import Acknowledge, Command, Rearm
 from seawall.units import Millis
 from tests.decide.guarded import Guarded, guarded, ladder
 from tests.decide.model import Guard, Rung
@@ -21,7 +21,6 @@ HEAD = (
     "interlocks: {max_interventions: {count: 10000, per: market, over: 30m}}\n"
 )
 LOT = Decimal("0.0001")
-GIVE_UP = 10**6  # seconds: slow tries of a flatten are tested elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,7 @@ class Turn:
     is_lost: bool = False  # the book is far off, so the measure has no data
     is_blind: bool = False
     rearms: bool = False
+    stops: bool = False
 
 
 def flow(rung: Rung) -> str:
@@ -50,7 +50,7 @@ def flow(rung: Rung) -> str:
         parts.append(f'target: "<= ${rung.target}"')
         do.append("{reduce: {until: target, max_slippage: 100bps}}")
     elif rung.keep == 0:
-        do.append(f"{{flatten: {{max_slippage: 200bps, give_up_after: {GIVE_UP}s}}}}")
+        do.append(f"{{flatten: {{max_slippage: 200bps, give_up_after: {rung.patience}s}}}}")
     elif rung.keep is not None:
         do.append(f"{{reduce: {{amount: {int((1 - rung.keep) * 100)}%, max_slippage: 100bps}}}}")
     return "{" + ", ".join([*parts, f"do: [{', '.join(do)}]"]) + "}"
@@ -91,7 +91,8 @@ def rungs(draw: st.DrawFn) -> list[Rung]:
         clear_hold=draw(HOLDS),
         cooldown=draw(COOLDOWNS),
         latch=draw(st.sampled_from(["manual", "00:00Z"])),
-        keep=draw(st.sampled_from([Fraction(0), Fraction(95, 100)])),
+        keep=(keep := draw(st.sampled_from([Fraction(0), Fraction(95, 100)]))),
+        patience=None if keep else 90,
     )
     chosen = draw(st.sampled_from([(0, 1, 2), (0, 1), (1, 2), (1,), (2,), (0,)]))
     return [(speaks, cuts, closes)[index] for index in chosen]
@@ -106,6 +107,7 @@ turns = st.builds(
     is_lost=st.sampled_from([False, False, False, False, True]),
     is_blind=st.sampled_from([False] * 9 + [True]),
     rearms=st.sampled_from([False] * 9 + [True]),
+    stops=st.sampled_from([False] * 4 + [True]),
 )
 
 
@@ -139,6 +141,36 @@ def test_a_level_that_is_fed_again_restarts_as_the_model_says(
     _play([until], [first, *played])
 
 
+# A flatten that finds nothing to trade with loses its patience, and a person ends it, or trades.
+thwarted = st.builds(
+    Turn,
+    seconds=st.sampled_from([1, 5, 31, 61]),
+    price=st.just(100_000),
+    lots=st.sampled_from([0, 0, 0, 20, -80]),
+    fill=st.sampled_from([Decimal(0), Decimal(0), Decimal(0), Decimal("0.1")]),
+    rearms=st.sampled_from([False] * 19 + [True]),
+    stops=st.booleans(),
+)
+
+
+@given(
+    latch=st.sampled_from(["manual", "00:00Z"]),
+    cooldown=st.sampled_from([0, 10]),
+    played=st.lists(thwarted, min_size=10, max_size=40),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_a_person_stopped_stays_so_as_the_model_says(
+    latch: str, cooldown: int, played: list[Turn]
+) -> None:
+    trims = Rung(name="act", trigger=10_000, clear=6_000, cooldown=cooldown, target=9_800)
+    closes = Rung(
+        name="panic", trigger=11_000, clear=None, latch=latch, keep=Fraction(0), patience=90
+    )
+    first = Turn(seconds=1, price=100_000, lots=150, fill=Decimal(0))
+
+    _play([trims, closes], [first, *played])
+
+
 def _play(ladder_of: list[Rung], played: list[Turn]) -> None:
     world = guarded(ladder(*map(flow, ladder_of), head=HEAD), equity=10**6)
     model = Guard(key="size", rungs=ladder_of, lot=Fraction(LOT))
@@ -151,12 +183,16 @@ def _play(ladder_of: list[Rung], played: list[Turn]) -> None:
             assert not decision.actions
             assert not decision.transitions
             continue
-        commands = (Rearm(key="size"),) if turn.rearms else ()
+        commands: list[Command] = [Rearm(key="size")] if turn.rearms else []
+        commands += [Acknowledge(stops_flatten=True)] if turn.stops else []
         decision = world.tick(*commands, seconds=turn.seconds)
         lots = int(world.sizes["BTC-USD"] / LOT)
         value = None if turn.is_lost and lots else Fraction(lots * turn.price) * Fraction(LOT)
 
-        started, ended = model.see(world.at // 1_000, value, lots, rearmed=turn.rearms)
+        now = world.at // 1_000
+        started, ended = model.see(
+            now, value, lots, rearmed=turn.rearms, is_told_to_stop=turn.stops
+        )
 
         assert world.phases() == model.phases
         assert [(one.name, one.end.value) for one in decision.ended] == ended
@@ -165,13 +201,14 @@ def _play(ladder_of: list[Rung], played: list[Turn]) -> None:
         if any(one.filled == 0 for one in decision.outcomes):
             doubted = window_of(world.height)
         sent = [one.action for one in decision.actions if isinstance(one.action, Reduce)]
-        wanted = model.wants(turn.price, value, lots)
+        wanted = model.wants(now, turn.price, value, lots)
         may = may_send(world.height) and world.height >= busy_until
         if not wanted or not may:
             assert not sent
         elif not turn.is_lost and (sent or window_of(world.height) > doubted):
             assert [action.quantums for action in sent] == [wanted * BTC.step_base_quantums]
         if sent:
+            model.sent(now)
             busy_until = good_til_block(window_of(world.height))
 
 
