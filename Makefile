@@ -17,7 +17,7 @@ demo: setup ## Play a crash over a guarded and an unguarded account.
 	@$(BIN)/seawall demo
 
 test: lint ## Check style, types and imports, then run every test.
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check
