@@ -12,6 +12,7 @@ from seawall.settings import Settings, address_fault, load_settings
 
 ADDRESS = "dydx1n56z5fhmemtffzkt2eqyf9kuc7ycjfs86mvqy7"
 ACCOUNT = f'[account]\naddress = "{ADDRESS}"\n'
+STEP, BEAT = "http://127.0.0.1:3002/step", "https://beat.example"
 SHIPPED = Path(__file__).parent.parent / "config" / "seawall.toml"
 
 Write = Callable[[str], Path]
@@ -66,7 +67,7 @@ def test_everything_can_be_set(write: Write) -> None:
             nodes = ["127.0.0.1:9090", "https://node.example:443"]
             indexers = ["http://127.0.0.1:3002"]
             feeds = ["ws://127.0.0.1:3003"]
-            step_url = "http://127.0.0.1:3002/step"
+            step_url = "{STEP}"
             [journal]
             path = "~/journal.db"
             keep = "12h"
@@ -79,7 +80,7 @@ def test_everything_can_be_set(write: Write) -> None:
             cash_price = "2.5bps"
             [notify]
             urls = ["tgram://token/chat"]
-            heartbeat_url = "https://beat.example/x"
+            heartbeat_url = "{BEAT}"
             [metrics]
             port = 9464
             """
@@ -143,9 +144,7 @@ def test_without_a_file_the_environment_is_enough(
 def test_environment_over_secret_file_over_settings_file(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(
-        ACCOUNT + '[venue]\nchain_id = "file"\n[notify]\nheartbeat_url = "https://in.file"\n'
-    )
+    path = write(f'{ACCOUNT}[venue]\nchain_id = "file"\n[notify]\nheartbeat_url = "{BEAT}"\n')
     secret(path, "notify__heartbeat_url", "https://in.secret\n")
     secret(path, "venue__chain_id", "secret")
     monkeypatch.setenv("SEAWALL_VENUE__CHAIN_ID", "environment")
@@ -279,7 +278,7 @@ def test_a_secret_written_into_the_settings_is_refused_and_not_repeated(
 
 def test_messengers_and_heartbeat_are_in_no_repr(write: Write) -> None:
     settings = load_settings(
-        write(ACCOUNT + '[notify]\nurls = ["tgram://s3cret"]\nheartbeat_url = "https://b/s3cret"\n')
+        write(f'{ACCOUNT}[notify]\nurls = ["tgram://s3cret"]\nheartbeat_url = "{BEAT}/s3cret"\n')
     )
 
     assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"

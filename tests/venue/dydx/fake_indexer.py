@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import urlunsplit
 
 from aiohttp import WSMsgType, web
 
@@ -97,7 +98,7 @@ async def indexing(indexer: FakeIndexer) -> AsyncIterator[FakeIndexer]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    indexer.url = f"http://{host}:{port}"
+    indexer.url = urlunsplit(("http", f"{host}:{port}", "", "", ""))
     try:
         yield indexer
     finally:
