@@ -111,8 +111,9 @@ async def _guard(settings: Settings, starting: Starting) -> None:
     with alone(path), Journal.open(path, spill=spill) as journal:
         check_owner(journal, owner, chain_id=chain_id, parent=parent)
         loaded = load_or_last(rules, journal, owner, mode)
-        priced = replace(loaded.policy, cash_price=settings.plan.cash_price)
-        loaded = replace(loaded, policy=priced)
+        chosen = settings.plan
+        policy = replace(loaded.policy, cash_price=chosen.cash_price, is_standby=chosen.standby)
+        loaded = replace(loaded, policy=policy)
         for warning in (*loaded.warnings, *_without_float_key(settings, loaded.policy, mode)):
             print(f"warning: {warning}", flush=True)
         keys = _keys(settings, loaded.policy, mode)
@@ -337,9 +338,12 @@ async def _preflight(venue: DydxVenue, journal: Journal) -> None:
 
 def _announce(settings: Settings, loaded: Loaded, agent: Agent) -> None:
     from seawall.cli.words import standing
+    from seawall.decide.standby import WAIT_BLOCKS
 
     levels = sum(len(rule.levels) for rule in loaded.policy.rules)
     what = "actions are sent" if agent.mode is Mode.LIVE else "nothing is sent"
+    if agent.mode is Mode.LIVE and agent.policy.is_standby:
+        what = f"a standby, acts where the first guard has not for {WAIT_BLOCKS} blocks"
     account = f"{settings.account.address}/{settings.account.parent}"
     print(f"seawall guards {account}, {agent.mode}: {what}")
     print(f"rules   {len(loaded.policy.rules)} rules, {levels} levels, set {loaded.digest[:12]}")

@@ -10,7 +10,17 @@ from seawall import plan, units
 from seawall.account import Observation
 from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
+from seawall.decide import (
+    depth,
+    fit,
+    interlock,
+    panic,
+    pausing,
+    standby,
+    telling,
+    waiting,
+    wants,
+)
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.judged import Judged, Proposed, judge
@@ -51,10 +61,11 @@ def carry(
     seen = view.observation
     live = mode is Mode.LIVE
     watched = panic.alone(memory, watched)
-    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
-    means = _means(policy, memory, seen, closed, standing)
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
+    memory = standby.follow(policy, memory, demands, draft.changes, seen) if live else memory
+    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
+    means = _means(policy, memory, seen, closed, standing)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     heeded = wants.of_mode(policy, mode, run_mode)
 
@@ -83,6 +94,7 @@ def carry(
     numbered = _number(memory.tick, done.passed, done.names, seen)
     if live:
         draft.messages.extend(telling.out_of_budget(refusals, demands, memory.pages, seen))
+        draft.messages.extend(standby.takes_over(memory, numbered))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
     return replace(carried, memory=_remember(carried, view)) if live else carried
 

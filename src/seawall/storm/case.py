@@ -54,6 +54,7 @@ class GuardCase:
     restarts: tuple[Restart, ...]
     disk_full: range  # blocks in which its journal takes no row
     spilling: range = range(0)  # blocks in which its rows go to the spill file
+    is_standby: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +176,16 @@ def _broadened(chance: random.Random, plain: Case) -> Case:
     if chance.random() < 0.3:
         rules = [rule.id for rule in plain.policy.rules]
         orders = orders_for(chance, rules, blocks=CHAOS_BLOCKS)
-    return replace(
+    broad = replace(
         plain,
         has_child=ISOLATED in tickers and chance.random() < 0.3,
         leverage=leverage,
         orders=orders,
         guards=tuple(replace(one, spilling=_spilling(chance)) for one in plain.guards),
     )
+    first, *others = broad.guards
+    stand_by = (replace(one, is_standby=chance.random() >= 0.5) for one in others)
+    return replace(broad, guards=(first, *stand_by))
 
 
 def _spilling(chance: random.Random) -> range:
