@@ -90,8 +90,9 @@ def test_what_it_says_tells_who_is_waited_for_and_then_that_it_acts() -> None:
     assert "Not yet: reduce 0/BTC-USD: left to the first guard up to block 1,009." in page.text
     told = [message for one in made for message in pages(one)]
     assert [message.key for message in told] == ["standby"]
-    assert "did nothing for 8 blocks that size/act#1 asks for" in told[0].text
-    assert "sell 0.05 0/BTC-USD" in told[0].text
+    text = told[0].text
+    assert "No order of the first guard filled for 8 blocks, and size/act#1 asks for it" in text
+    assert "sell 0.05 0/BTC-USD" in text
 
 
 def test_cancels_wait_for_nobody() -> None:

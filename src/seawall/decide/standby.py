@@ -64,8 +64,8 @@ def takes_over(memory: Memory, numbered: Sequence[Numbered]) -> Iterator[Message
         urgency=Urgency.PAGE,
         key=KEY,
         text=(
-            f"The first guard did nothing for {WAIT_BLOCKS} blocks that {wanted} asks for: this "
-            f"standby acts now ({'; '.join(one.what for one in acts)}). Look whether the first one "
-            f"lives: `seawall health` on its machine."
+            f"No order of the first guard filled for {WAIT_BLOCKS} blocks, and {wanted} asks for "
+            f"it: this standby acts now ({'; '.join(one.what for one in acts)}). The first is gone "
+            f"or finds no depth: see `seawall health` on its machine."
         ),
     )
