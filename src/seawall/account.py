@@ -268,6 +268,8 @@ class Advice:
     indexer_sizes: IndexerSizes | Missing = NOT_READ
     key_reach: KeyReach | Missing = NOT_READ
     key_faults: tuple[str, ...] = ()  # what is wrong with the trading key, in words
+    # The newest window in which an order of any guard was told of, filled or not, by position.
+    tried: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,3 +153,13 @@ def test_what_the_first_sells_window_by_window_is_left_to_it_to_the_end(tmp_path
     assert made.sends[1] == 0
     assert made.pages == []
     assert Decimal("1.99") < made.leverage <= 2
+
+
+def test_a_first_that_finds_nobody_to_sell_to_is_not_taken_for_gone(tmp_path: Path) -> None:
+    tight: Policy = parse(RULES.replace("100bps", "1bps")).policy
+
+    made = play(tmp_path, [tight, replace(tight, is_standby=True)], [every(1), every(1)])
+
+    assert made.sold == {}
+    assert made.sends[0] >= 9
+    assert made.sends[1] == 0

@@ -91,7 +91,7 @@ def test_what_it_says_tells_who_is_waited_for_and_then_that_it_acts() -> None:
     told = [message for one in made for message in pages(one)]
     assert [message.key for message in told] == ["standby"]
     text = told[0].text
-    assert "No order of the first guard filled for 8 blocks, and size/act#1 asks for it" in text
+    assert "No order of the first guard was seen for 8 blocks, and size/act#1 asks for one" in text
     assert "sell 0.05 0/BTC-USD" in text
 
 
@@ -141,6 +141,37 @@ def test_a_cut_whose_record_is_late_begins_it_anew_as_well() -> None:
     shrunk = world.tick()
 
     assert heights_of(world.ticks(12))[0] - shrunk.height >= 8
+
+
+def test_an_order_of_the_first_that_finds_nobody_begins_it_anew() -> None:
+    world = second(CUTS)
+    first = world.tick()
+    for _ in range(30):
+        world.extra["tried"] = {(0, "BTC-USD"): action.window_of(world.height + 1)}
+        world.tick()
+    assert heights_of(world.decisions) == []
+
+    last = world.height  # at which one was told of
+    acted = heights_of(world.ticks(16))
+
+    assert last - first.height == 30
+    assert 8 <= acted[0] - last <= 13, "and it counts as alive to the end of its window"
+
+
+def test_an_order_of_its_own_is_none_of_the_first() -> None:
+    world = second(CUTS, fill="0.2")
+    world.tick()
+    for _ in range(40):
+        world.tick()
+        world.extra["tried"] = {
+            (one.action.subaccount, one.action.ticker): one.action.window
+            for one in world.memory.sent
+        } or world.extra.get("tried", {})
+
+    acted = heights_of(world.decisions)
+
+    assert len(acted) >= 3
+    assert max(after - before for before, after in pairwise(acted)) == action.WINDOW_BLOCKS
 
 
 def test_what_the_first_finishes_is_never_touched() -> None:

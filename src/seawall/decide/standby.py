@@ -4,9 +4,9 @@ Two guards that act on the same state may reach for one target in different mark
 books differ, and together sell more than was wanted: order ids only keep them from selling twice in
 one market. So a standby waits for as many blocks as an order of the first may live since the need
 began. It counts heights alone: however late either of them sees a block, what the first sent when
-the need began is filled or dead by then. An order of the first that fills begins the wait anew, and
-so does, once, a cut that nobody has explained yet. Cancels and stops on the chain are kept by both
-at once, and a panic waits for nobody.
+the need began is filled or dead by then. An order of the first that the feed tells of, filled or
+not, begins the wait anew, and so does, once, a cut that nobody has explained yet. Cancels and stops
+on the chain are kept by both at once, and a panic waits for nobody.
 """
 
 from __future__ import annotations
@@ -37,11 +37,20 @@ def follow(
     """Memory with the height since which the first guard might have served what is wanted now."""
     if not (policy.is_standby and demands) or panic.is_running(memory):
         return replace(memory, left_since=None)
-    by_the_first = any(change.cause is Cause.OTHER_GUARD for change in changes)
-    perhaps = any(one.since == memory.height and not one.ours for one in memory.unexplained)
-    if memory.left_since is None or by_the_first or perhaps:
+    if memory.left_since is None or _is_at_work(memory, changes, seen):
         return replace(memory, left_since=seen.height)
     return memory
+
+
+def _is_at_work(memory: Memory, changes: Sequence[Change], seen: Observation) -> bool:
+    """Whether the first guard shows that it lives: an order of it was told of, or has filled."""
+    own = {(one.action.subaccount, one.action.ticker) for one in memory.sent}
+    window = action.window_of(seen.height)
+    if any(slot not in own and newest >= window for slot, newest in seen.advice.tried.items()):
+        return True
+    if any(change.cause is Cause.OTHER_GUARD for change in changes):
+        return True
+    return any(one.since == memory.height and not one.ours for one in memory.unexplained)
 
 
 def why_left(memory: Memory, seen: Observation) -> Reason | None:
@@ -64,8 +73,8 @@ def takes_over(memory: Memory, numbered: Sequence[Numbered]) -> Iterator[Message
         urgency=Urgency.PAGE,
         key=KEY,
         text=(
-            f"No order of the first guard filled for {WAIT_BLOCKS} blocks, and {wanted} asks for "
-            f"it: this standby acts now ({'; '.join(one.what for one in acts)}). The first is gone "
-            f"or finds no depth: see `seawall health` on its machine."
+            f"No order of the first guard was seen for {WAIT_BLOCKS} blocks, and {wanted} asks for "
+            f"one: this standby acts now ({'; '.join(one.what for one in acts)}). Look whether the "
+            f"first lives: `seawall health` on its machine."
         ),
     )
