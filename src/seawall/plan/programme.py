@@ -14,7 +14,7 @@ from functools import partial
 
 from seawall.action import Plan
 from seawall.measures.view import View
-from seawall.plan import acceptance, fallback, greedy, solver
+from seawall.plan import acceptance, fallback, greedy, shortfall, solver
 from seawall.plan import desk as desks
 from seawall.plan.claims import claims_of
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
@@ -160,7 +160,7 @@ def from_proposal(
         dropped=(
             *desk.refused,
             *(
-                desks.shortfall(desk, done, demand, claim, later)
+                shortfall.of(desk, done, demand, claim, later)
                 for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
