@@ -117,6 +117,16 @@ def test_a_step_is_added_where_it_helps_and_first_where_something_is_cut(
     assert sold(made, on) == {ticker: Decimal(size) for ticker, size in then.items()}
 
 
+def test_a_step_too_many_is_taken_back_where_none_more_helps() -> None:
+    on = account()
+    net = until(on, "net_exposure", "<= 10020", instance=ALTS, slots=[SOL_SLOT])
+
+    made = mended(desk_on(on, exposure(on, "SOL-USD", 9_990), net), ("SOL-USD", "0.2"))
+
+    # Both hold with one step of $20: two take the net, $10,000 short of ether now, to $10,040.
+    assert sold(made, on) == {"SOL-USD": Decimal("0.1")}
+
+
 def test_no_step_is_added_beyond_what_the_book_offers() -> None:
     on = account(btc_depth="0.1")
     desk = desk_on(on, until(on, "leverage", "<= 4.9"))

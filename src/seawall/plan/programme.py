@@ -1,8 +1,9 @@
 """The cheapest plan: a linear programme proposes, the chain's integers decide (RULES.md 4).
 
 What the solver proposes is rounded up to steps and evaluated again; where a claim fails, steps are
-added, at most 50; where that is not enough the greedy plan is proposed, and named. A trigger that
-rounding would cross and no step mends is let go by name, and the programme solved again.
+added, at most 50, or taken back where none more helps; where that is not enough the greedy plan is
+proposed, and named. A trigger that rounding would cross and no step mends is let go by name, and
+the programme solved again.
 """
 
 from __future__ import annotations
@@ -202,7 +203,7 @@ def _mended(
             wanted = failing[0] if failing else crossed[0]
             gains = _gains(desk, wanted, views)
             stepped = _step_on(desk, paper, wanted, gains)
-            if stepped is None and failing and short:
+            if stepped is None and failing:
                 stepped = _step_back(desk, paper, gains)
         if stepped is None:
             return None if failing else crossed[0]
@@ -251,7 +252,7 @@ def _step_on(
 
 
 def _step_back(desk: Desk, paper: Trial, gains: Mapping[Slot, float]) -> Trial | None:
-    """With one step less where it hurts most: it was rounded up for a target that is missed yet."""
+    """With one step less where it hurts most: rounding up has taken it too far."""
     hurting = [
         slot
         for slot, gain in sorted(gains.items())
