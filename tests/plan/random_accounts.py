@@ -71,19 +71,19 @@ def random_view(chance: Random, tickers: Sequence[str], levels: int) -> View:
     return view(on, scenarios=[scenario(both_signs=True)])
 
 
-def coarse_view(chance: Random) -> View:
-    """Two positions in steps so large that every combination can be tried."""
-    on = random_view(chance, tuple(COARSE), 4)
+def coarse_view(chance: Random, steps: Mapping[str, int] = COARSE) -> View:
+    """Positions in steps so large that every combination can be tried: two, or those given."""
+    on = random_view(chance, tuple(steps), 4)
     seen = on.observation
     markets = {
-        ticker: replace(market, step_base_quantums=COARSE[ticker])
+        ticker: replace(market, step_base_quantums=steps[ticker])
         for ticker, market in seen.markets.items()
     }
     books = {
         ticker: replace(
             one,
-            bids=tuple(whole(level, COARSE[ticker]) for level in one.bids),
-            asks=tuple(whole(level, COARSE[ticker]) for level in one.asks),
+            bids=tuple(whole(level, steps[ticker]) for level in one.bids),
+            asks=tuple(whole(level, steps[ticker]) for level in one.asks),
         )
         for ticker, one in seen.advice.books.items()
     }

@@ -271,3 +271,24 @@ def test_of_two_hedges_a_step_is_taken_back_of_the_one_that_the_scenario_moves_m
     made = mended(desk_on(on, room(f"{claim.after + 1}"), *missed), *cuts, short=names)
 
     assert sold(made, on) == {"ETH-USD": Decimal("0.5"), "SOL-USD": Decimal("9.9")}
+
+
+def test_where_whole_steps_reach_not_all_the_nearest_is_sent_and_not_a_worse_plan() -> None:
+    """In steps of $5,000 the net of $2,000 stays or becomes $3,000: never $1,000 or less."""
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-7, 4_000)}
+    steps = {"BTC-USD": 500_000_000, "ETH-USD": 1_250_000_000}
+    markets = {t: replace(MARKETS[t], step_base_quantums=step) for t, step in steps.items()}
+    on = view(see(equity=10_000, positions=held, markets=markets))
+    pair = Instance(markets=tuple(held))
+    wanted = [
+        until(on, "gross_exposure", "<= 52000", instance=pair),
+        until(on, "net_exposure", "<= 1000", instance=pair),
+    ]
+
+    made = plan.propose(on, wanted, Means())
+
+    assert made.solver == plan.solver.version()
+    assert coins(made, on) == {"BTC-USD": Decimal("0.05"), "ETH-USD": Decimal("1.25")}
+    assert [claim.reached for claim in made.claims] == [True, False]
+    assert [refusal.what for refusal in made.dropped] == ["reach the target of net_exposure"]
+    assert plan.recompute(on, wanted, Means(), made) == made

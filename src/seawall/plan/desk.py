@@ -58,6 +58,17 @@ class Desk:
         """Base quantums of a cut that the budgets of the hour and day bind."""
         return max(0, quantums - self.unbound.get(slot, 0))
 
+    @property
+    def orders_beside(self) -> int | None:
+        """How many positions may be cut beside those of fixed size; None for any number."""
+        orders = self.means.orders
+        return None if orders is None else max(0, orders - len(self.paper.closing()))
+
+    def may_open(self, paper: Trial) -> bool:
+        """Whether the hour has an order for one position more."""
+        orders = self.means.orders
+        return orders is None or len(paper.closing()) < orders
+
     def most_cash(self, number: int) -> int:
         """Dollars that some failing demand may deposit into a subaccount, whole; now or in turn.
 
@@ -99,7 +110,9 @@ def desk_of(
         quotes=quotes,
         cash=dict(means.cash_in_flight),
     )
-    wanted = fixed.cuts(paper, demands, scenarios)
+    whole = fixed.cuts(paper, demands, scenarios)
+    wanted, left_out = fixed.within_orders(whole, demands, scenarios, means)
+    refused += left_out
     paper = acceptance.accepted(wanted)
     refused += acceptance.cut_back(wanted, paper)
     views = paper.views()

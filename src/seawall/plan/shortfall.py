@@ -10,12 +10,15 @@ from seawall.account import BookLevel, Side
 from seawall.action import Claim, Refusal, RefusalCode
 from seawall.measures import MEASURES
 from seawall.measures.view import View
-from seawall.plan import acceptance, greedy, pricing
+from seawall.plan import acceptance, fixed, greedy, pricing
 from seawall.plan import desk as desks
 from seawall.plan.demand import Reason, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk
+from seawall.plan.frame import frame_of
+from seawall.plan.greedy import Guard
+from seawall.plan.rows import ask, rows_for
 from seawall.plan.trial import Quote, Trial
-from seawall.units import PPM_ONE, Millis
+from seawall.units import PPM_ONE
 
 NONE: Mapping[int, int] = {}
 # What no window changes by itself: a wallet or its budget, the rule file, the venue, the key.
@@ -44,6 +47,7 @@ def of(
     slots = [slot for slot in demand.slots if demand.max_slippage is not None]
     reasons = [
         *_budgets(desk, paper, slots),
+        *_orders(desk, paper, demand),
         *(reason for slot in slots for reason in _of_slot(desk, paper, slot)),
         *_cash(desk, paper, demand, later),
         *_taken_back(demand, claim),
@@ -67,15 +71,10 @@ def _when(desk: Desk, reasons: Sequence[Reason]) -> str:
     if RefusalCode.BUDGET_COST in codes:
         return "from 00:00Z"
     if codes & {RefusalCode.BUDGET_NOTIONAL, RefusalCode.BUDGET_ORDERS}:
-        return f"from {_next_hour(desk)}"
+        return f"from {words.next_hour(desk.view.observation.at)}"
     if codes <= LASTING:
         return "once that has changed"
     return "in the next window"
-
-
-def _next_hour(desk: Desk) -> str:
-    at = desk.view.observation.at
-    return words.clock(Millis((at - at % units.HOUR + units.HOUR) % units.DAY))
 
 
 def _taken_back(demand: UntilDemand, claim: Claim) -> list[Reason]:
@@ -153,8 +152,8 @@ def _cash(desk: Desk, paper: Trial, demand: UntilDemand, later: Mapping[int, int
 
 
 def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
-    """Budgets of the hour and day that leave no room for another step of some position."""
-    means, found = desk.means, []
+    """Budgets of notional and cost that leave no room for another step of some position."""
+    means, found, hour = desk.means, [], words.next_hour(desk.view.observation.at)
     bound = [slot for slot in desk.rooms if desk.is_budgeted(slot)]
     if not any(slot in slots and desks.has_room(desk, paper, slot) for slot in bound):
         return []
@@ -171,7 +170,7 @@ def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
         found.append(
             (
                 RefusalCode.BUDGET_NOTIONAL,
-                f"the hour's budget leaves ${left:,.2f} until {_next_hour(desk)}",
+                f"the hour's budget leaves ${left:,.2f} until {hour}",
             )
         )
     if means.cost_left is not None and cost + 2 * dear > means.cost_left:
@@ -180,3 +179,40 @@ def _budgets(desk: Desk, paper: Trial, slots: Sequence[Slot]) -> list[Reason]:
             (RefusalCode.BUDGET_COST, f"the day's budget leaves ${left:,.2f} of cost until 00:00Z")
         )
     return found
+
+
+def _orders(desk: Desk, paper: Trial, demand: UntilDemand) -> list[Reason]:
+    """That all orders of the hour are used where one more would help."""
+    left = desk.means.orders
+    if left is None or desk.may_open(paper) or demand.max_slippage is None:
+        return []
+    helpful = {slot for slot, gain in gains(desk, demand, paper.views()).items() if gain > 0}
+    if not any(
+        slot in helpful and not paper.cut_of(slot) and desks.has_room(desk, paper, slot)
+        for slot in demand.slots
+        if slot in desk.rooms
+    ):
+        return []
+    return [(RefusalCode.BUDGET_ORDERS, fixed.few_words(left, desk.view.observation.at))]
+
+
+def gains(desk: Desk, wanted: UntilDemand | Guard, views: Sequence[View]) -> Mapping[Slot, float]:
+    """What closing helps, by position: from the row that is missed most in what is left.
+
+    A hedge has one sign in one row of a measure and the other in the next.
+    """
+    bound = wanted.target if isinstance(wanted, UntilDemand) else wanted.trigger
+    fee = desk.view.observation.taker_fee_ppm / PPM_ONE
+    row = max(
+        (
+            row
+            for view in views
+            for row in rows_for(
+                frame_of(view, view, (), fee),
+                ask(wanted.measure, wanted.instance, bound),
+            )
+        ),
+        key=lambda row: row.least,
+        default=None,
+    )
+    return {} if row is None else row.gain

@@ -115,6 +115,14 @@ class Trial:
         """Base quantums that are cut of a position."""
         return self.cuts.get(slot, 0)
 
+    def closing(self) -> list[Slot]:
+        """Positions of which something is expected to be closed: each is an order that fills."""
+        return [
+            slot
+            for slot, cut in self.cuts.items()
+            if cut and self.quotes[slot].depth >= self.quotes[slot].market.step_base_quantums
+        ]
+
     def cash_of(self, number: int) -> int:
         """Quote quantums that land in a subaccount."""
         return self.cash.get(number, 0)
