@@ -12,7 +12,6 @@ from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import greedy, pricing
 from seawall.plan.demand import Means, Slot, UntilDemand
-from seawall.plan.trial import view_like
 from seawall.units import BaseQuantums, Subticks, round_down
 from tests.plan.stage import until
 from tests.see import AT, MARKETS, SOL, Held, scenario, see, view
@@ -88,7 +87,7 @@ def coarse_view(chance: Random, steps: Mapping[str, int] = COARSE) -> View:
         for ticker, one in seen.advice.books.items()
     }
     advice = replace(seen.advice, books=books)
-    return view_like(on, replace(seen, markets=markets, advice=advice))
+    return on.seeing(replace(seen, markets=markets, advice=advice))
 
 
 def whole(level: BookLevel, step: int) -> BookLevel:
