@@ -292,3 +292,21 @@ def test_where_whole_steps_reach_not_all_the_nearest_is_sent_and_not_a_worse_pla
     assert [claim.reached for claim in made.claims] == [True, False]
     assert [refusal.what for refusal in made.dropped] == ["reach the target of net_exposure"]
     assert plan.recompute(on, wanted, Means(), made) == made
+
+
+def test_a_target_that_is_missed_by_a_hair_is_no_reason_for_a_greedy_plan() -> None:
+    """The book offers $10,000 of bitcoin; so many cents more than that are asked."""
+    on = account(btc_depth="0.1")
+    ether = exposure(on, "ETH-USD", 15_000)
+
+    for cents in ("0.01", "0.03", "0.05"):  # 1, 3 and 5 parts per million
+        wanted = [exposure(on, "BTC-USD", 20_000), ether]
+        asked = replace(wanted[0].target, value=Decimal(20_000) - Decimal(cents))
+        wanted[0] = replace(wanted[0], target=asked)
+
+        made = plan.propose(on, wanted, Means())
+
+        assert made.solver == plan.solver.version()
+        assert coins(made, on) == {"BTC-USD": Decimal("0.1"), "ETH-USD": Decimal("1.25")}
+        assert [claim.reached for claim in made.claims] == [False, True]
+        assert [one.code.value for one in made.dropped] == ["NO_DEPTH"]
