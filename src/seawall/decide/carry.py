@@ -46,6 +46,13 @@ class Carried:
     numbered: tuple[Numbered, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
+    @property
+    def waits(self) -> tuple[Refusal, ...]:
+        """What is wanted and not done, and what the plan leaves out for want of orders."""
+        dropped = () if self.plan is None else self.plan.dropped
+        few = (one for one in dropped if one.code is RefusalCode.BUDGET_ORDERS)
+        return (*self.refusals, *few)
+
 
 def carry(
     policy: Policy,
@@ -92,10 +99,10 @@ def carry(
         *done.refused,
     ]
     numbered = _number(memory.tick, done.passed, done.names, seen)
-    if live:
-        draft.messages.extend(telling.out_of_budget(refusals, demands, memory.pages, seen))
-        draft.messages.extend(standby.takes_over(memory, numbered))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
+    if live:
+        draft.messages.extend(telling.out_of_budget(carried.waits, demands, memory.pages, seen))
+        draft.messages.extend(standby.takes_over(memory, numbered))
     return replace(carried, memory=_remember(carried, view)) if live else carried
 
 
@@ -200,7 +207,7 @@ def _means(
         cash_price=policy.cash_price,
         notional_left=_notional_left(policy, standing),
         cost_left=_cost_left(policy, memory),
-        orders_left=max(0, policy.budget.hourly_orders - standing.spent.hour_orders),
+        orders_left=_orders_left(policy, standing),
         overdrawing=_paging(policy, memory),
     )
 
@@ -214,6 +221,13 @@ def _notional_left(policy: Policy, standing: Standing) -> QuoteQuantums:
 def _cost_left(policy: Policy, memory: Memory) -> QuoteQuantums:
     most = units.ppm_down(max(0, memory.spent.day_equity), policy.budget.daily_cost)
     return QuoteQuantums(max(0, most - memory.spent.day_cost))
+
+
+def _orders_left(policy: Policy, standing: Standing) -> int | None:
+    """Orders that the hour's budget leaves; a panic has no such bound."""
+    if standing.by_panic:
+        return None
+    return max(0, policy.budget.hourly_orders - standing.spent.hour_orders)
 
 
 def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:

@@ -239,7 +239,7 @@ def _tell(
                 # of its own alone.
                 about = one.key if has_work(level) else name
                 done = telling.done_words(carried.numbered, carried.plan, about)
-                waiting = [*_given_up(draft, name), *carried.refusals]
+                waiting = [*_given_up(draft, name), *carried.waits]
                 waits = "" if done or not has_work(level) else telling.wait_words(waiting)
                 draft.messages.append(telling.firing(one, level, done, waits, its_mode))
 
