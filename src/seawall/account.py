@@ -297,6 +297,19 @@ class Observation:
                 return subaccount
         raise KeyError(number)
 
+    def beyond_reach(self) -> tuple[tuple[int, str], ...]:
+        """Positions (subaccount, ticker) that the key cannot trade, as far as that is known."""
+        reach = self.advice.key_reach
+        if isinstance(reach, Missing):
+            return ()
+        return tuple(
+            (one.number, position.ticker)
+            for one in self.subaccounts
+            for position in one.positions
+            if (market := self.markets.get(position.ticker)) is not None
+            and not reach.covers(one.number, market.clob_pair_id)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
