@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from seawall import plan
+from seawall.account import Funding
 from seawall.action import Plan, RefusalCode
 from seawall.measures.spec import Instance
 from seawall.plan import programme, solver
@@ -20,7 +21,7 @@ from tests.plan.by_hand import Ledger
 from tests.plan.random_accounts import coarse_view, random_wants
 from tests.plan.stage import coins, down_to, exposure, guard, until, with_cash
 from tests.plan.test_optimality import a_step_of_each, cuts_of, steps_of
-from tests.see import BTC, ETH, SOL, Held, book, quote, see, view
+from tests.see import BTC, CALM, ETH, SOL, Held, book, quote, see, view
 
 # Some $5,000 a step: what three of four positions leave is a few thousand combinations.
 STEPS = {
@@ -174,6 +175,49 @@ def test_what_is_cut_to_a_fixed_size_takes_its_orders_first() -> None:
     assert len(two.legs) == 2
     assert "BTC-USD" in coins(two, ON)
     assert [code for code, _ in told(two)] == [RefusalCode.BUDGET_ORDERS]
+
+
+def test_fixed_cuts_that_are_left_out_beside_a_target_are_named_too() -> None:
+    wanted: list[Demand] = [down_to(*((ticker, 0) for ticker in HELD)), net_of("<= 100000")]
+    cash = replace(net_of("<= 1"), max_slippage=None)
+
+    made = plan.propose(ON, [*wanted, cash], Means(orders_left=2))
+
+    assert set(coins(made, ON)) == {"ETH-USD", "SOL-USD"}
+    assert "sell 0/BTC-USD" in {refusal.what for refusal in made.dropped}
+    assert made.solver == solver.version()
+
+
+def test_a_target_that_no_order_is_left_for_holds_no_other_back() -> None:
+    held: Held = {"BTC-USD": ("0.5", 100_000), "ETH-USD": (-5, 4_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=20_000, positions=held))
+    net = until(
+        on,
+        "net_exposure",
+        "<= 5000",
+        instance=Instance(markets=tuple(held)),
+        slots=[(0, "BTC-USD")],
+    )
+    ether = exposure(on, "ETH-USD", 15_000)  # a hedge: closing it takes the net further off
+
+    made = plan.propose(on, [down_to(("ETH-USD", 4)), net, ether], Means(orders_left=1))
+
+    assert coins(made, on) == {"ETH-USD": Decimal("1.25")}
+    assert made.solver == solver.version()
+
+
+def test_that_orders_bind_is_not_said_of_what_does_not_move_a_target() -> None:
+    paying = Funding(rate=Decimal("0.001"), p90_long=Decimal(0), p90_short=Decimal(0))
+    books = {**BOOKS, "BTC-USD": book(BTC, levels=[("0.0001", "0.02")])}
+    funding = {"BTC-USD": paying, "ETH-USD": CALM, "SOL-USD": CALM}
+    on = view(see(equity=30_000, positions=HELD, books=books, funding=funding))
+
+    made = plan.propose(
+        on, [until(on, "funding_24h", "<= 100", instance=Instance())], Means(orders_left=1)
+    )
+
+    assert list(coins(made, on)) == ["BTC-USD"]
+    assert [code for code, _ in told(made)] == [RefusalCode.NO_DEPTH]
 
 
 def test_a_position_that_is_cut_to_a_fixed_size_may_be_cut_further_with_its_order() -> None:

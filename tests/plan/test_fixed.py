@@ -11,12 +11,14 @@ import pytest
 from seawall import plan
 from seawall.account import Observation
 from seawall.action import Plan, RefusalCode
+from seawall.intervention import Keep
 from seawall.measures.view import View
 from seawall.plan.demand import CutDemand, Demand, Means
 from seawall.plan.trial import carried_out
+from seawall.units import BaseQuantums
 from tests.plan.stage import closing, coins, down_to, until
 from tests.plan.test_proportion import GAP, headroom
-from tests.see import BTC, ETH, SOL, Held, book, see, view
+from tests.see import BTC, ETH, MARKETS, SOL, Held, book, scenario, see, view
 
 # Maintenance margin: 1.2% of $30,000, 1.2% of $20,000, 3% of $10,000.
 HELD: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (5, 4_000), "SOL-USD": (50, 200)}
@@ -153,6 +155,72 @@ def test_once_it_has_widened_it_goes_by_margin_alone() -> None:
     made = sent(on, 1, flatten(*PAIRS, widened=True))
 
     assert coins(made, on) == {"BTC-USD": Decimal("0.3")}
+
+
+def test_a_flatten_of_few_orders_closes_what_is_no_hedge_where_no_more_leave_it_whole() -> None:
+    """The long is hedged by two shorts, and two orders close no hedge of three."""
+    link = replace(SOL, ticker="LINK-USD", perpetual_id=9, clob_pair_id=9)
+    held: Held = {
+        "BTC-USD": ("0.3", 100_000),
+        "ETH-USD": ("-3.75", 4_000),
+        "SOL-USD": (-50, 200),
+        "LINK-USD": (10, 200),
+    }
+    on = on_paper(held, markets={**MARKETS, "LINK-USD": link}, books={})
+    slots = [(0, ticker) for ticker in held]
+    keeps = tuple(Keep(subaccount=0, ticker=t, quantums=BaseQuantums(0)) for _, t in slots)
+
+    made = sent(on, 2, replace(flatten(), keeps=keeps))
+
+    assert [leg.ticker for leg in made.legs] == ["LINK-USD"]
+
+
+def test_one_scenario_that_gets_worse_is_enough() -> None:
+    calm = scenario("calm", {"*": 0})
+    hedged = {ticker: PAIRS[ticker] for ticker in ("BTC-USD", "ETH-USD")}
+    on = view(see(equity=20_000, positions=hedged), scenarios=[GAP, calm])
+
+    means, names = Means(orders_left=1), ("calm", "twin-gap")
+
+    made = plan.propose(on, [flatten(*hedged)], means, scenarios=names)
+    assert not made.legs
+    made = plan.propose(on, [flatten(*hedged)], means, scenarios=("calm",))
+    assert [leg.ticker for leg in made.legs] == ["BTC-USD"]
+
+
+@pytest.mark.parametrize("orders", [1, 2])
+def test_a_flatten_of_one_leg_breaks_a_hedge_as_it_does_with_orders_enough(orders: int) -> None:
+    on = on_paper(PAIRS)
+
+    made = sent(on, orders, flatten("BTC-USD"), down_to(("SOL-USD", 0)))
+
+    assert list(coins(made, on)) == ["BTC-USD", "SOL-USD"][:orders]
+
+
+def test_where_orders_are_enough_a_flatten_goes_as_if_there_were_no_bound() -> None:
+    on = on_paper(PAIRS)  # the ether that is left hedged the bitcoin
+
+    made = sent(on, 2, flatten("BTC-USD", "SOL-USD"))
+
+    assert made == sent(on, None, flatten("BTC-USD", "SOL-USD"))
+    assert list(coins(made, on)) == ["BTC-USD", "SOL-USD"]
+
+
+def test_what_the_chain_would_take_once_others_wait_does_not_come_on_top() -> None:
+    """Closing bitcoin or ether costs more margin than it frees; bitcoin uses up what is free."""
+    held: Held = {"BTC-USD": (9, 100_000), "ETH-USD": (200, 4_000), "SOL-USD": (6_000, 200)}
+    far = {
+        "BTC-USD": book(BTC, levels=[("0.0199", 50)]),
+        "ETH-USD": book(ETH, levels=[("0.0199", 1_000)]),
+        "SOL-USD": book(SOL),
+    }
+    on = view(see(equity=94_250, positions=held, books=far))  # 94,000 are initial margin
+
+    whole = sent(on, None)
+    made = sent(on, 1)
+
+    assert list(coins(whole, on)) == ["BTC-USD", "SOL-USD"]
+    assert list(coins(made, on)) == ["SOL-USD"]  # and no ether in bitcoin's place
 
 
 def test_where_no_so_few_leave_the_hedge_none_goes_and_it_is_said() -> None:

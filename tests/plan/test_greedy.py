@@ -6,6 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
+import pytest
+
 from seawall import plan
 from seawall.account import Book
 from seawall.action import Refusal, RefusalCode
@@ -287,3 +289,16 @@ def test_a_target_that_another_one_takes_back_is_named() -> None:
     made = greedy.propose(on, [net, short], Means(orders_left=1))
     assert [one.code for one in made.dropped] == [RefusalCode.BUDGET_ORDERS]
     assert made.dropped[0].detail == "the hour's budget leaves 1 order until 23:00Z"
+
+
+@pytest.mark.parametrize("orders", [None, 1, 2])
+def test_what_depth_alone_keeps_from_its_target_is_named_for_that(orders: int | None) -> None:
+    on = two(book(BTC, levels=[("0.0002", "0.01")]), book(SOL))
+    wanted = until(on, "gross_exposure", "<= 1000", instance=Instance(market="BTC-USD"))
+    wanted = replace(wanted, slots=((0, "BTC-USD"),))
+
+    made = greedy.propose(on, [wanted], Means(orders_left=orders))
+
+    assert [(one.code, one.what) for one in made.dropped] == [
+        (RefusalCode.NO_DEPTH, "reduce for gross_exposure")
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ def test_the_cheapest_point_is_found() -> None:
     assert solver.solve(programme([6, 0], [9, 9])) == pytest.approx([0, 2])
     assert solver.solve(programme([6, 3], [9, 9])) == pytest.approx([3, 1])
     assert solver.solve(programme([6, 0], [9, 1])) == pytest.approx([3, 1])
+    assert solver.solve(programme([5, 0], [9, 9])) == pytest.approx([0, 5 / 3])
 
 
 def test_where_no_point_holds_there_is_none() -> None:
@@ -127,6 +129,49 @@ def test_of_so_few_groups_the_cheapest_choice_is_found(count: int, point: list[f
     assert solver.solve(pairs(count)) == pytest.approx(point)
 
 
+def test_the_cheapest_of_every_choice_of_so_few_groups_is_found() -> None:
+    chance = np.random.default_rng(6)
+    groups = tuple((2 * at, 2 * at + 1) for at in range(10))
+    found = 0
+
+    for _ in range(12):
+        whole = Programme(
+            price=chance.random(20) + 0.5,
+            matrix=chance.random((4, 20)),
+            least=np.full(4, 4.0),
+            most=chance.random(20) * 3,
+        )
+        costs = []
+        for some in combinations(groups, 3):
+            most = np.zeros(20)
+            opened = [column for group in some for column in group]
+            most[opened] = whole.most[opened]
+            point = solver.solve(replace(whole, most=most))
+            costs += [] if point is None else [whole.price @ point]
+
+        point = solver.solve(replace(whole, few=Few(groups=groups, count=3)))
+
+        assert (point is None) == (not costs)
+        if point is not None:
+            assert whole.price @ point == pytest.approx(min(costs))
+            found += 1
+    assert found > 3
+
+
+def test_where_few_enough_are_open_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = solver._run
+
+    def run(one: Programme, whole: int | None = None) -> Floats | None:
+        assert whole is None
+        return real(one)
+
+    monkeypatch.setattr(solver, "_run", run)
+
+    assert solver.solve(pairs(3)) == pytest.approx([1, 0, 1, 0, 1, 1])
+    two = replace(pairs(2), least=np.array([2.0]))
+    assert solver.solve(two) == pytest.approx([1, 0, 1, 0, 0, 0])
+
+
 def test_what_is_in_no_group_is_bound_by_no_number_of_them() -> None:
     one = pairs(1)
     free = replace(one, few=Few(groups=((0, 1), (2, 3)), count=1))
@@ -163,7 +208,7 @@ def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = solver._run
-    monkeypatch.setattr(solver, "_run", lambda one, whole=0: None if whole else real(one))
+    monkeypatch.setattr(solver, "_run", lambda one, whole=None: None if whole else real(one))
 
     assert solver.solve(pairs(2)) is None
     assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
@@ -174,7 +219,7 @@ def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
 ) -> None:
     real, asked = solver._run, iter((True, True, False))
 
-    def run(one: Programme, whole: int = 0) -> Floats | None:
+    def run(one: Programme, whole: int | None = None) -> Floats | None:
         return real(one, whole) if next(asked) else None
 
     monkeypatch.setattr(solver, "_run", run)

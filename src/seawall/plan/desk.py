@@ -62,7 +62,7 @@ class Desk:
     def orders_beside(self) -> int | None:
         """How many positions may be cut beside those of fixed size; None for any number."""
         orders = self.means.orders
-        return None if orders is None else max(0, orders - len(self.paper.closing()))
+        return None if orders is None else orders - len(self.paper.closing())
 
     def may_open(self, paper: Trial) -> bool:
         """Whether the hour has an order for one position more."""

@@ -6,7 +6,7 @@ the most maintenance margin; the others follow when orders free up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, islice
@@ -84,9 +84,10 @@ def within_orders(
     first = _first(paper, closing, orders, demands, scenarios)
     why = "others release more margin" if first else "with so few a scenario would get worse"
     why = f"{few_words(orders, paper.before.observation.at)}, and {why}"
-    others = [slot for slot in closing if slot not in first]
-    refused = [_left_out(paper.quotes[slot].side, slot, why) for slot in sorted(others)]
-    return replace(paper, cuts={s: c for s, c in paper.cuts.items() if s not in others}), refused
+    # What the chain takes nothing of now it might take once others are left out.
+    others = sorted(set(paper.closing()) - set(first))
+    refused = [_left_out(paper.quotes[slot].side, slot, why) for slot in others]
+    return _without(paper, others), refused
 
 
 def _first(
@@ -98,13 +99,12 @@ def _first(
 ) -> tuple[Slot, ...]:
     """The positions to cut: of a flatten those that make no scenario worse, as many as can be."""
     ranked = sorted(closing, key=lambda slot: (-_released(paper, slot), slot))
-    if not _proportioned(demands) & set(closing):
+    if len(_proportioned(demands) & set(closing)) < 2:
         return tuple(ranked[:orders])
     numbers = sorted({number for number, _ in closing})
     for count in range(orders, 0, -1):
         for some in islice(combinations(ranked, count), TRIES):
-            others = {slot: 0 for slot in closing if slot not in some}
-            after = replace(paper, cuts={**paper.cuts, **others}).after()
+            after = _without(paper, set(closing) - set(some)).after()
             if not any(
                 _is_worse(paper.before, after, number, scenario)
                 for number in numbers
@@ -112,6 +112,10 @@ def _first(
             ):
                 return some
     return ()
+
+
+def _without(paper: Trial, slots: Collection[Slot]) -> Trial:
+    return replace(paper, cuts={slot: c for slot, c in paper.cuts.items() if slot not in slots})
 
 
 def _proportioned(demands: Sequence[Demand]) -> set[Slot]:
@@ -141,10 +145,10 @@ def as_orders(
     An order that meets nobody would else take, window after window, the place of one that fills.
     """
     orders = means.orders
-    if orders is None or len(legs) <= orders:
+    if orders is None:
         return tuple(legs), []
     spare = orders - sum(bool(leg.expected_quantums) for leg in legs)
-    vain = [leg for leg in legs if not leg.expected_quantums][max(0, spare) :]
+    vain = [leg for leg in legs if not leg.expected_quantums][spare:]
     why = f"{few_words(orders, view.observation.at)}, and nobody is seen to take it"
     refused = [_left_out(leg.side, (leg.subaccount, leg.ticker), why) for leg in vain]
     return tuple(leg for leg in legs if leg not in vain), refused

@@ -135,13 +135,9 @@ def _nearest(desk: Desk, proposal: Proposal, found: Best, simple: Callable[[], P
     In whole steps there may be nothing that reaches all, though in parts of a step there was.
     """
     other = _fallen_back(simple(), f"a claim failed after {STEPS_MOST} added steps")
-    if found.short or all(claim.reached for claim in other.targets):
-        return other
     missed = tuple(demand.name for demand in desk.until)  # by less than what rounding takes
     near = from_proposal(desk, proposal, let_go=found.let_go, short=missed)
-    if not isinstance(near, Plan) or _reached(near) < _reached(other):
-        return other
-    return near
+    return near if isinstance(near, Plan) and _reached(near) >= _reached(other) else other
 
 
 def _reached(made: Plan) -> int:

@@ -83,7 +83,7 @@ def solve(programme: Programme) -> Floats | None:
     searched, columns = _run(_in_integers(programme, few), len(few.groups)), len(programme.price)
     opened = few.known
     if searched is not None:
-        opened = frozenset(np.flatnonzero(searched[columns:] > 1 / 2).tolist())
+        opened = frozenset(np.flatnonzero(np.rint(searched[columns:])).tolist())
     most = programme.most.copy()
     for at, group in enumerate(few.groups):
         if at not in opened:
@@ -99,14 +99,12 @@ def _in_integers(programme: Programme, few: Few) -> Programme:
     """The programme with a column of 0 or 1 for each group, which opens the columns in it."""
     rows, columns = programme.matrix.shape
     width = columns + len(few.groups)
-    opens = np.zeros((sum(map(len, few.groups)), width))
-    row = 0
-    for at, group in enumerate(few.groups, columns):
-        for column in group:  # each by itself: their sum bounds the search far less
-            opens[row, column], opens[row, at] = -1.0, programme.most[column]
-            row += 1
-    count = np.zeros((1, width))
-    count[0, columns:] = -1.0
+    # A row for each column by itself: their sum bounds the search far less.
+    pairs = [(at, column) for at, group in enumerate(few.groups, columns) for column in group]
+    opens = np.zeros((len(pairs), width))
+    for row, (at, column) in enumerate(pairs):
+        opens[row, column], opens[row, at] = -1.0, programme.most[column]
+    count = np.hstack((np.zeros((1, columns)), np.full((1, len(few.groups)), -1.0)))
     beside = np.zeros((rows, len(few.groups)))
     return Programme(
         price=np.concatenate((programme.price, np.zeros(len(few.groups)))),
@@ -116,8 +114,11 @@ def _in_integers(programme: Programme, few: Few) -> Programme:
     )
 
 
-def _run(programme: Programme, integers: int = 0) -> Floats | None:
-    """The cheapest point; of the last columns so many are whole numbers."""
+def _run(programme: Programme, integers: int | None = None) -> Floats | None:
+    """The cheapest point; of the last columns so many are whole numbers.
+
+    Of those the best that is found where the search runs out of nodes.
+    """
     rows, columns = programme.matrix.shape
     highs = _Quiet()
     for option, value in (
@@ -141,23 +142,17 @@ def _run(programme: Programme, integers: int = 0) -> Floats | None:
     model.a_matrix_.start_ = np.concatenate(([0], np.cumsum(filled.sum(axis=1)))).astype(np.int32)
     model.a_matrix_.index_ = np.nonzero(filled)[1].astype(np.int32)
     model.a_matrix_.value_ = programme.matrix[filled]
-    if integers:
+    if integers is not None:
         kinds = highspy.HighsVarType
         whole = [kinds.kInteger] * integers
         model.integrality_ = [kinds.kContinuous] * (columns - integers) + whole
     highs.passModel(model)
     highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal and not (
-        integers and _has_point(highs)
-    ):
+    is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    has_point = highs.getInfo().primal_solution_status == FEASIBLE
+    if not (is_best or (integers is not None and has_point)):
         return None
     return np.array(highs.getSolution().col_value, dtype=np.float64)
-
-
-def _has_point(highs: highspy.Highs) -> bool:
-    """Whether a search that ran out of nodes had found some point by then."""
-    is_out = highs.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit
-    return bool(is_out and highs.getInfo().primal_solution_status == FEASIBLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
