@@ -43,9 +43,32 @@ def test_a_programme_that_takes_too_many_iterations_has_no_answer(
     )
     assert solver.solve(wide) is not None
 
+    monkeypatch.setattr(solver, "_highs", solver._highs.__wrapped__)  # made anew
     monkeypatch.setattr(solver, "ITERATIONS_MOST", 3)
 
     assert solver.solve(wide) is None
+
+
+def test_an_answer_depends_on_nothing_that_was_solved_before() -> None:
+    chance = np.random.default_rng(3)
+    asked = [programme([6, 3], [9, 9]), programme([6, 4], [3, 9]), programme([6, 0], [9, 1])]
+    asked += [
+        Programme(
+            price=np.ones(columns),  # many points cost the same
+            matrix=chance.integers(0, 3, (rows, columns)).astype(np.float64),
+            least=np.full(rows, 4.0),
+            most=np.full(columns, 2.0),
+        )
+        for rows, columns in chance.integers(1, 9, (60, 2))
+    ]
+    one_after_another = [solver.solve(each) for each in asked]
+
+    for each, found in zip(asked, one_after_another, strict=True):
+        solver._highs.cache_clear()
+        alone = solver.solve(each)
+        assert (found is None) == (alone is None)
+        assert found is None or alone is None or np.array_equal(found, alone)
+    assert sum(found is None for found in one_after_another) not in {0, len(asked)}
 
 
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
