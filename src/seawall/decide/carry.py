@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import assert_never
 
 from seawall import plan, units
@@ -57,10 +58,11 @@ def carry(
     demands = wants.demands(memory, watched, view, mode, run_mode)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     heeded = wants.of_mode(policy, mode, run_mode)
+    thin = cache(partial(depth.believed, memory, seen))  # most ticks ask nothing of it
 
     def judged(means: Means) -> Judged:
-        thin = replace(view, observation=depth.believed(memory, seen))
-        made = _proposed(heeded, thin, demands, means, watched, standing=standing, draft=draft)
+        by = replace(view, observation=thin())
+        made = _proposed(heeded, by, demands, means, watched, standing=standing, draft=draft)
         return judge(view, demands, made, policy=policy, cancels=cancels, standing=standing)
 
     if demands and _can_do_anything(demands, means):
@@ -84,7 +86,7 @@ def carry(
     if live:
         draft.messages.extend(telling.out_of_budget(refusals, demands, memory.pages, seen))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
-    return replace(carried, memory=_remember(carried, view)) if live else carried
+    return replace(carried, memory=_remember(carried, view, thin)) if live else carried
 
 
 def _proposed(
@@ -291,13 +293,13 @@ def _number(
     )
 
 
-def _remember(carried: Carried, view: View) -> Memory:
+def _remember(carried: Carried, view: View, thin: Callable[[], Observation]) -> Memory:
     """Memory with what is about to be sent, so that nothing is sent twice."""
     memory, seen = carried.memory, view.observation
     legs: dict[Slot, Leg] = {}
     if carried.plan is not None:
         legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}
-    held, thin = sizes(seen), depth.believed(memory, seen)
+    held = sizes(seen)
     for one in carried.numbered:
         match one.action:
             case Reduce() as reduce:
@@ -312,7 +314,7 @@ def _remember(carried: Carried, view: View) -> Memory:
                     oracle_quote=quotes.oracle,
                     mid_quote=quotes.mid,
                     interventions=legs[slot].asked_by,
-                    levels=depth.met(reduce, thin),
+                    levels=depth.met(reduce, thin()),
                 )
                 memory = replace(memory, sent=(*memory.sent, sent))
             case TopUp() as top_up:
