@@ -71,6 +71,96 @@ def test_an_answer_depends_on_nothing_that_was_solved_before() -> None:
     assert sum(found is None for found in one_after_another) not in {0, len(asked)}
 
 
+def of_chance(seed: int) -> Programme:
+    chance = np.random.default_rng(seed)
+    rows, columns = chance.integers(1, 5), chance.integers(1, 12)
+    return Programme(
+        price=chance.uniform(0.1, 2, columns),
+        matrix=chance.uniform(-0.3, 1, (rows, columns)),
+        least=chance.uniform(-1, 3, rows),
+        most=chance.choice([0.0, 0.5, 1.0, 4.0, solver.INFINITE], columns),
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Programme]:
+    """The programmes of which the solver was asked."""
+    real, found = solver._asked, list[Programme]()
+
+    def noted(one: Programme) -> solver.Floats | None:
+        found.append(one)
+        return real(one)
+
+    monkeypatch.setattr(solver, "_asked", noted)
+    return found
+
+
+def test_where_one_row_decides_its_point_is_the_one_that_the_solver_finds(
+    asked: list[Programme],
+) -> None:
+    programmes = [of_chance(seed) for seed in range(300)]
+    found = [solver.solve(each) for each in programmes]
+
+    by_one_row = [
+        (each, point)
+        for each, point in zip(programmes, found, strict=True)
+        if not any(each is one for one in asked)
+    ]
+    assert 100 < len(by_one_row) < 250
+    for each, point in by_one_row:
+        assert point == pytest.approx(solver._asked(each), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("price", "matrix", "least", "most", "is_asked"),
+    [
+        ([1, 2], [[1, 1]], [3], [2, 2], False),
+        ([1, 2], [[1, 1]], [4], [2, 2], False),  # all of it is just enough
+        ([1, 2], [[1, 1]], [4.1], [2, 2], True),  # all of it is not
+        ([1, 2], [[1, 1]], [-1], [2, 2], False),  # nothing is asked
+        ([1, 2], [[1, 1]], [0], [2, 2], False),
+        ([0, 2], [[1, 1]], [1], [2, 2], True),  # what is free may be taken or not
+        ([0, 2], [[0, 1]], [1], [2, 2], True),
+        ([1, 2], [[-1, 0]], [0], [2, 2], False),
+        ([1, 2], [[1, 2]], [3], [2, 2], True),  # both cost the same for what they gain
+        ([1, 2, 2], [[1, 1, 1]], [3], [2, 2, 2], True),  # so do the second and the third
+        ([1, 2, 2], [[1, 1, 1]], [1], [2, 2, 2], False),  # but neither is needed
+        ([1, 1, 2], [[1, 1, 1]], [5], [2, 2, 2], False),  # or all of both is
+        ([1, 1, 2], [[1, 1, 1]], [3], [2, 2, 2], True),
+        ([1, 1 + 2e-6], [[1, 1]], [1], [2, 2], False),
+        ([1e6, 1e6 + 1], [[1, 1]], [1], [2, 2], True),
+        ([1, 1 + 5e-7], [[1, 1]], [1], [2, 2], True),
+        ([1, 1], [[1, 0]], [1], [2, 2], False),  # a column that gains nothing is no other way
+        ([1, 1], [[1, 1]], [1], [2, 0], False),
+        ([1, 2], [[1, 1], [0, 1]], [3, 1], [2, 2], False),  # the first takes enough of the second
+        ([1, 2], [[1, 1], [0, 1]], [3, 1.5], [2, 2], True),
+        ([1, 2], [[1, 1], [-1, 0]], [3, -2], [2, 2], False),
+        ([1, 2], [[1, 1], [-1, 0]], [3, -1.5], [2, 2], True),
+    ],
+)
+def test_the_solver_is_asked_where_more_than_one_row_decides_or_points_cost_the_same(
+    asked: list[Programme],
+    price: list[float],
+    matrix: list[list[float]],
+    least: list[float],
+    most: list[float],
+    *,
+    is_asked: bool,
+) -> None:
+    one = Programme(
+        price=np.array(price, dtype=np.float64),
+        matrix=np.array(matrix, dtype=np.float64),
+        least=np.array(least, dtype=np.float64),
+        most=np.array(most, dtype=np.float64),
+    )
+
+    found = solver.solve(one)
+
+    assert bool(asked) is is_asked
+    if not is_asked:
+        assert found == pytest.approx(solver._asked(one), abs=1e-9)
+
+
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
     found = solver.nearest(programme([12, 8], [4, 2]), np.array([12.0, 8.0]))
 
