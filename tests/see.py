@@ -230,6 +230,7 @@ def see(
     funding: Mapping[str, Funding] | Missing | None = None,
     indexer_sizes: IndexerSizes | Missing | None = None,
     key_reach: KeyReach | Missing | None = None,
+    tried: Mapping[tuple[int, str], int] | None = None,
     transfers_blocked_until: Mapping[int, int] | None = None,
     equity_tiers: tuple[EquityTier, ...] = EQUITY_TIERS,
     taker_fee_ppm: int = 500,
@@ -263,6 +264,7 @@ def see(
         funding=dict.fromkeys(known, CALM) if funding is None else funding,
         indexer_sizes=indexer_sizes or IndexerSizes(height=height, quantums=sizes),
         key_reach=key_reach or KeyReach(),
+        tried=tried or {},
     )
     wallet = None
     if float is not None:

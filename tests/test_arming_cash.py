@@ -1,4 +1,4 @@
-"""What cash costs is the settings' word: a reload neither forgets it nor judges without it."""
+"""What the settings say of a plan stays as it is in a reload, which judges by what cash costs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_cash_costs_stays_as_the_settings_say_and_weighs_in_the_words_of_a_
     journal, rules = Journal.open(":memory:", clock=lambda: AT), tmp_path / "rules.yaml"
     calm = CASH_OR_SIZE.replace("< $29_000", "< $9_000")
     post = start(rules, calm, journal)
-    post.agent.policy = replace(post.agent.policy, cash_price=Ppm(cash_price))
+    post.agent.policy = replace(post.agent.policy, cash_price=Ppm(cash_price), is_standby=True)
     seen = see(equity=31_000, positions={"BTC-USD": (1, 100_000)}, float=5_000)
     assert seen.float_wallet is not None
     wallet = replace(seen.float_wallet, address=WALLET)
@@ -45,3 +45,4 @@ def test_what_cash_costs_stays_as_the_settings_say_and_weighs_in_the_words_of_a_
     assert f"would act now: {does}" in kept_out.words[-1]
     assert in_force.end is Reloaded.IN_FORCE
     assert post.agent.policy.cash_price == cash_price
+    assert post.agent.policy.is_standby

@@ -38,3 +38,7 @@ def test_the_service_is_watched_restarted_and_locked_up() -> None:
     assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
     assert (service["UMask"], service["LimitCORE"]) == ("0077", "0")
     assert service["ProtectSystem"] == "strict"
+    assert (service["RuntimeDirectory"], service["RuntimeDirectoryPreserve"]) == (
+        "seawall",
+        "restart",
+    ), "a start that fails every few seconds would page each time"

@@ -52,6 +52,7 @@ def test_an_address_is_enough(write: Write) -> None:
     assert settings.journal.keep == 30 * 86_400_000
     assert settings.keys.trading is None
     assert settings.plan.cash_price == 0
+    assert not settings.plan.standby
     assert settings.metrics.port is None
 
 
@@ -78,6 +79,7 @@ def test_everything_can_be_set(write: Write) -> None:
             float = "env:FLOAT_KEY"
             [plan]
             cash_price = "2.5bps"
+            standby = true
             [notify]
             urls = ["tgram://token/chat"]
             heartbeat_url = "{BEAT}"
@@ -94,6 +96,7 @@ def test_everything_can_be_set(write: Write) -> None:
     assert settings.keys.trading_authenticator == 12
     assert settings.keys.float_wallet == "env:FLOAT_KEY"
     assert settings.plan.cash_price == 250
+    assert settings.plan.standby
     assert settings.notify.urls[0].get_secret_value() == "tgram://token/chat"
     assert settings.metrics.port == 9464
 

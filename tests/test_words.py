@@ -63,6 +63,14 @@ def test_a_duration_is_said_as_a_rule_file_writes_it(span: int, said: str) -> No
     assert words.duration(Millis(span)) == said
 
 
+@pytest.mark.parametrize(
+    ("into_the_day", "said"),
+    [(0, "01:00Z"), (HOUR - 1, "01:00Z"), (HOUR, "02:00Z"), (DAY - 1, "00:00Z")],
+)
+def test_an_hour_ends_where_the_next_one_begins(into_the_day: int, said: str) -> None:
+    assert words.next_hour(Millis(700 * DAY + into_the_day)) == said
+
+
 def test_fractions_and_times_of_day() -> None:
     assert words.bps(Ppm(6_000)) == "60bps"
     assert words.bps(Ppm(1)) == "0.01bps"

@@ -268,6 +268,8 @@ class Advice:
     indexer_sizes: IndexerSizes | Missing = NOT_READ
     key_reach: KeyReach | Missing = NOT_READ
     key_faults: tuple[str, ...] = ()  # what is wrong with the trading key, in words
+    # The newest window in which an order of any guard was told of, filled or not, by position.
+    tried: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +296,19 @@ class Observation:
             if subaccount.number == number:
                 return subaccount
         raise KeyError(number)
+
+    def beyond_reach(self) -> tuple[tuple[int, str], ...]:
+        """Positions (subaccount, ticker) that the key cannot trade, as far as that is known."""
+        reach = self.advice.key_reach
+        if isinstance(reach, Missing):
+            return ()
+        return tuple(
+            (one.number, position.ticker)
+            for one in self.subaccounts
+            for position in one.positions
+            if (market := self.markets.get(position.ticker)) is not None
+            and not reach.covers(one.number, market.clob_pair_id)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

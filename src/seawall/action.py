@@ -48,6 +48,15 @@ def client_id(chain_id: str, owner: str, subaccount: int, clob_pair: int, window
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big")
 
 
+def window_named(
+    chain_id: str, owner: str, subaccount: int, clob_pair: int, *, client: int, until: int
+) -> int | None:
+    """The window whose order has this client id and good-til-block; None where it is no guard's."""
+    window = (until + 1) // WINDOW_BLOCKS - 1
+    is_ours = client == client_id(chain_id, owner, subaccount, clob_pair, window)
+    return window if is_ours and until == good_til_block(window) else None
+
+
 @lru_cache(maxsize=1_024)
 def stop_ids(chain_id: str, owner: str, subaccount: int, clob_pair: int) -> tuple[int, ...]:
     """The client ids that stops of a subaccount and market ever have, for any number of guards.
@@ -160,6 +169,7 @@ class RefusalCode(StrEnum):
     PAUSED = "PAUSED"
     INTERLOCK = "INTERLOCK"
     COOLING = "COOLING"
+    LEFT_TO_FIRST = "LEFT_TO_FIRST"
     NO_DATA = "NO_DATA"
     RATE_LIMIT = "RATE_LIMIT"
     EQUITY_TIER = "EQUITY_TIER"

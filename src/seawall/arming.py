@@ -217,7 +217,7 @@ def _kept(journal: Journal, last: Loaded, loaded: Loaded, why: str) -> Loaded:
     """The set that was in force last instead of the file's, and a page that says why."""
     kept = f"The guard started with the set that was in force last, {last.digest[:12]}."
     _tell(journal, Message(urgency=Urgency.PAGE, key=KEPT, text=f"{kept} Kept out: {why}"))
-    return replace(last, policy=replace(last.policy, cash_price=loaded.policy.cash_price))
+    return replace(last, policy=last.policy.with_settings_of(loaded.policy))
 
 
 def _stays_out(would: AtOnce, digest: str, remedy: str) -> str:
@@ -315,7 +315,7 @@ class Armoury:
         old = self._agent.policy
         if loaded.digest == self._agent.digest:
             return self._end(request, Reloaded.UNCHANGED, (), "")
-        loaded = replace(loaded, policy=replace(loaded.policy, cash_price=old.cash_price))
+        loaded = replace(loaded, policy=loaded.policy.with_settings_of(old))
         changed = differences(old, loaded.policy)
         if loaded.policy.float_source != old.float_source:
             text = "The float wallet changed: restart the guard. The rule set in force stays."

@@ -7,7 +7,7 @@ shares and shocks are ppm; durations are milliseconds of block time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -293,7 +293,13 @@ class Policy:
     float_source: FloatSource | None = None
     hands_off: HandsOff = field(default_factory=HandsOff)
     backstop: BackstopOrder | None = None
-    cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside size; of the settings, not a file
+    # Of the settings, not of a rule file:
+    cash_price: Ppm = Ppm(0)  # what a dollar of cash costs beside size
+    is_standby: bool = False  # it leaves what is wanted to another guard first
+
+    def with_settings_of(self, other: Policy) -> Policy:
+        """This rule file under the settings of another policy."""
+        return replace(self, cash_price=other.cash_price, is_standby=other.is_standby)
 
     def view(
         self, observation: Observation, ledger: Ledger, overrides: Overrides = NO_OVERRIDES

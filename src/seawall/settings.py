@@ -192,9 +192,10 @@ class KeySettings(_Section):
 
 
 class PlanSettings(_Section):
-    """[plan] What cash costs beside size, as a fraction of it."""
+    """[plan] What cash costs beside size, as a fraction of it; whether another guard acts first."""
 
     cash_price: Fraction = Ppm(0)
+    standby: bool = False
 
 
 class NotifySettings(_Section):

@@ -123,6 +123,11 @@ def clock(time_of_day: Millis) -> str:
     return f"{hours:02d}:{rest // MINUTE:02d}Z"
 
 
+def next_hour(at: Millis) -> str:
+    """`23:00Z`: when the hour of a moment ends, and its budgets begin again."""
+    return clock(Millis((at - at % HOUR + HOUR) % DAY))
+
+
 def percent(fraction: Ppm) -> str:
     """A ppm fraction as per cent: `33%`."""
     return exact(Decimal(fraction).scaleb(-6), Unit.RATIO)

@@ -7,7 +7,7 @@ the journal, and a call of the venue. Points are counted over a run, so a test v
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
@@ -107,10 +107,14 @@ class DyingVenue(LocalVenue):
     points = Points()
     journal: Path
     sent: list[Action]
+    hidden: frozenset[str] = frozenset()  # markets whose books do not reach it
 
     async def observe(self) -> Seen:
         self.points.reach("before observing")
         seen = self.look()
+        if self.hidden:
+            books = {t: one for t, one in seen.advice.books.items() if t not in self.hidden}
+            seen = replace(seen, advice=replace(seen.advice, books=books))
         self.points.reach("after observing")
         return seen
 

@@ -91,6 +91,33 @@ def test_what_nobody_waits_for_is_refused_and_names_what_does(
     assert command_of(path) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("lss", "loss"), ("loss/atc", "loss/act"), ("lss/act", "loss/act"), ("nothing", None)],
+)
+def test_a_misspelt_rule_is_refused_with_the_nearest_that_waits(
+    words: str, expected: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = journal_with(tmp_path, Memory(pages=PAGED))
+
+    assert ends_with("ack", words, "--journal", str(path)) == 2
+
+    said = capsys.readouterr().err
+    assert ("did you mean" in said) is (expected is not None)
+    assert expected is None or f"did you mean `{expected}`?" in said
+
+
+def test_a_rule_that_is_spelt_well_is_not_said_to_be_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = PAGED | {"loss2/act": PageState(text="Read.", sent_at=AT, is_acknowledged=True)}
+    path = journal_with(tmp_path, Memory(pages=pages))
+
+    assert ends_with("ack", "loss2", "--journal", str(path)) == 2
+
+    assert "did you mean" not in capsys.readouterr().err
+
+
 def test_stop_names_the_flatten_that_it_ends(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from seawall.cli.recalled import recall
 from seawall.cli.sheet import sheet
 from seawall.decide.preview import preview
 from seawall.errors import OperatorError
+from seawall.plan import solver
 from seawall.policy import FloatSource
 from seawall.rulefile import load, parse
 from seawall.settings import Settings
@@ -118,6 +119,24 @@ def test_what_is_not_done_keeps_its_reason_however_long_its_name() -> None:
     assert said[1].startswith(head)
     assert said[2] == f"not done: {name}: no price"
     assert max(map(len, said)) <= 100
+
+
+def test_a_greedy_plan_is_called_one_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves = moves_of("BTC-USD -8%, ETH-USD -10%")
+    ours = sheet(preview(POLICY, five_positions(), moves), "ours")
+    assert not any(line.startswith("the greedy plan") for line in ours)
+
+    monkeypatch.setattr(solver, "solve", lambda _: None)
+    lines = sheet(preview(POLICY, five_positions(), moves), "greedy")
+
+    assert "the greedy plan     the solver found no point" in lines
+    assert len(lines) <= 24
+
+    monkeypatch.setattr(
+        "seawall.plan.propose", lambda *_, **__: (_ for _ in ()).throw(ValueError("no"))
+    )
+    lines = sheet(preview(POLICY, five_positions(), moves), "simple")
+    assert "the greedy plan     the planner failed" in lines
 
 
 def test_json_has_every_measure_and_decimals_as_strings() -> None:

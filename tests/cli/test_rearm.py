@@ -8,6 +8,8 @@ import pytest
 
 from seawall.agent import Agent, Kind
 from seawall.cli import main
+from seawall.decide.memory import Panic
+from seawall.journal.codec import to_json
 from seawall.journal.store import Journal
 from seawall.policy import Mode
 from seawall.rulefile import parse
@@ -44,3 +46,20 @@ def test_what_still_fires_is_not_released_and_the_way_out_is_named(
     assert "`seawall rebase`" in said
     with Journal.join(path) as journal:
         assert journal.last(Kind.COMMAND) is None
+
+
+@pytest.mark.parametrize(("word", "hint"), [("pnic", "did you mean `panic`?"), ("gross", "")])
+def test_a_misspelt_latch_is_refused_with_the_nearest(
+    word: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "j.db"
+    with Journal.open(path) as journal:
+        journal.append(Kind.COMMAND, to_json(Panic()))
+
+    with pytest.raises(SystemExit) as ended:
+        main(("rearm", word, "--journal", str(path)))
+
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert hint in said
+    assert ("did you mean" in said) is bool(hint)

@@ -56,8 +56,7 @@ def test_live_it_reduces_and_every_order_has_a_trace_and_an_end(tmp_path: Path) 
     assert {one.action_id for one in record.outcomes} == {one.id for one in record.sending}
     assert not account["liquidated"]
     assert "start    fatal-move/0/act#" in out
-    told = [line for line in out.splitlines() if "limit" in line and "fatal-move/0/act:" in line]
-    assert len(told) == 1
+    assert sum("limit" in line and "fatal-move/0/act:" in line for line in out.splitlines()) == 1
     assert "stopped; orders on the chain stand as they are" in out
 
 
@@ -334,12 +333,13 @@ FED = f"""\
 """
 
 
-def test_live_rules_that_top_up_without_a_key_are_warned_of_and_cash_is_priced_by_the_settings(
+def test_live_rules_that_top_up_without_a_key_are_warned_of_and_settings_reach_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal, rules = tmp_path / "journal.db", tmp_path / "rules.yaml"
     rules.write_text(FED)
     monkeypatch.setenv("SEAWALL_PLAN__CASH_PRICE", "25bps")
+    monkeypatch.setenv("SEAWALL_PLAN__STANDBY", "true")
 
     with venue(tmp_path) as place, guard(place, journal, "--live", rules=rules) as process:
         wait_until(lambda: count(journal, Kind.START) == 1, "the guard to begin")
@@ -347,9 +347,9 @@ def test_live_rules_that_top_up_without_a_key_are_warned_of_and_cash_is_priced_b
         out, _ = process.communicate(timeout=20)
 
     with Reader.open(journal) as reader:
-        row = reader.last(Kind.START)
-    assert row is not None
+        (row,) = reader.rows(Kind.START)
     assert from_json(StartRow, row.body or "").policy.cash_price == 2_500
+    assert "live: a standby, acts where the first guard has not for 8 blocks" in out
     (warning,) = [line for line in out.splitlines() if "keys.float" in line]
     assert warning.startswith("warning: keys.float is missing: cash/act cannot top up")
     assert "set SEAWALL_KEYS__FLOAT" in warning

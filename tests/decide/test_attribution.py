@@ -89,7 +89,7 @@ def test_without_records_what_others_did_waits_for_them() -> None:
     world.shows_fills = True
 
     assert [one for decision in silent for one in changed(decision)] == []
-    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.1"))]
+    assert changed(world.tick()) == [(Cause.OTHER_GUARD, Decimal("-0.1"))]
     assert world.memory.unexplained == ()
 
 
@@ -123,7 +123,7 @@ def test_records_that_go_missing_half_way_take_nothing_back() -> None:
 
     assert changed(first) == [(Cause.TRADER, Decimal("-0.01"))]
     assert [changed(decision) for decision in silent] == [[], [], []]
-    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.03"))]
+    assert changed(world.tick()) == [(Cause.OTHER_GUARD, Decimal("-0.03"))]
 
 
 def test_a_fill_whose_market_is_not_read_waits_until_it_is() -> None:
@@ -137,7 +137,7 @@ def test_a_fill_whose_market_is_not_read_waits_until_it_is() -> None:
     world.extra = {}
 
     assert changed(unread) == []
-    assert changed(world.tick()) == [(Cause.GUARD, Decimal("-0.1"))]
+    assert changed(world.tick()) == [(Cause.OTHER_GUARD, Decimal("-0.1"))]
 
 
 @pytest.mark.parametrize("height", [1001, 1002, 1005, 1006, 1011, 1012])
@@ -154,7 +154,7 @@ def test_an_order_of_another_guard_is_known_by_its_id(height: int) -> None:
 
     assert made.height == height
     assert changed(made) == [
-        (Cause.GUARD, Decimal("-0.1")),
+        (Cause.OTHER_GUARD, Decimal("-0.1")),
         (Cause.TRADER, Decimal("-0.07")),
     ]
 

@@ -138,16 +138,16 @@ def test_no_level_may_overdraw_the_number_of_orders() -> None:
 ONE_ORDER = ladder(
     '{name: act, trigger: "> $70_000", target: "<= $20_000", '
     "do: [notify, {reduce: {until: target, max_slippage: 80bps}}]}",
-    head="budgets: {per_hour: {notional: 100%, orders: 1}}\n",
+    head="budgets: {per_hour: {notional: 500%, orders: 1}}\n",
 )
 HEDGED = {"BTC-USD": "0.4", "ETH-USD": "-10"}
 
 
-def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> None:
+def test_a_plan_has_no_more_orders_than_the_hour_and_its_claims_hold() -> None:
     decision = guarded(ONE_ORDER, sizes=HEDGED).tick()
 
     assert cuts(decision) == {"BTC-USD": Decimal("0.4")}  # the hedge would be a second order
-    assert [one.code.value for one in decision.refusals].count("BUDGET_ORDERS") == 1
+    assert not decision.refusals
     assert decision.plan is not None
     assert [leg.ticker for leg in decision.plan.legs] == ["BTC-USD"]
     (claim,) = decision.plan.claims
@@ -156,7 +156,28 @@ def test_what_the_gate_lets_through_of_a_plan_is_a_plan_whose_claims_hold() -> N
     (short,) = decision.plan.dropped
     assert short.code.value == "BUDGET_ORDERS"
     assert short.detail == (
-        "0/ETH-USD: 0 orders filled this hour, 1 more would fill now, at most 1. "
+        "the hour's budget leaves 1 order until 23:00Z. The rest follows from 23:00Z"
+    )
+
+
+def test_of_what_the_gate_refuses_a_plan_claims_nothing() -> None:
+    """No order is left: the gate refuses each by name, and the plan that is left is empty."""
+    world = guarded(ONE_ORDER, sizes=HEDGED)
+    world.ticks(2)
+    world.trade("BTC-USD", "0.4")
+
+    decision = next(one for one in iter(world.tick, None) if "BUDGET_ORDERS" in codes(one))
+
+    assert not cuts(decision)
+    assert [one.code.value for one in decision.refusals].count("BUDGET_ORDERS") == 2
+    assert decision.plan is not None
+    assert not decision.plan.legs
+    (claim,) = decision.plan.claims
+    assert claim.before == claim.after == Decimal(80_000)
+    (short,) = decision.plan.dropped
+    assert short.detail == (
+        "0/BTC-USD: 1 orders filled this hour, 0 more would fill now, at most 1; "
+        "0/ETH-USD: 1 orders filled this hour, 0 more would fill now, at most 1. "
         "The rest follows from 23:00Z"
     )
 

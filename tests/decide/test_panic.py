@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from seawall.account import Side
+from seawall.account import KeyReach, Side
 from seawall.action import Ending
 from seawall.action import RefusalCode as Code
 from seawall.alarm import Phase
@@ -193,6 +193,24 @@ def test_hands_off_is_honoured() -> None:
     assert apart.running == []
     assert "close no positions within 200bps" in pages(made)[0].text
     assert "2 positions of hands_off" in pages(made)[0].text
+
+
+@pytest.mark.parametrize("mode", [Mode.LIVE, Mode.DRY_RUN])
+def test_what_the_key_cannot_trade_is_counted_apart_and_named(mode: Mode) -> None:
+    world = guarded(CALM, sizes=TWO, mode=mode)
+    world.extra = {"key_reach": KeyReach(clob_pairs=frozenset({BTC.clob_pair_id}))}
+
+    said = {one.key: one.text for one in pages(world.tick(Panic()))}["panic/flat"]
+
+    assert "close 1 position within 200bps, then let none open. 1 position beyond the" in said
+    assert "will stay open, close by hand or `seawall keys grant` it: 0/ETH-USD. Stays" in said
+
+    world.policy = replace(world.policy, hands_off=HandsOff(markets=("ETH-USD",)))
+    again = guarded(CALM, sizes=TWO)
+    again.policy, again.extra = world.policy, world.extra
+    said = pages(again.tick(Panic()))[0].text
+    assert "close 1 position within 200bps, then let none open. 1 position of hands_off" in said
+    assert "beyond" not in said
 
 
 def test_without_a_book_or_a_value_it_closes_from_the_oracle() -> None:

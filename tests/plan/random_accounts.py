@@ -12,7 +12,6 @@ from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import greedy, pricing
 from seawall.plan.demand import Means, Slot, UntilDemand
-from seawall.plan.trial import view_like
 from seawall.units import BaseQuantums, Subticks, round_down
 from tests.plan.stage import until
 from tests.see import AT, MARKETS, SOL, Held, scenario, see, view
@@ -71,24 +70,24 @@ def random_view(chance: Random, tickers: Sequence[str], levels: int) -> View:
     return view(on, scenarios=[scenario(both_signs=True)])
 
 
-def coarse_view(chance: Random) -> View:
-    """Two positions in steps so large that every combination can be tried."""
-    on = random_view(chance, tuple(COARSE), 4)
+def coarse_view(chance: Random, steps: Mapping[str, int] = COARSE) -> View:
+    """Positions in steps so large that every combination can be tried: two, or those given."""
+    on = random_view(chance, tuple(steps), 4)
     seen = on.observation
     markets = {
-        ticker: replace(market, step_base_quantums=COARSE[ticker])
+        ticker: replace(market, step_base_quantums=steps[ticker])
         for ticker, market in seen.markets.items()
     }
     books = {
         ticker: replace(
             one,
-            bids=tuple(whole(level, COARSE[ticker]) for level in one.bids),
-            asks=tuple(whole(level, COARSE[ticker]) for level in one.asks),
+            bids=tuple(whole(level, steps[ticker]) for level in one.bids),
+            asks=tuple(whole(level, steps[ticker]) for level in one.asks),
         )
         for ticker, one in seen.advice.books.items()
     }
     advice = replace(seen.advice, books=books)
-    return view_like(on, replace(seen, markets=markets, advice=advice))
+    return on.seeing(replace(seen, markets=markets, advice=advice))
 
 
 def whole(level: BookLevel, step: int) -> BookLevel:

@@ -14,9 +14,10 @@ from seawall.intervention import Keep
 from seawall.measures.spec import Instance
 from seawall.measures.view import View
 from seawall.plan import desk as desks
+from seawall.plan import shortfall
 from seawall.plan.claims import claims_of
 from seawall.plan.demand import CutDemand, Demand, Means, UntilDemand
-from seawall.plan.desk import Desk, desk_of, fits, shortfall, used
+from seawall.plan.desk import Desk, desk_of, fits, used
 from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Trial
 from seawall.policy import MeasureRef
@@ -47,7 +48,7 @@ def down_to(coins: Number, *, ticker: str = "BTC-USD", market: Market = BTC) -> 
 
 def missed(desk: Desk, paper: Trial, wanted: UntilDemand) -> Refusal:
     """What is said of a target that such a paper account misses."""
-    return shortfall(desk, paper, wanted, claims_of(desk.view, paper.views(), [wanted])[0])
+    return shortfall.of(desk, paper, wanted, claims_of(desk.view, paper.views(), [wanted])[0])
 
 
 def desk_on(on: View, *demands: Demand, means: Means | None = None) -> Desk:

@@ -264,3 +264,26 @@ def test_a_position_without_a_price_is_named_and_what_is_not_held_or_not_listed_
 
     assert set(quotes) == {(0, "SOL-USD")}
     assert [(one.code, one.what) for one in dropped] == [(RefusalCode.NO_DATA, "close 0/BTC-USD")]
+
+
+def test_a_target_that_another_one_takes_back_is_named() -> None:
+    held: Held = {"BTC-USD": ("0.3", 100_000), "SOL-USD": (-100, 200)}
+    on = view(see(equity=10_000, positions=held))
+    net = until(on, "net_exposure", "<= 10000", instance=Instance(markets=tuple(held)))
+    short = until(
+        on,
+        "gross_exposure",
+        "<= 5000",
+        instance=Instance(market="SOL-USD"),
+        slots=[(0, "SOL-USD")],
+    )
+
+    made = greedy.propose(on, [net, short], Means())
+
+    assert [claim.reached for claim in made.claims] == [False, True]
+    (lost,) = made.dropped
+    assert (lost.code, lost.what) == (RefusalCode.CROSSES_TRIGGER, "reduce for net_exposure")
+    assert lost.detail.startswith("what is closed for other targets takes it back")
+    made = greedy.propose(on, [net, short], Means(orders_left=1))
+    assert [one.code for one in made.dropped] == [RefusalCode.BUDGET_ORDERS]
+    assert made.dropped[0].detail == "the hour's budget leaves 1 order until 23:00Z"

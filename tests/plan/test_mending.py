@@ -117,6 +117,16 @@ def test_a_step_is_added_where_it_helps_and_first_where_something_is_cut(
     assert sold(made, on) == {ticker: Decimal(size) for ticker, size in then.items()}
 
 
+def test_a_step_too_many_is_taken_back_where_none_more_helps() -> None:
+    on = account()
+    net = until(on, "net_exposure", "<= 10020", instance=ALTS, slots=[SOL_SLOT])
+
+    made = mended(desk_on(on, exposure(on, "SOL-USD", 9_990), net), ("SOL-USD", "0.2"))
+
+    # Both hold with one step of $20: two take the net, $10,000 short of ether now, to $10,040.
+    assert sold(made, on) == {"SOL-USD": Decimal("0.1")}
+
+
 def test_no_step_is_added_beyond_what_the_book_offers() -> None:
     on = account(btc_depth="0.1")
     desk = desk_on(on, until(on, "leverage", "<= 4.9"))
@@ -261,3 +271,42 @@ def test_of_two_hedges_a_step_is_taken_back_of_the_one_that_the_scenario_moves_m
     made = mended(desk_on(on, room(f"{claim.after + 1}"), *missed), *cuts, short=names)
 
     assert sold(made, on) == {"ETH-USD": Decimal("0.5"), "SOL-USD": Decimal("9.9")}
+
+
+def test_where_whole_steps_reach_not_all_the_nearest_is_sent_and_not_a_worse_plan() -> None:
+    """In steps of $5,000 the net of $2,000 stays or becomes $3,000: never $1,000 or less."""
+    held: Held = {"BTC-USD": ("0.3", 100_000), "ETH-USD": (-7, 4_000)}
+    steps = {"BTC-USD": 500_000_000, "ETH-USD": 1_250_000_000}
+    markets = {t: replace(MARKETS[t], step_base_quantums=step) for t, step in steps.items()}
+    on = view(see(equity=10_000, positions=held, markets=markets))
+    pair = Instance(markets=tuple(held))
+    wanted = [
+        until(on, "gross_exposure", "<= 52000", instance=pair),
+        until(on, "net_exposure", "<= 1000", instance=pair),
+    ]
+
+    made = plan.propose(on, wanted, Means())
+
+    assert made.solver == plan.solver.version()
+    assert coins(made, on) == {"BTC-USD": Decimal("0.05"), "ETH-USD": Decimal("1.25")}
+    assert [claim.reached for claim in made.claims] == [True, False]
+    assert [refusal.what for refusal in made.dropped] == ["reach the target of net_exposure"]
+    assert plan.recompute(on, wanted, Means(), made) == made
+
+
+def test_a_target_that_is_missed_by_a_hair_is_no_reason_for_a_greedy_plan() -> None:
+    """The book offers $10,000 of bitcoin; so many cents more than that are asked."""
+    on = account(btc_depth="0.1")
+    ether = exposure(on, "ETH-USD", 15_000)
+
+    for cents in ("0.01", "0.03", "0.05"):  # 1, 3 and 5 parts per million
+        wanted = [exposure(on, "BTC-USD", 20_000), ether]
+        asked = replace(wanted[0].target, value=Decimal(20_000) - Decimal(cents))
+        wanted[0] = replace(wanted[0], target=asked)
+
+        made = plan.propose(on, wanted, Means())
+
+        assert made.solver == plan.solver.version()
+        assert coins(made, on) == {"BTC-USD": Decimal("0.1"), "ETH-USD": Decimal("1.25")}
+        assert [claim.reached for claim in made.claims] == [False, True]
+        assert [one.code.value for one in made.dropped] == ["NO_DEPTH"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seawall.plan import solver
-from seawall.plan.solver import Programme
+from seawall.plan.solver import Few, Floats, Programme
 
 
 def programme(least: list[float], most: list[float]) -> Programme:
@@ -43,7 +44,7 @@ def test_a_programme_that_takes_too_many_iterations_has_no_answer(
     )
     assert solver.solve(wide) is not None
 
-    monkeypatch.setattr(solver, "_highs", solver._highs.__wrapped__)  # made anew
+    monkeypatch.setattr(solver, "_highs", solver._made)  # made anew
     monkeypatch.setattr(solver, "ITERATIONS_MOST", 3)
 
     assert solver.solve(wide) is None
@@ -87,9 +88,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Programme]:
     """The programmes of which the solver was asked."""
     real, found = solver._asked, list[Programme]()
 
-    def noted(one: Programme) -> solver.Floats | None:
+    def noted(one: Programme, integers: int) -> solver.Floats | None:
         found.append(one)
-        return real(one)
+        return real(one, integers)
 
     monkeypatch.setattr(solver, "_asked", noted)
     return found
@@ -108,7 +109,7 @@ def test_where_one_row_decides_its_point_is_the_one_that_the_solver_finds(
     ]
     assert 100 < len(by_one_row) < 250
     for each, point in by_one_row:
-        assert point == pytest.approx(solver._asked(each), abs=1e-9)
+        assert point == pytest.approx(solver._asked(each, 0), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_the_solver_is_asked_where_more_than_one_row_decides_or_points_cost_the_
 
     assert bool(asked) is is_asked
     if not is_asked:
-        assert found == pytest.approx(solver._asked(one), abs=1e-9)
+        assert found == pytest.approx(solver._asked(one, 0), abs=1e-9)
 
 
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
@@ -214,6 +215,108 @@ def test_a_point_that_the_solver_finds_and_loses_again_is_no_point(
 
 def test_hard_rows_that_cannot_hold_have_no_nearest_point() -> None:
     assert solver.nearest(programme([6, 4], [3, 9]), np.array([6.0, 0.0])) is None
+
+
+def pairs(count: int, *, known: frozenset[int] = frozenset()) -> Programme:
+    """Three groups of two columns, the cheap one of each is worth 1 at most: 4 are asked."""
+    return Programme(
+        price=np.array([1.0, 5.0, 1.1, 5.1, 1.2, 4.0]),
+        matrix=np.ones((1, 6)),
+        least=np.array([4.0]),
+        most=np.array([1.0, 2.0, 1.0, 3.0, 1.0, 3.0]),
+        few=Few(groups=((0, 1), (2, 3), (4, 5)), count=count, known=known),
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "point"),
+    [
+        (3, [1, 0, 1, 0, 1, 1]),
+        (2, [1, 0, 0, 0, 1, 2]),
+        (1, [0, 0, 0, 0, 1, 3]),
+    ],
+)
+def test_of_so_few_groups_the_cheapest_choice_is_found(count: int, point: list[float]) -> None:
+    assert solver.solve(pairs(count)) == pytest.approx(point)
+
+
+def test_what_is_in_no_group_is_bound_by_no_number_of_them() -> None:
+    one = pairs(1)
+    free = replace(one, few=Few(groups=((0, 1), (2, 3)), count=1))
+
+    assert solver.solve(free) == pytest.approx([1, 0, 0, 0, 1, 2])
+
+
+def test_where_no_so_few_groups_hold_there_is_no_point() -> None:
+    one = pairs(1)
+
+    assert solver.solve(replace(one, least=np.array([4.5]))) is None
+    assert solver.solve(replace(one, least=np.array([13.0]))) is None
+
+
+def test_a_group_that_is_shut_is_at_zero_to_the_last_bit() -> None:
+    found = solver.solve(pairs(2))
+
+    assert found is not None
+    assert found[2] == found[3] == 0
+
+
+def test_the_point_nearest_to_what_so_few_miss_opens_no_more() -> None:
+    asked = replace(pairs(1), least=np.array([6.0]))
+
+    found = solver.nearest(asked, np.array([6.0]))
+
+    assert found is not None
+    # As far as with the second group, and cheaper.
+    assert found.values == pytest.approx([0, 0, 0, 0, 1, 3], abs=1e-5)
+    assert found.short == pytest.approx([2], abs=1e-5)
+
+
+def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = solver._run
+    monkeypatch.setattr(solver, "_run", lambda one, whole=0: None if whole else real(one))
+
+    assert solver.solve(pairs(2)) is None
+    assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
+
+
+def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, asked = solver._run, iter((True, True, False))
+
+    def run(one: Programme, whole: int = 0) -> Floats | None:
+        return real(one, whole) if next(asked) else None
+
+    monkeypatch.setattr(solver, "_run", run)
+
+    assert solver.solve(pairs(2)) == pytest.approx([1, 0, 0, 0, 1, 2])
+
+
+def test_the_best_that_is_found_within_so_many_nodes_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = np.random.default_rng(4)
+    groups = tuple((2 * at, 2 * at + 1) for at in range(40))
+    wide = Programme(
+        price=chance.random(80) + 0.5,
+        matrix=chance.random((12, 80)),
+        least=np.full(12, 9.0),
+        most=chance.random(80) * 3,
+        few=Few(groups=groups, count=12),
+    )
+    best = solver.solve(wide)
+    assert best is not None
+
+    monkeypatch.setattr(solver, "NODES_MOST", 1)
+    found = solver.solve(wide)
+
+    assert found is not None
+    assert (wide.matrix @ found >= wide.least - 1e-6).all()
+    assert sum((found[list(group)] > 0).any() for group in groups) <= 12
+    assert wide.price @ found >= wide.price @ best - 1e-9
 
 
 def test_a_decision_names_the_solver_by_name_and_version() -> None:

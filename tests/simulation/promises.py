@@ -19,7 +19,6 @@ from seawall.decide.memory import Decision
 from seawall.measures.spec import Instance, NoData
 from seawall.measures.view import View
 from seawall.plan.claims import value_of
-from seawall.plan.trial import view_like
 from seawall.policy import MeasureRef
 from seawall.units import QuoteQuantums
 
@@ -185,7 +184,7 @@ def _with(waiting: _Waiting, fills: Mapping[str, Outcome]) -> View:
                 market, signed = seen.markets[leg.ticker], leg.side.sign * one.filled
                 after = margin.with_fill(after, market, signed, one.quote, one.fee)
         subaccounts.append(after)
-    return view_like(waiting.on, replace(seen, subaccounts=tuple(subaccounts)))
+    return waiting.on.seeing(replace(seen, subaccounts=tuple(subaccounts)))
 
 
 def spread(carried: Sequence[Carried]) -> Mapping[str, float]:

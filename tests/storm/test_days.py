@@ -54,3 +54,14 @@ def test_a_second_death_is_judged_with_what_the_first_restart_was_credited() -> 
 
 def test_a_panic_that_may_touch_nothing_that_is_held_is_no_unfinished_one() -> None:
     assert play(case_of(1037)).broken == ()
+
+
+def test_days_play_a_level_that_cuts_once_over_one_that_is_chasing_its_target() -> None:
+    told: list[str] = []
+
+    result = play(case_of(55), told=told.append)
+
+    starts = [line.split(" starts ")[1] for line in told if " starts stacked/" in line]
+    assert result.broken == ()
+    assert starts[:2] == ["stacked/0/trim#2", "stacked/0/once#3"]
+    assert any("stacked/0/trim#2 ends superseded" in line for line in told)

@@ -35,6 +35,7 @@ def ack(
     Example: seawall ack drawdown --stop
     """
     from seawall.agent import Kind, restore
+    from seawall.cli.words import meant
     from seawall.decide.commands import is_about
     from seawall.decide.memory import Acknowledge
     from seawall.errors import OperatorError
@@ -48,7 +49,9 @@ def ack(
         chosen = [name for name in paged if is_about(name, key)]
         ending = [name for name in flattens if stop and is_about(name.partition("#")[0], key)]
         if not chosen and not ending:
-            raise OperatorError(_nothing(key, paged, flattens if stop else None))
+            known = [*paged, *memory.pages, *memory.alarms]
+            likely = None if any(is_about(name, key) for name in known) else meant(key, paged)
+            raise OperatorError(_nothing(key, likely, paged, flattens if stop else None))
         row = Acknowledge(key=key, stops_flatten=stop)
         seq = opened.append(Kind.COMMAND, to_json(row), durable=True)
     ends = f"; ends {', '.join(ending)}" if ending else ""
@@ -61,9 +64,11 @@ def ack(
     print(f"row {seq}: ack {what}{ends}; the guard obeys at its next tick")
 
 
-def _nothing(key: str, paged: list[str], flattens: list[str] | None) -> str:
+def _nothing(key: str, likely: str | None, paged: list[str], flattens: list[str] | None) -> str:
     about = f"about {key} " if key else ""
-    words = f"no page {about}waits to be acknowledged; waiting now: {', '.join(paged) or 'none'}"
+    hint = f", did you mean `{likely}`?" if likely else ""
+    waiting = ", ".join(paged) or "none"
+    words = f"no page {about}waits to be acknowledged{hint}; waiting now: {waiting}"
     if flattens is not None:
         words += f"; flattens past give_up_after: {', '.join(flattens) or 'none'}"
     return words

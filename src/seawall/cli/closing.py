@@ -54,7 +54,9 @@ def left_of(seen: Seen, hands_off: HandsOff) -> Left:
     held = [(one.number, position.ticker) for one in seen.subaccounts for position in one.positions]
     kept = tuple(f"{n}/{ticker}" for n, ticker in held if hands_off.covers(n, ticker))
     positions = tuple(f"{n}/{ticker}" for n, ticker in held if not hands_off.covers(n, ticker))
-    beyond = tuple(name for name in _beyond_reach(seen) if name in positions)
+    beyond = tuple(
+        f"{n}/{ticker}" for n, ticker in seen.beyond_reach() if not hands_off.covers(n, ticker)
+    )
     left = Left(positions=positions, beyond_reach=beyond, hands_off=kept)
     orders = seen.advice.orders
     if isinstance(orders, Missing):
@@ -65,18 +67,6 @@ def left_of(seen: Seen, hands_off: HandsOff) -> Left:
         if not hands_off.covers(order.subaccount, order.ticker)
     )
     return replace(left, orders=resting)
-
-
-def _beyond_reach(seen: Observation) -> Iterator[str]:
-    """The positions that the key cannot trade, as far as its permission is known."""
-    reach = seen.advice.key_reach
-    if isinstance(reach, Missing):
-        return
-    for one in seen.subaccounts:
-        for position in one.positions:
-            market = seen.markets.get(position.ticker)
-            if market is not None and not reach.covers(one.number, market.clob_pair_id):
-                yield f"{one.number}/{position.ticker}"
 
 
 async def close_everything(

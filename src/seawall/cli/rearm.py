@@ -29,6 +29,7 @@ def rearm(
     """
     from seawall.agent import Kind, restore
     from seawall.alarm import Phase
+    from seawall.cli.words import meant
     from seawall.decide import panic
     from seawall.decide.commands import is_about
     from seawall.decide.memory import Rearm
@@ -57,7 +58,10 @@ def rearm(
                     f"once the limit is kept; a drawdown is kept again once you accept the loss "
                     f"with `seawall rebase`. Then rearm"
                 )
-            raise OperatorError(f"{rule} is not latched; latched now: {known}")
+            is_known = any(is_about(key, rule) for key in memory.alarms)
+            likely = None if is_known else meant(rule, latched)
+            hint = f", did you mean `{likely}`?" if likely else ""
+            raise OperatorError(f"{rule} is not latched{hint}; latched now: {known}")
         seq = opened.append(Kind.COMMAND, to_json(Rearm(key=rule)), durable=True)
     print(f"row {seq}: rearm {', '.join(chosen)}; the guard obeys at its next tick")
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,22 +76,30 @@ def run(
 
     Example: seawall run --address dydx1… --rules config/rules.yaml
     """
-    from seawall.notify.messenger import refuse_unknown
-    from seawall.rulefile.fields import Known
-    from seawall.rulefile.load import load
-    from seawall.settings import load_settings
+    from seawall.cli.unguarded import told_of_its_end
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     if address:
         os.environ["SEAWALL_ACCOUNT__ADDRESS"] = address
     if journal is not None:
         os.environ["SEAWALL_JOURNAL__PATH"] = str(journal)
-    chosen = load_settings(settings)
     mode = Mode.LIVE if live else Mode.DRY_RUN
+    starting = Starting(rules=rules, mode=mode, arms=arm, allows_wide_key=allow_wide_key)
+    with told_of_its_end(settings) if live else nullcontext():
+        _run(settings, starting)
+
+
+def _run(settings: Path | None, starting: Starting) -> None:
+    from seawall.notify.messenger import refuse_unknown
+    from seawall.rulefile.fields import Known
+    from seawall.rulefile.load import load
+    from seawall.settings import load_settings
+
+    chosen = load_settings(settings)
     if not chosen.journal.path.exists():  # nothing is made for a broken file or a wrong key
         refuse_unknown(chosen.notify.urls)
-        _keys(chosen, load(rules, known=Known(owner=chosen.account.address)).policy, mode)
-    starting = Starting(rules=rules, mode=mode, arms=arm, allows_wide_key=allow_wide_key)
+        known = Known(owner=chosen.account.address)
+        _keys(chosen, load(starting.rules, known=known).policy, starting.mode)
     asyncio.run(_guard(chosen, starting))
 
 
@@ -111,8 +120,9 @@ async def _guard(settings: Settings, starting: Starting) -> None:
     with alone(path), Journal.open(path, spill=spill) as journal:
         check_owner(journal, owner, chain_id=chain_id, parent=parent)
         loaded = load_or_last(rules, journal, owner, mode)
-        priced = replace(loaded.policy, cash_price=settings.plan.cash_price)
-        loaded = replace(loaded, policy=priced)
+        chosen = settings.plan
+        policy = replace(loaded.policy, cash_price=chosen.cash_price, is_standby=chosen.standby)
+        loaded = replace(loaded, policy=policy)
         for warning in (*loaded.warnings, *_without_float_key(settings, loaded.policy, mode)):
             print(f"warning: {warning}", flush=True)
         keys = _keys(settings, loaded.policy, mode)
@@ -337,9 +347,12 @@ async def _preflight(venue: DydxVenue, journal: Journal) -> None:
 
 def _announce(settings: Settings, loaded: Loaded, agent: Agent) -> None:
     from seawall.cli.words import standing
+    from seawall.decide.standby import WAIT_BLOCKS
 
     levels = sum(len(rule.levels) for rule in loaded.policy.rules)
     what = "actions are sent" if agent.mode is Mode.LIVE else "nothing is sent"
+    if agent.mode is Mode.LIVE and agent.policy.is_standby:
+        what = f"a standby, acts where the first guard has not for {WAIT_BLOCKS} blocks"
     account = f"{settings.account.address}/{settings.account.parent}"
     print(f"seawall guards {account}, {agent.mode}: {what}")
     print(f"rules   {len(loaded.policy.rules)} rules, {levels} levels, set {loaded.digest[:12]}")

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from seawall import words
-from seawall.action import Cancel, Leg, Refusal
+from seawall import plan, words
+from seawall.action import Cancel, Leg, Plan, Refusal
 from seawall.decide.preview import Change, Preview
 from seawall.decide.telling import bound_words
 from seawall.measures import MEASURES
@@ -35,6 +35,7 @@ def sheet(preview: Preview, *title: str) -> list[str]:
     lines += cancels
     if made is not None:
         lines += _orders(preview, made.legs)
+        lines += _planner(made)
         lines += [
             f"{_row('top up', f'subaccount {one.number}', words.dollars(usd(one.amount))):<76}"
             f"{_rules(one.asked_by)}"
@@ -82,6 +83,13 @@ def _orders(preview: Preview, legs: Sequence[Leg]) -> Iterable[str]:
             f"{name:<18}{size:>10}{words.dollars(market.dollars(leg.worst_subticks)):>13}"
             f"{fill:>24}{words.cents(usd(leg.cost_vs_mid)):>9}  {_rules(leg.asked_by)}"
         )
+
+
+def _planner(made: Plan) -> Iterable[str]:
+    """Why it is the greedy plan, where it is: it may be dearer and reach less."""
+    name, _, why = made.solver.partition(": ")
+    if name == plan.GREEDY:
+        yield _row("the greedy plan", why or "the planner failed")
 
 
 def _rules(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from seawall import words
@@ -59,6 +59,15 @@ def standing(memory: Memory, now: Millis) -> Iterator[str]:
     waiting = [key for key, page in memory.pages.items() if not page.is_acknowledged]
     if waiting:
         yield f"pages   {', '.join(waiting)}: repeated until seawall ack"
+
+
+def meant(word: str, names: Iterable[str]) -> str | None:
+    """The rule, instance or whole name that was most likely meant; None where none is close."""
+    from seawall.rulefile.report import nearest
+
+    parts = [name.split("/") for name in names]
+    known = ["/".join(each[:end]) for each in parts for end in range(1, len(each) + 1)]
+    return nearest(word, dict.fromkeys(known))
 
 
 def outcome_words(outcome: Outcome) -> str:

@@ -21,7 +21,7 @@ from seawall.margin import notional
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData
 from seawall.policy import Mode, Policy, Rule
-from seawall.units import Millis, Ppm, QuoteQuantums, usd
+from seawall.units import Millis, QuoteQuantums, usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,8 @@ def at_once(policy: Policy, memory: Memory, seen: Observation, old: Policy | Non
     paper do nothing.
     """
     rules_now = tuple(_without_holds(rule) for rule in policy.rules)
-    hasty = replace(policy, rules=rules_now, backstop=None)  # a stop that rests sells nothing yet
+    # A stop that rests sells nothing yet.
+    hasty = replace(policy, rules=rules_now, backstop=None, is_standby=False)
     known = _going_on(memory, _same_rules(policy, old))
     _, decision = decide(hasty, known, _in_an_open_window(seen), mode=Mode.LIVE)
     rules = {rule.id: rule for rule in policy.rules}
@@ -124,7 +125,7 @@ def _acting(rule: Rule) -> Rule:
 
 
 def _shared(policy: Policy) -> Policy:
-    return replace(policy, rules=(), backstop=None, cash_price=Ppm(0))
+    return replace(policy, rules=(), backstop=None).with_settings_of(Policy())
 
 
 def _going_on(memory: Memory, same: frozenset[str]) -> Memory:

@@ -1,8 +1,8 @@
 """Who changed a position: the guard, the trader, a liquidation, or deleveraging.
 
 The guard's orders are known by their ids alone, which follow from account, market and window, and
-those of its stops from account and market: so
-those of a second guard or of `seawall panic` count as the guard's. What no record of a fill
+those of its stops from account and market. What fills of them in a market where this guard had sent
+nothing is another guard's, or of a `seawall panic`. What no record of a fill
 explains is the guard's up to what it had sent. Growth beyond that is the trader's at once, who
 alone can add; a shrinking waits a few blocks for its record, since a liquidation looks like a sale
 until then. While no records are shown at all (an outage, a guard that hung or begins again) it
@@ -18,10 +18,11 @@ from typing import assert_never
 
 from seawall import action, words
 from seawall.account import Fill, Missing, Observation
+from seawall.decide import panic
 from seawall.decide.memory import Cause, Change, Memory, Message, Unexplained, Urgency
 from seawall.decide.watch import Watched
 from seawall.intervention import Slot, has_work, in_scope, sizes
-from seawall.policy import Interlock, Level, Lock, Mode
+from seawall.policy import Interlock, Level, Lock, Mode, Policy
 from seawall.units import BaseQuantums
 
 WAIT_BLOCKS = 5  # for the record of a shrinking
@@ -83,6 +84,8 @@ def _explain(asked: Unexplained, seen: Observation, held: int) -> tuple[Counter[
     told: Counter[Cause] = Counter(dict(asked.told) if is_missing else {})
     for fill in _fills(asked, seen):
         if (cause := _cause(fill, seen)) is not None:
+            if cause is Cause.GUARD and not asked.ours:
+                cause = Cause.OTHER_GUARD
             told[cause] += fill.side.sign * fill.quantums
     left = held - asked.before - sum(told.values())
     if left == 0:
@@ -151,7 +154,7 @@ def messages(
     watched: Sequence[Watched],
     seen: Observation,
     *,
-    interlock: Interlock,
+    policy: Policy,
     mode: Mode,
 ) -> Iterator[Message]:
     """What a person must hear of: the venue took size, or somebody trades against a rule."""
@@ -159,6 +162,9 @@ def messages(
         match change.cause:
             case Cause.GUARD:
                 pass
+            case Cause.OTHER_GUARD:
+                if not (policy.is_standby or panic.is_standing(memory)):
+                    yield _by_another(change, seen)
             case Cause.BACKSTOP:
                 yield _by_stop(change, seen)
             case Cause.LIQUIDATION | Cause.DELEVERAGING:
@@ -166,7 +172,7 @@ def messages(
             case Cause.TRADER:
                 levels = _levels_against(change, memory, watched, mode)
                 if levels and change.quantums * change.after > 0:
-                    yield _against(change, levels, seen, interlock)
+                    yield _against(change, levels, seen, policy.interlock)
             case _:
                 assert_never(change.cause)
 
@@ -225,6 +231,18 @@ def _by_venue(change: Change, seen: Observation) -> Message:
         text=(
             f"{change.cause.capitalize()} by the venue: {_size_words(change, seen)}. Look at the "
             f"account: what the guard could do was not enough, or came too late."
+        ),
+    )
+
+
+def _by_another(change: Change, seen: Observation) -> Message:
+    return Message(
+        urgency=Urgency.NOTIFY,
+        key=f"other-guard/{change.subaccount}/{change.ticker}",
+        text=(
+            f"An order that this guard did not send, and only a guard signs, filled: "
+            f"{_size_words(change, seen)}. It is a second guard's, or of `seawall panic`. Two "
+            f"that act at once may sell more than one would: set `plan.standby = true` on one."
         ),
     )
 

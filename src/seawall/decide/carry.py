@@ -11,7 +11,17 @@ from seawall import plan, units
 from seawall.account import Observation
 from seawall.action import Action, Backstop, Cancel, Leg, Plan, Reduce, Refusal, RefusalCode, TopUp
 from seawall.budget import top_up_left
-from seawall.decide import depth, fit, interlock, panic, pausing, telling, waiting, wants
+from seawall.decide import (
+    depth,
+    fit,
+    interlock,
+    panic,
+    pausing,
+    standby,
+    telling,
+    waiting,
+    wants,
+)
 from seawall.decide.draft import Draft
 from seawall.decide.halt import resuming
 from seawall.decide.judged import Judged, Proposed, judge
@@ -37,6 +47,13 @@ class Carried:
     numbered: tuple[Numbered, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
+    @property
+    def waits(self) -> tuple[Refusal, ...]:
+        """What is wanted and not done, and what the plan leaves out for want of orders."""
+        dropped = () if self.plan is None else self.plan.dropped
+        few = (one for one in dropped if one.code is RefusalCode.BUDGET_ORDERS)
+        return (*self.refusals, *few)
+
 
 def carry(
     policy: Policy,
@@ -49,13 +66,13 @@ def carry(
     run_mode: Mode,
 ) -> Carried:
     """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
-    seen = view.observation
-    live = mode is Mode.LIVE
+    seen, live = view.observation, mode is Mode.LIVE
     watched = panic.alone(memory, watched)
-    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
-    means = _means(policy, memory, seen, closed, standing)
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
+    memory = standby.follow(policy, memory, demands, draft.changes, seen) if live else memory
+    closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
+    means = _means(policy, memory, seen, closed, standing)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     heeded = wants.of_mode(policy, mode, run_mode)
     thin = cache(partial(depth.believed, memory, seen))  # most ticks ask nothing of it
@@ -83,9 +100,10 @@ def carry(
         *done.refused,
     ]
     numbered = _number(memory.tick, done.passed, done.names, seen)
-    if live:
-        draft.messages.extend(telling.out_of_budget(refusals, demands, memory.pages, seen))
     carried = Carried(memory=memory, plan=proposed, numbered=numbered, refusals=tuple(refusals))
+    if live:
+        draft.messages.extend(telling.out_of_budget(carried.waits, demands, memory.pages, seen))
+        draft.messages.extend(standby.takes_over(memory, numbered))
     return replace(carried, memory=_remember(carried, view, thin)) if live else carried
 
 
@@ -190,7 +208,7 @@ def _means(
         cash_price=policy.cash_price,
         notional_left=_notional_left(policy, standing),
         cost_left=_cost_left(policy, memory),
-        orders_left=max(0, policy.budget.hourly_orders - standing.spent.hour_orders),
+        orders_left=_orders_left(policy, standing),
         overdrawing=_paging(policy, memory),
     )
 
@@ -204,6 +222,13 @@ def _notional_left(policy: Policy, standing: Standing) -> QuoteQuantums:
 def _cost_left(policy: Policy, memory: Memory) -> QuoteQuantums:
     most = units.ppm_down(max(0, memory.spent.day_equity), policy.budget.daily_cost)
     return QuoteQuantums(max(0, most - memory.spent.day_cost))
+
+
+def _orders_left(policy: Policy, standing: Standing) -> int | None:
+    """Orders that the hour's budget leaves; a panic has no such bound."""
+    if standing.by_panic:
+        return None
+    return max(0, policy.budget.hourly_orders - standing.spent.hour_orders)
 
 
 def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:

@@ -87,15 +87,14 @@ class StopSent:
 class Stops:
     """What is remembered of backstops; what rests is seen, not remembered.
 
-    `bare` is since when a position has no stop, block time. `told` is what a person has heard, and
-    `paper` what a run on paper would have placed last, which is told again once it moves.
+    `told` is what a person has heard, `paper` what a run on paper would have placed last.
     """
 
     sent: tuple[StopSent, ...] = ()
     placed: tuple[int, ...] = ()  # heights at which one was sent, of the last 100 blocks
     died_at: int | None = None  # height at which one was last seen not to have come to rest
     unseen: Mapping[tuple[int, str], int] = field(default_factory=dict)  # id that failed last
-    bare: Mapping[tuple[int, str], Millis] = field(default_factory=dict)
+    bare: Mapping[tuple[int, str], Millis] = field(default_factory=dict)  # since when, block time
     renew_at: Millis | None = None  # the next renewal
     is_waiting: bool = False  # the chain's rate limit holds some back
     told: tuple[str, ...] = ()
@@ -134,6 +133,7 @@ class Cause(StrEnum):
     """Who changed a position."""
 
     GUARD = "guard"
+    OTHER_GUARD = "another guard"
     BACKSTOP = "backstop"
     TRADER = "trader"
     LIQUIDATION = "liquidation"
@@ -232,6 +232,7 @@ class Memory:
     pause: Paused | None = None
     sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
     unexplained: tuple[Unexplained, ...] = ()
+    left_since: int | None = None  # height since which a standby leaves what is wanted to the first
 
 
 class Urgency(StrEnum):

@@ -94,12 +94,10 @@ def begin(policy: Policy, memory: Memory, seen: Observation, draft: Draft, *, mo
         hands_off=policy.hands_off,
     )
     state = replace(held.levels[0], has_run=True)
-    left_alone = [
-        f"{number}/{ticker}"
-        for number, ticker in sizes(seen)
-        if policy.hands_off.covers(number, ticker)
-    ]
-    draft.messages.append(_page(len(whole.keeps), left_alone, mode))
+    wanted = {(keep.subaccount, keep.ticker) for keep in whole.keeps}
+    beyond = [slot for slot in seen.beyond_reach() if slot in wanted]
+    left_alone = [slot for slot in sizes(seen) if policy.hands_off.covers(*slot)]
+    draft.messages.append(_page(len(wanted) - len(beyond), beyond, left_alone, mode))
     memory = replace(memory, alarms={**memory.alarms, KEY: replace(held, levels=(state,))})
     if not whole.keeps:
         return memory
@@ -142,23 +140,37 @@ def _rule(policy: Policy) -> Rule:
     )
 
 
-def _page(positions: int, left_alone: Sequence[str], mode: Mode) -> Message:
+def _page(
+    closes: int,
+    beyond: Sequence[tuple[int, str]],
+    left_alone: Sequence[tuple[int, str]],
+    mode: Mode,
+) -> Message:
     what = "On paper" if mode is Mode.DRY_RUN else "Doing"
     stays = ""
+    if beyond:
+        stays += (
+            f"{_count(len(beyond))} beyond the reach of the trading key will stay open, close by "
+            f"hand or `seawall keys grant` it: {_listed(beyond)}. "
+        )
     if left_alone:
-        stays = (
+        stays += (
             f"{_count(len(left_alone))} of hands_off in the rule file will stay open, close by "
-            f"hand what must go: {', '.join(left_alone)}. "
+            f"hand what must go: {_listed(left_alone)}. "
         )
     return Message(
         urgency=Urgency.PAGE,
         key=f"{KEY}/{LEVEL}",
         text=(
             f"Panic, by the operator. {what}: cancel every order (those that reduce once flat), "
-            f"close {_count(positions)} within {words.bps(SLIPPAGE)}, then let none open. {stays}"
+            f"close {_count(closes)} within {words.bps(SLIPPAGE)}, then let none open. {stays}"
             f"Stays until `seawall rearm {KEY}`."
         ),
     )
+
+
+def _listed(slots: Sequence[tuple[int, str]]) -> str:
+    return ", ".join(f"{number}/{ticker}" for number, ticker in slots)
 
 
 def _count(positions: int) -> str:

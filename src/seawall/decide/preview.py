@@ -190,7 +190,7 @@ def _at_once(policy: Policy) -> Policy:
         replace(rule, levels=tuple(replace(level, hold=Millis(0)) for level in rule.levels))
         for rule in policy.rules
     )
-    return replace(policy, rules=rules)
+    return replace(policy, rules=rules, is_standby=False)
 
 
 def _changes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seawall import words
-from seawall.account import Missing, Observation
+from seawall.account import Observation
 from seawall.decide.memory import Memory, Message, Repeats, Urgency
 from seawall.limits import TOP_UP_LEAST
 from seawall.measures import prices
@@ -43,16 +43,12 @@ def conditions(policy: Policy, memory: Memory, seen: Observation, mode: Mode) ->
 
 def _out_of_reach(policy: Policy, seen: Observation) -> Message | None:
     """A page for the open positions that the key cannot close; None where a rule watches that."""
-    reach = seen.advice.key_reach
-    if isinstance(reach, Missing) or any(rule.measure.name == WATCHED for rule in policy.rules):
+    if any(rule.measure.name == WATCHED for rule in policy.rules):
         return None
     beyond = [
-        f"{one.number}/{position.ticker}"
-        for one in seen.subaccounts
-        for position in one.positions
-        if not policy.hands_off.covers(one.number, position.ticker)
-        and (market := seen.markets.get(position.ticker)) is not None
-        and not reach.covers(one.number, market.clob_pair_id)
+        f"{number}/{ticker}"
+        for number, ticker in seen.beyond_reach()
+        if not policy.hands_off.covers(number, ticker)
     ]
     if not beyond:
         return None

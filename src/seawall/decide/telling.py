@@ -23,7 +23,7 @@ from seawall.decide.memory import Message, Numbered, PageState, Repeats, Urgency
 from seawall.decide.watch import Watched
 from seawall.measures import MEASURES
 from seawall.measures.spec import NoData, Unit
-from seawall.plan.demand import Demand
+from seawall.plan.demand import Demand, UntilDemand
 from seawall.plan.greedy import slots_of
 from seawall.policy import (
     Bound,
@@ -77,22 +77,29 @@ def out_of_budget(
     pages: Mapping[str, PageState],
     seen: Observation,
 ) -> Iterator[Message]:
-    """A page for each intervention that wants a position whose reduction a budget stops.
+    """A page for each intervention that a budget stops: its target, or a position it wants cut.
 
     It stands as long as that is wanted: what waits for the next window, too, waits for the budget.
     """
     stopped = [refusal for refusal in refusals if refusal.code in BUDGETS]
     why = wait_words(stopped)
     for demand in demands:
-        key, slots = budget_key(demand.name), slots_of(demand, seen)
-        if key in pages and slots:
+        key, names = budget_key(demand.name), _names(demand, seen)
+        if key in pages and names:
             yield _stopped(key, pages[key].text)
-        elif any(f"{n}/{ticker}" in r.what.split() for n, ticker in slots for r in stopped):
+        elif any(not names.isdisjoint(refusal.what.split()) for refusal in stopped):
             yield _stopped(
                 key,
                 f"{demand.name} is stopped by its budget: {why}. The rest waits for the next "
                 f"hour or day (UTC); close by hand, or raise `budgets` in the rule file.",
             )
+
+
+def _names(demand: Demand, seen: Observation) -> frozenset[str]:
+    """What refusals call a demand by that wants size: the positions, and its rule for a target."""
+    slots = slots_of(demand, seen)
+    target = {demand.key} if slots and isinstance(demand, UntilDemand) else set()
+    return frozenset(f"{number}/{ticker}" for number, ticker in slots) | target
 
 
 def _stopped(key: str, text: str) -> Message:

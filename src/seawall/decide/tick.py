@@ -26,6 +26,7 @@ from seawall.decide import (
     pausing,
     settled,
     stalled,
+    standby,
     standing,
     telling,
     watch,
@@ -104,7 +105,7 @@ def decide(
             memory,
             watched,
             seen,
-            interlock=policy.interlock,
+            policy=policy,
             mode=mode,
         )
     )
@@ -239,7 +240,7 @@ def _tell(
                 # of its own alone.
                 about = one.key if has_work(level) else name
                 done = telling.done_words(carried.numbered, carried.plan, about)
-                waiting = [*_given_up(draft, name), *carried.refusals]
+                waiting = [*_given_up(draft, name), *carried.waits]
                 waits = "" if done or not has_work(level) else telling.wait_words(waiting)
                 draft.messages.append(telling.firing(one, level, done, waits, its_mode))
 
@@ -312,6 +313,8 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
     true.update(telling.budget_key(each.name) for each in memory.running)
     true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
     true.update(stalled_key(each) for each in stalled.standing(memory))
+    if memory.left_since is not None:
+        true.add(standby.KEY)
     return frozenset(true | {message.key for message in draft.messages})
 
 

@@ -9,7 +9,7 @@ from seawall import action, limits, units
 from seawall.account import MarketStatus, Missing, Observation
 from seawall.action import Claim, Refusal, RefusalCode
 from seawall.budget import top_up_left
-from seawall.decide import pausing
+from seawall.decide import pausing, standby
 from seawall.decide.memory import Memory
 from seawall.intervention import beyond_goal
 from seawall.plan.demand import CutDemand, Demand, Reason, Slot, UntilDemand
@@ -50,6 +50,8 @@ def why_not_now(
         return RefusalCode.STALE_STATE, f"state is {age} s old, at most 10 s"
     if not live:
         return None
+    if (left := standby.why_left(memory, seen)) is not None:
+        return left
     if any(sent.action.subaccount == number for sent in memory.sent):
         return RefusalCode.ALREADY_SENT, "an order of this window may still fill"
     if not action.may_send(seen.height):
@@ -74,6 +76,8 @@ def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | N
         return RefusalCode.STALE_STATE, "state is older than 10 s"
     if source is None or wallet is None:
         return RefusalCode.FLOAT_SHORT, "there is no float wallet"
+    if (left := standby.why_left(memory, seen)) is not None:
+        return left
     if memory.top_up is not None:
         return RefusalCode.TOP_UP_IN_FLIGHT, "one deposit at a time"
     if seen.at < memory.top_up_closed_until:

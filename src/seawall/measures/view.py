@@ -83,6 +83,17 @@ class View:
             overrides=overrides,
         )
 
+    def seeing(self, observation: Observation) -> View:
+        """The same eyes on another observation, which no rule test has said a value of."""
+        return View.of(
+            observation,
+            buffer=self.buffer,
+            caps=self.caps,
+            scenarios=self.scenarios,
+            price_band=self.price_band,
+            ledger=self.ledger,
+        )
+
     def risk(self, number: int | None) -> Risk | NoData:
         """Margins of one subaccount; NoData where it is not guarded or cannot be told."""
         if number is None:

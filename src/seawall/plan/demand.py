@@ -67,3 +67,11 @@ class Means:
     orders_left: int | None = None  # of the hour's budget, which binds levels that page too
     overdrawing: frozenset[str] = frozenset()  # demands, by name, that no such budget binds
     unbound: Mapping[Slot, int] | None = None  # what these want cut; None: not worked out yet
+
+    @property
+    def orders(self) -> int | None:
+        """How many orders a plan may have; None where there is no bound, and where none is left.
+
+        Of a plan for an hour that has no order left the last gate refuses each by name.
+        """
+        return self.orders_left or None

@@ -18,16 +18,24 @@ from seawall.action import Leg, Plan, Refusal, RefusalCode
 from seawall.intervention import beyond_goal
 from seawall.margin import notional
 from seawall.measures import MEASURES
-from seawall.measures.spec import Instance, NoData
+from seawall.measures.spec import Instance
 from seawall.measures.view import View
-from seawall.plan import acceptance, pricing, trial
-from seawall.plan.claims import claims_of, holds, is_met, value_of
-from seawall.plan.demand import CutDemand, Demand, Means, Slot, UntilDemand
+from seawall.plan import acceptance, fixed, pricing, trial
+from seawall.plan.claims import claims_of, holds, is_met
+from seawall.plan.demand import CutDemand, Demand, Means, Reason, Slot, UntilDemand
 from seawall.plan.trial import Quote, Trial
 from seawall.policy import Bound, MeasureRef
 from seawall.units import PPM_ONE, BaseQuantums, QuoteQuantums
 
 TOP_UP_LEAST = 10  # dollars; less is not worth a transaction
+BEYOND: Reason = (
+    RefusalCode.NO_DEPTH,
+    "the target is beyond today's depth and bound; the rest follows next window",
+)
+TAKEN_BACK: Reason = (
+    RefusalCode.CROSSES_TRIGGER,
+    "what is closed for other targets takes it back; the rest follows next window",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +74,26 @@ def propose(
         quotes=quotes,
         cash=dict(means.cash_in_flight),
     )
-    paper = fixed_cuts(paper, demands, scenarios)
+    whole = fixed.cuts(paper, demands, scenarios)
+    paper, left_out = fixed.within_orders(whole, demands, scenarios, means)
+    dropped += left_out
     until = [demand for demand in demands if isinstance(demand, UntilDemand)]
     top_up = _top_up(paper, until, means, dropped)
     if top_up is not None:
         number, amount = top_up
         paper = paper.with_cash(number, amount + paper.cash_of(number))
     for demand in until:
-        paper = _reduce_until(paper, demand, barred, dropped)
+        paper = _reduce_until(paper, demand, means, barred, dropped)
+    dropped += _lost(paper, until, means, dropped)
     wanted, paper = paper, acceptance.accepted(paper)
     dropped += acceptance.cut_back(wanted, paper)
     given_up = tuple(crossed(view, paper.after(), guards))
+    legs, left_out = fixed.as_orders(legs_of(paper, demands), view, means)
     return Plan(
-        legs=legs_of(paper, demands),
+        legs=legs,
         top_ups=() if top_up is None else (top_up,),
         claims=claims_of(view, paper.views(), demands),
-        dropped=(*dropped, *(not_kept(guard) for guard in given_up)),
+        dropped=(*dropped, *left_out, *(not_kept(guard) for guard in given_up)),
         let_go=tuple(guard.key for guard in given_up),
     )
 
@@ -151,50 +163,6 @@ def _no_depth(quote: Quote) -> Refusal:
         what=f"{quote.side.lower()} {number}/{ticker}",
         detail=f"no depth at {worst:f} or better; tried again in the next window",
     )
-
-
-def fixed_cuts(paper: Trial, demands: Sequence[Demand], scenarios: Sequence[str]) -> Trial:
-    """Cuts of `amount`, `flatten` and `lock`: the larger demand per position, never the sum."""
-    seen = paper.before.observation
-    together: set[Slot] = set()
-    for demand in demands:
-        if not isinstance(demand, CutDemand):
-            continue
-        for keep in demand.keeps:
-            slot = (keep.subaccount, keep.ticker)
-            cut = beyond_goal(keep, seen)
-            if slot in paper.quotes and cut > paper.cut_of(slot):
-                paper = paper.with_cut(slot, cut)
-                if demand.in_proportion:
-                    together.add(slot)
-    return _in_proportion(paper, together, scenarios) if len(together) > 1 else paper
-
-
-def _in_proportion(paper: Trial, slots: set[Slot], scenarios: Sequence[str]) -> Trial:
-    """Legs of a flatten cut back to one common share where filling what is there would hurt."""
-    numbers = sorted({number for number, _ in slots})
-    before, after = paper.before, paper.after()
-    if not any(
-        _is_worse(before, after, number, scenario) for number in numbers for scenario in scenarios
-    ):
-        return paper
-    share = min(
-        Fraction(min(paper.quotes[slot].depth, paper.cuts[slot]), paper.cuts[slot])
-        for slot in slots
-    )
-    for slot in sorted(slots):
-        step = paper.quotes[slot].market.step_base_quantums
-        paper = paper.with_cut(slot, units.round_down(int(paper.cuts[slot] * share), step))
-    return paper
-
-
-def _is_worse(before: View, after: View, number: int, scenario: str) -> bool:
-    measure = MeasureRef(name="stress_headroom", scenario=scenario)
-    instance = Instance(subaccount=number)
-    old, new = value_of(before, measure, instance), value_of(after, measure, instance)
-    if isinstance(old, NoData) or isinstance(new, NoData):
-        return False
-    return new < old
 
 
 def _top_up(
@@ -273,13 +241,29 @@ def _segments(paper: Trial, demand: UntilDemand, barred: frozenset[Slot]) -> lis
     return sorted(segments, key=lambda segment: (-segment.gain, segment.slot, segment.upto))
 
 
+def _within_orders(
+    segments: Sequence[_Segment], paper: Trial, orders: int | None
+) -> Sequence[_Segment]:
+    """The segments of no more positions than there are orders for; those worth most come first."""
+    opened = set(paper.closing())
+    for segment in segments:
+        if orders is None or len(opened) < orders:
+            opened.add(segment.slot)
+    return [segment for segment in segments if segment.slot in opened]
+
+
 def _reduce_until(
-    paper: Trial, demand: UntilDemand, barred: frozenset[Slot], dropped: list[Refusal]
+    paper: Trial,
+    demand: UntilDemand,
+    means: Means,
+    barred: frozenset[Slot],
+    dropped: list[Refusal],
 ) -> Trial:
     """Add the cuts that bring one demand to its target, or all that depth and bound allow."""
     if demand.max_slippage is None or reaches(paper, demand):
         return paper
-    segments = _segments(paper, demand, barred)
+    every = _segments(paper, demand, barred)
+    segments = _within_orders(every, paper, means.orders)
 
     def taken(count: int) -> Trial:
         cuts = dict(paper.cuts)
@@ -292,13 +276,8 @@ def _reduce_until(
 
     count = _least(1, len(segments), lambda n: holds(taken(n))) if segments else None
     if count is None:
-        dropped.append(
-            Refusal(
-                code=RefusalCode.NO_DEPTH,
-                what=f"reduce for {demand.key}",
-                detail="the target is beyond today's depth and bound; the rest follows next window",
-            )
-        )
+        is_few = len(segments) < len(every)
+        dropped.append(_short(demand, paper, means if is_few else None, BEYOND))
         return taken(len(segments))
     last, base = segments[count - 1], taken(count - 1)
     step = paper.quotes[last.slot].market.step_base_quantums
@@ -306,6 +285,29 @@ def _reduce_until(
     steps = _least(start, last.upto // step, lambda s: holds(base.with_cut(last.slot, s * step)))
     assert steps is not None
     return base.with_cut(last.slot, steps * step)
+
+
+def _short(demand: UntilDemand, paper: Trial, means: Means | None, why: Reason) -> Refusal:
+    """A target that is not reached: for want of orders where `means` bind, else why."""
+    what, orders = f"reduce for {demand.key}", None if means is None else means.orders
+    if orders is not None:
+        few = fixed.few_words(orders, paper.before.observation.at)
+        return Refusal(code=RefusalCode.BUDGET_ORDERS, what=what, detail=few)
+    return Refusal(code=why[0], what=what, detail=why[1])
+
+
+def _lost(
+    paper: Trial, until: Sequence[UntilDemand], means: Means, dropped: Sequence[Refusal]
+) -> list[Refusal]:
+    """Targets that were reached by their own cuts, and lost by what others took after them."""
+    told, views = {refusal.what for refusal in dropped}, paper.views()
+    is_full = means.orders is not None and len(paper.closing()) >= means.orders
+    lost = [
+        _short(demand, paper, means if is_full else None, TAKEN_BACK)
+        for demand in until
+        if demand.max_slippage is not None and not holds(views, demand)
+    ]
+    return [refusal for refusal in lost if refusal.what not in told]
 
 
 def legs_of(paper: Trial, demands: Sequence[Demand]) -> tuple[Leg, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.plan import solver
-from seawall.plan.solver import Floats, Programme
+from seawall.plan.solver import Few, Floats, Programme
 
 EXACT = 1e-6  # dollars that a solver may be off
 ERROR = 4e-6  # of what a row asks, or of a dollar: missed by less it counts as reached
@@ -52,7 +52,7 @@ class Ladder:
     """Lines and the price of each column, ready to be solved for different bounds.
 
     `foreign` columns are not an intervention's own, by its name: what others want of them helps it,
-    and moves nothing by itself.
+    and moves nothing by itself. `few` is how many positions may be cut.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class Ladder:
         lines: Sequence[Line],
         price: Floats,
         foreign: Mapping[str, NDArray[np.bool_]] | None = None,
+        few: Few | None = None,
     ) -> None:
         self._lines, self._price, self._foreign = lines, price, foreign or {}
+        self._few = few
         self._matrix = np.array([one.coefficients for one in lines]).reshape(len(lines), len(price))
         self._least = np.array([one.least for one in lines])
         # Where a target is missed anyway, what closing costs one that only cash can reach holds
@@ -143,8 +145,8 @@ class Ladder:
     ) -> float | None:
         """The share of what it asks that a target misses at best where no other asks anything.
 
-        What is shared out (cash, budgets) counts as long as some is left: that is for all of them
-        to have less of. Without any no deposit is allowed, and a budget is spent.
+        What is shared out (cash, budgets, orders) counts as long as some is left: that is for all
+        of them to have less of. Without any no deposit is allowed, and a budget is spent.
         """
         shared = np.array([one.kind in {"cash", "budget"} for one in self._lines], dtype=bool)
         keep = its | hard & ~shared
@@ -154,7 +156,8 @@ class Ladder:
             matrix = np.where(np.outer(its, foreign), np.minimum(matrix, 0.0), matrix)
         programme = self._programme(self._least, np.where(cash, solver.INFINITE, most), keep)
         scale = np.where(its, self._scale, 0.0)
-        return solver.shortest(replace(programme, matrix=matrix[keep]), scale[keep])
+        alone = replace(programme, matrix=matrix[keep], few=None)
+        return solver.shortest(alone, scale[keep])
 
     def _of_kind(self, kind: str) -> NDArray[np.bool_]:
         return np.array([one.kind == kind for one in self._lines], dtype=bool)
@@ -169,7 +172,13 @@ class Ladder:
         return matrix
 
     def _programme(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Programme:
-        return Programme(price=self._price, matrix=self._matrix[keep], least=least[keep], most=most)
+        return Programme(
+            price=self._price,
+            matrix=self._matrix[keep],
+            least=least[keep],
+            most=most,
+            few=self._few,
+        )
 
     def _solve(self, least: Floats, most: Floats, keep: NDArray[np.bool_]) -> Floats | None:
         return solver.solve(self._programme(least, most, keep))

@@ -12,7 +12,7 @@ from seawall.plan.frame import Frame, columns_of, frame_of
 from seawall.plan.ladder import EXACT, Best, Ladder, Line
 from seawall.plan.rows import Row, ask, rows_for
 from seawall.plan.sharing import Share, Shared, foreign
-from seawall.plan.solver import Floats
+from seawall.plan.solver import Few, Floats
 from seawall.units import PPM_ONE
 
 CASH_PRICE = 1e-7  # per dollar: where cash costs nothing, no more of it is moved than is needed
@@ -176,19 +176,41 @@ class Model:
         shares = [
             one for one in self._shares(allowed) if any(one.gain(line) > 0 for line in self._lines)
         ]
-        found = Ladder(self._lines, self._price, foreign(shares, len(most))).best(let_go, most)
+        few, most = self._within_orders(most)
+        ladder = Ladder(self._lines, self._price, foreign(shares, len(most)), few)
+        found = ladder.best(let_go, most)
         if found is None:
             return None
         if all(found.values[list(one.at)].sum() <= one.own + EXACT for one in shares):
             return found
-        shared = Shared(lines=self._lines, price=self._price, most=most, shares=shares)
+        shared = Shared(lines=self._lines, price=self._price, most=most, shares=shares, few=few)
         return shared.best(let_go)
 
-    def _shares(self, allowed: Mapping[int, float]) -> Iterator[Share]:
-        """What each unmet demand is not offered by its own level, or not as much of."""
+    def _within_orders(self, most: Floats) -> tuple[Few | None, Floats]:
+        """How many positions may be cut beside those of fixed size, None for all, and the bounds.
+
+        Where none may, nothing of any is left: as of a budget that is spent.
+        """
+        left, cuts = self._desk.orders_beside, self._desk.paper.cuts
+        if left is None:
+            return None, most
+        groups = tuple(tuple(at) for slot, at in self._places().items() if not cuts.get(slot))
+        if left > 0:
+            return Few(groups=groups, count=left) if len(groups) > left else None, most
+        bounds = most.copy()
+        bounds[[column for group in groups for column in group]] = 0.0
+        return None, bounds
+
+    def _places(self) -> Mapping[Slot, list[int]]:
+        """Which columns a position has."""
         places: dict[Slot, list[int]] = {}
         for at, column in enumerate(self.columns):
             places.setdefault(column.slot, []).append(at)
+        return places
+
+    def _shares(self, allowed: Mapping[int, float]) -> Iterator[Share]:
+        """What each unmet demand is not offered by its own level, or not as much of."""
+        places = self._places()
         for demand in self._desk.unmet:
             for slot, columns in places.items():
                 if demand.max_slippage is None or slot not in demand.slots:

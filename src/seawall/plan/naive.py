@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from seawall import units
 from seawall.action import Plan
 from seawall.measures.view import View
-from seawall.plan import claims, greedy
+from seawall.plan import claims, fixed, greedy
 from seawall.plan import desk as desks
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import Desk
@@ -46,7 +46,7 @@ def alternatives(
     paper = Trial(before=view, caught_up=caught_up(view), quotes=quotes, cash=cash)
     for number, amount in made.top_ups:
         paper = paper.with_cash(number, paper.cash_of(number) + amount)
-    base = greedy.fixed_cuts(paper, demands, ())
+    base = fixed.cuts(paper, demands, ())
     desk = desks.desk_of(view, demands, means, scenarios=(), guards=())
     simple = greedy.propose(view, demands, means)
     return (

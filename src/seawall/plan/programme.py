@@ -1,8 +1,10 @@
 """The cheapest plan: a linear programme proposes, the chain's integers decide (RULES.md 4).
 
-What the solver proposes is rounded up to steps and evaluated again; where a claim fails, steps are
-added, at most 50; where that is not enough the greedy plan is proposed, and named. A trigger that
-rounding would cross and no step mends is let go by name, and the programme solved again.
+Of a plan with more orders than the hour has left another is found, in whole numbers. What the
+solver proposes is rounded up to steps and evaluated again; where a claim fails, steps are added, at
+most 50, or taken back where none more helps; where that is not enough the greedy plan is proposed,
+and named. A trigger that rounding would cross and no step mends is let go by name, and the
+programme solved again.
 """
 
 from __future__ import annotations
@@ -14,17 +16,15 @@ from functools import partial
 
 from seawall.action import Plan
 from seawall.measures.view import View
-from seawall.plan import acceptance, fallback, greedy, solver
+from seawall.plan import acceptance, fallback, fixed, greedy, shortfall, solver
 from seawall.plan import desk as desks
 from seawall.plan.claims import claims_of
 from seawall.plan.demand import Demand, Means, Slot, UntilDemand
 from seawall.plan.desk import TOP_UP_LEAST, Desk, desk_of
-from seawall.plan.frame import frame_of
 from seawall.plan.greedy import Guard
 from seawall.plan.ladder import Best
 from seawall.plan.model import Model
 from seawall.plan.proof import proved
-from seawall.plan.rows import ask, rows_for
 from seawall.plan.trial import Trial
 from seawall.units import PPM_ONE, QuoteQuantums
 
@@ -115,7 +115,7 @@ def _proposed(
             case Guard():
                 let_go = (*found.let_go, made.key)
             case None:
-                return _fallen_back(simple(), f"a claim failed after {STEPS_MOST} added steps")
+                return _nearest(desk, proposal, found, simple)
             case Plan():
                 return _or_simple(desk, made, simple)
 
@@ -127,6 +127,25 @@ def _or_simple(desk: Desk, made: Plan, simple: Callable[[], Plan]) -> Plan:
         if all(claim.reached for claim in other.targets) and desks.fits(desk, other.legs):
             return _fallen_back(other, "the solver fell short of what the greedy plan reaches")
     return made
+
+
+def _nearest(desk: Desk, proposal: Proposal, found: Best, simple: Callable[[], Plan]) -> Plan:
+    """The greedy plan where steps do not mend a proposal, unless what is left of that is nearer.
+
+    In whole steps there may be nothing that reaches all, though in parts of a step there was.
+    """
+    other = _fallen_back(simple(), f"a claim failed after {STEPS_MOST} added steps")
+    if found.short or all(claim.reached for claim in other.targets):
+        return other
+    missed = tuple(demand.name for demand in desk.until)  # by less than what rounding takes
+    near = from_proposal(desk, proposal, let_go=found.let_go, short=missed)
+    if not isinstance(near, Plan) or _reached(near) < _reached(other):
+        return other
+    return near
+
+
+def _reached(made: Plan) -> int:
+    return sum(claim.reached for claim in made.targets)
 
 
 def from_proposal(
@@ -153,14 +172,16 @@ def from_proposal(
     done, views = mended
     claims = claims_of(desk.view, views, desk.demands)
     gone = [guard for guard in desk.guards if guard.key in let_go]
+    legs, left_out = fixed.as_orders(greedy.legs_of(done, desk.demands), desk.view, desk.means)
     return Plan(
-        legs=greedy.legs_of(done, desk.demands),
+        legs=legs,
         top_ups=tuple((n, QuoteQuantums(amount)) for n, amount in sorted(top_ups.items())),
         claims=claims,
         dropped=(
             *desk.refused,
+            *left_out,
             *(
-                desks.shortfall(desk, done, demand, claim, later)
+                shortfall.of(desk, done, demand, claim, later)
                 for demand, claim in zip(desk.until, claims, strict=False)
                 if not claim.reached
             ),
@@ -200,36 +221,14 @@ def _mended(
         stepped = None
         if added < STEPS_MOST:
             wanted = failing[0] if failing else crossed[0]
-            gains = _gains(desk, wanted, views)
+            gains = shortfall.gains(desk, wanted, views)
             stepped = _step_on(desk, paper, wanted, gains)
-            if stepped is None and failing and short:
+            if stepped is None and failing:
                 stepped = _step_back(desk, paper, gains)
         if stepped is None:
             return None if failing else crossed[0]
         paper = stepped
         added += 1
-
-
-def _gains(desk: Desk, wanted: UntilDemand | Guard, views: Sequence[View]) -> Mapping[Slot, float]:
-    """What closing helps, by position: from the row that is missed most in what is left.
-
-    A hedge has one sign in one row of a measure and the other in the next.
-    """
-    bound = wanted.target if isinstance(wanted, UntilDemand) else wanted.trigger
-    fee = desk.view.observation.taker_fee_ppm / PPM_ONE
-    row = max(
-        (
-            row
-            for view in views
-            for row in rows_for(
-                frame_of(view, view, (), fee),
-                ask(wanted.measure, wanted.instance, bound),
-            )
-        ),
-        key=lambda row: row.least,
-        default=None,
-    )
-    return {} if row is None else row.gain
 
 
 def _step_on(
@@ -242,7 +241,10 @@ def _step_on(
     helpful = [
         slot
         for slot, gain in sorted(gains.items())
-        if gain > 0 and slot in own and desks.has_room(desk, paper, slot)
+        if gain > 0
+        and slot in own
+        and desks.has_room(desk, paper, slot)
+        and (paper.cut_of(slot) or desk.may_open(paper))
     ]
     if not helpful:
         return None
@@ -251,7 +253,7 @@ def _step_on(
 
 
 def _step_back(desk: Desk, paper: Trial, gains: Mapping[Slot, float]) -> Trial | None:
-    """With one step less where it hurts most: it was rounded up for a target that is missed yet."""
+    """With one step less where it hurts most: rounding up has taken it too far."""
     hurting = [
         slot
         for slot, gain in sorted(gains.items())

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.plan.ladder import Best, Ladder, Line
-from seawall.plan.solver import Floats
+from seawall.plan.solver import Few, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ class Shared:
     price: Floats
     most: Floats
     shares: Sequence[Share]
+    few: Few | None = None  # positions that may be cut
 
     def best(self, let_go: Sequence[str]) -> Best | None:
         """The cheapest point at which nobody leans on more than others want; None for none.
@@ -96,7 +97,8 @@ class Shared:
         beside = foreign(
             [replace(one, at=(width + at,)) for at, one in enumerate(self.shares)], width + count
         )
-        found = Ladder(lines, price, beside).best(let_go, np.concatenate((self.most, caps)))
+        ladder = Ladder(lines, price, beside, self.few)
+        found = ladder.best(let_go, np.concatenate((self.most, caps)))
         return None if found is None else replace(found, values=found.values[:width])
 
 

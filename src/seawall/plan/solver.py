@@ -1,7 +1,9 @@
 """HiGHS, held to one thread and a number of iterations: the same programme gives the same answer.
 
-No clock decides anything here. What comes back is a proposal in floats. Where one row alone decides
-there is nothing to search: most ticks that act have such a programme, and time is short in them.
+No clock decides anything here. What comes back is a proposal in floats. A programme that may open
+only so many groups of columns is solved without that bound first; only where too many are open is
+it asked in integers which, and then solved once more with the others shut. Where one row alone
+decides there is nothing to search: most ticks that act have such a programme.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 ITERATIONS_MOST = 20_000
+NODES_MOST = 2_000  # of the search in integers; the best that is found by then is taken
+SHUT = 1e-9  # dollars; a group of which no column is above it is shut
 INFINITE = highspy.kHighsInf
 HAIR = 1e-9  # of what is added up: a sum may be off by as much
 SAME = 1e-6  # of a price: columns that are no further apart cost the same
+FEASIBLE = 2  # of the solver's statuses of a solution
 
 Floats = NDArray[np.float64]
 
@@ -29,13 +34,39 @@ class _Quiet(highspy.Highs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Few:
+    """No more than `count` of these groups of columns above zero; each column is in one at most.
+
+    `known` are groups of a point that holds, by their place: where the search loses it by a hair.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+    count: int
+    known: frozenset[int] = frozenset()
+
+    def opened(self, values: Floats) -> frozenset[int]:
+        """The places of the groups that are above zero."""
+        return frozenset(
+            at for at, group in enumerate(self.groups) if (values[list(group)] > SHUT).any()
+        )
+
+    def knowing(self, values: Floats) -> Few:
+        """The same with a point that holds."""
+        return replace(self, known=self.opened(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """Minimise `price` x v with `matrix` v >= `least` and 0 <= v <= `most`."""
+    """Minimise `price` x v with `matrix` v >= `least` and 0 <= v <= `most`.
+
+    Columns in groups of `few` have a finite `most`.
+    """
 
     price: Floats
     matrix: Floats
     least: Floats
     most: Floats
+    few: Few | None = None
 
 
 def version() -> str:
@@ -50,8 +81,49 @@ def version() -> str:
 
 def solve(programme: Programme) -> Floats | None:
     """The cheapest point; None where there is none or it was not found in time."""
-    found = _of_one_row(programme)
-    return _asked(programme) if found is None else found
+    found, few = _run(programme), programme.few
+    if found is None or few is None or len(few.opened(found)) <= few.count:
+        return found
+    searched, columns = _run(_in_integers(programme, few), len(few.groups)), len(programme.price)
+    opened = few.known
+    if searched is not None:
+        opened = frozenset(np.flatnonzero(searched[columns:] > 1 / 2).tolist())
+    most = programme.most.copy()
+    for at, group in enumerate(few.groups):
+        if at not in opened:
+            most[list(group)] = 0.0
+    exact = _run(replace(programme, most=most))
+    if exact is None and searched is not None:
+        # It holds by no more than the hair that the search may be off: the integers decide.
+        return np.minimum(searched[:columns], most)
+    return exact
+
+
+def _run(programme: Programme, integers: int = 0) -> Floats | None:
+    """The cheapest point, however many groups it opens; so many last columns are whole numbers."""
+    found = None if integers else _of_one_row(programme)
+    return _asked(programme, integers) if found is None else found
+
+
+def _in_integers(programme: Programme, few: Few) -> Programme:
+    """The programme with a column of 0 or 1 for each group, which opens the columns in it."""
+    rows, columns = programme.matrix.shape
+    width = columns + len(few.groups)
+    opens = np.zeros((sum(map(len, few.groups)), width))
+    row = 0
+    for at, group in enumerate(few.groups, columns):
+        for column in group:  # each by itself: their sum bounds the search far less
+            opens[row, column], opens[row, at] = -1.0, programme.most[column]
+            row += 1
+    count = np.zeros((1, width))
+    count[0, columns:] = -1.0
+    beside = np.zeros((rows, len(few.groups)))
+    return Programme(
+        price=np.concatenate((programme.price, np.zeros(len(few.groups)))),
+        matrix=np.vstack((np.hstack((programme.matrix, beside)), opens, count)),
+        least=np.concatenate((programme.least, np.zeros(len(opens)), [-float(few.count)])),
+        most=np.concatenate((programme.most, np.ones(len(few.groups)))),
+    )
 
 
 def _of_one_row(programme: Programme) -> Floats | None:
@@ -97,12 +169,18 @@ def _filled(price: Floats, gains: Floats, least: float, most: Floats) -> Floats 
     return point
 
 
-def _asked(programme: Programme) -> Floats | None:
-    """What the solver says is the cheapest point."""
-    highs = _highs()
-    _pass(highs, programme)
+def _asked(programme: Programme, integers: int) -> Floats | None:
+    """What the solver says is the cheapest point; of the last columns so many are whole numbers.
+
+    Of those the best that is found where the search runs out of nodes.
+    """
+    # A search in integers leaves behind what other answers may depend on.
+    highs = _made() if integers else _highs()
+    _pass(highs, programme, integers)
     highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    has_point = highs.getInfo().primal_solution_status == FEASIBLE
+    if not (is_best or (integers and has_point)):
         return None
     return np.array(highs.getSolution().col_value, dtype=np.float64)
 
@@ -114,6 +192,11 @@ def _highs() -> highspy.Highs:
     A model that is passed takes the place of the last one with all that was found of it, so an
     answer depends on nothing that was solved before.
     """
+    return _made()
+
+
+def _made() -> highspy.Highs:
+    """A solver that gives the same answer every time."""
     highs = _Quiet()
     for option, value in (
         ("output_flag", False),
@@ -122,12 +205,14 @@ def _highs() -> highspy.Highs:
         ("solver", "simplex"),
         ("random_seed", 0),
         ("simplex_iteration_limit", ITERATIONS_MOST),
+        ("mip_max_nodes", NODES_MOST),
+        ("mip_rel_gap", 0.0),
     ):
         highs.setOptionValue(option, value)
     return highs
 
 
-def _pass(highs: highspy.Highs, programme: Programme) -> None:
+def _pass(highs: highspy.Highs, programme: Programme, integers: int) -> None:
     """Hand the arrays over at once: a HighsLp is filled field by field and copied once more."""
     rows, columns = programme.matrix.shape
     at, filled = np.nonzero(programme.matrix)  # row by row
@@ -146,7 +231,7 @@ def _pass(highs: highspy.Highs, programme: Programme) -> None:
         np.searchsorted(at, np.arange(rows)).astype(np.int32),  # where each row begins
         filled.astype(np.int32),
         programme.matrix[at, filled],
-        np.zeros(columns, dtype=np.int32),  # no column is an integer
+        (np.arange(columns) >= columns - integers).astype(np.int32),  # whether it is an integer
     )
 
 
@@ -163,15 +248,20 @@ def shortest(programme: Programme, scale: Floats) -> float | None:
 
     None where the hard rows cannot hold.
     """
-    worst = solve(
-        Programme(
+    found = _shortest(programme, scale)
+    return None if found is None else float(found[-1])
+
+
+def _shortest(programme: Programme, scale: Floats) -> Floats | None:
+    """A point with that shortfall, and it in a last column."""
+    return solve(
+        replace(
+            programme,
             price=np.concatenate((np.zeros(len(programme.price)), np.ones(1))),
             matrix=np.hstack((programme.matrix, scale[:, None])),
-            least=programme.least,
             most=np.concatenate((programme.most, [INFINITE])),
         )
     )
-    return None if worst is None else float(worst[-1])
 
 
 def nearest(programme: Programme, scale: Floats) -> Found | None:
@@ -181,23 +271,25 @@ def nearest(programme: Programme, scale: Floats) -> Found | None:
     sum of shortfalls is made small, so that one target out of reach takes no other with it. None
     where the hard rows cannot hold, or where the solver's own error loses a point that it found.
     """
-    worst, soft = shortest(programme, scale), scale > 0
-    if worst is None:
+    first, soft, few = _shortest(programme, scale), scale > 0, programme.few
+    if first is None:
         return None
     columns, rows = len(programme.price), int(soft.sum())
     each = solve(
-        Programme(
+        replace(
+            programme,
             price=np.concatenate((np.zeros(columns), np.ones(rows))),
             matrix=np.hstack((programme.matrix, np.diag(scale)[:, soft])),
-            least=programme.least,
-            most=np.concatenate((programme.most, np.full(rows, worst + 1e-9))),
+            most=np.concatenate((programme.most, np.full(rows, first[-1] + 1e-9))),
+            few=None if few is None else few.knowing(first),
         )
     )
     if each is None:
         return None
     least = programme.least.copy()
     least[soft] -= scale[soft] * (each[columns:] + 1e-9)
-    values = solve(replace(programme, least=least))
+    few = None if few is None else few.knowing(each)
+    values = solve(replace(programme, least=least, few=few))
     if values is None:
         return None
     short = np.maximum(programme.least - programme.matrix @ values, 0.0)

@@ -115,6 +115,14 @@ class Trial:
         """Base quantums that are cut of a position."""
         return self.cuts.get(slot, 0)
 
+    def closing(self) -> list[Slot]:
+        """Positions of which something is expected to be closed: each is an order that fills."""
+        return [
+            slot
+            for slot, cut in self.cuts.items()
+            if cut and self.quotes[slot].depth >= self.quotes[slot].market.step_base_quantums
+        ]
+
     def cash_of(self, number: int) -> int:
         """Quote quantums that land in a subaccount."""
         return self.cash.get(number, 0)
@@ -140,19 +148,7 @@ class Trial:
     def _seen_by(self, view: View) -> View:
         if not (self.cuts or self.cash or view.overrides):
             return view  # nothing was done to it
-        return view_like(view, apply(view.observation, self.quotes, self.cuts, self.cash))
-
-
-def view_like(view: View, observation: Observation) -> View:
-    """The same eyes on another observation."""
-    return View.of(
-        observation,
-        buffer=view.buffer,
-        caps=view.caps,
-        scenarios=view.scenarios,
-        price_band=view.price_band,
-        ledger=view.ledger,
-    )
+        return view.seeing(apply(view.observation, self.quotes, self.cuts, self.cash))
 
 
 def caught_up(view: View) -> View | None:
@@ -168,7 +164,7 @@ def caught_up(view: View) -> View | None:
             moved[ticker] = replace(market, oracle_price=price)
     if not moved:
         return None
-    return view_like(view, replace(seen, markets={**seen.markets, **moved}))
+    return view.seeing(replace(seen, markets={**seen.markets, **moved}))
 
 
 def carried_out(
@@ -186,7 +182,7 @@ def carried_out(
                 market, signed = seen.markets[leg.ticker], leg.side.sign * leg.expected_quantums
                 after = margin.with_fill(after, market, signed, leg.expected_quote, leg.fee)
         subaccounts.append(after)
-    return view_like(view, replace(seen, subaccounts=tuple(subaccounts)))
+    return view.seeing(replace(seen, subaccounts=tuple(subaccounts)))
 
 
 def apply(

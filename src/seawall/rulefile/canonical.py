@@ -18,7 +18,7 @@ from seawall.policy import Policy, Rule
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
 
-_NOT_ASKED_FOR = {(Rule, "line"), (Policy, "cash_price")}
+_NOT_ASKED_FOR = {(Rule, "line"), (Policy, "cash_price"), (Policy, "is_standby")}
 
 
 def canonical_text(policy: Policy) -> str:

@@ -42,6 +42,8 @@ _COMMA_FOR_POINT = re.compile(r"\d+,\d{1,2}", re.ASCII)
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\S.*)", re.DOTALL)
 _LOOSE = re.compile(r"(-?)\$?(-?)([\d,_ ]*\d(?:\.\d+)?)\s*([a-z%$]*)", re.ASCII)
 _DURATION_WORDS = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h"}
+_HALF_SAID = re.compile(r"(?:\d{1,5}[dhm])*\d{1,5}([dhm])\d{1,5}", re.ASCII)
+_NEXT_SMALLER = {"d": "h", "h": "m", "m": "s"}
 LONGEST = Millis(30 * DAY)
 _SPANS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _LOOSE_OPERATORS = {
@@ -290,8 +292,8 @@ def meant(text: str, unit: Unit) -> str | None:
     """The same number written as a literal of the unit; None where the text says too little."""
     text = text.translate(_MINUS)
     together = "".join(text.split())
-    if unit is Unit.SECONDS and _match(together, unit) is not None:
-        return together
+    if unit is Unit.SECONDS and (span := _whole_span(together)) is not None:
+        return span
     found = _LOOSE.fullmatch(text.lower())
     if found is None or ("$" in text and unit is not Unit.DOLLARS):
         return None
@@ -312,6 +314,14 @@ def meant(text: str, unit: Unit) -> str | None:
 def _with_thousands(text: str) -> str:
     """`$20_000` for `$20.000`, which half the world writes for twenty thousand; else the text."""
     return _POINT_FOR_THOUSANDS.sub(r"\1_\2", text)
+
+
+def _whole_span(text: str) -> str | None:
+    """A duration as it stands, or with the unit that its end leaves out: `1h30m` for `1h30`."""
+    if _DURATION.fullmatch(text):
+        return text
+    found = _HALF_SAID.fullmatch(text)
+    return None if found is None else f"{text}{_NEXT_SMALLER[found[1]]}"
 
 
 def _span(digits: str, unit: str) -> str | None:
@@ -336,6 +346,9 @@ def _respelled(sign: str, digits: str, suffix: str, unit: Unit) -> str | None:
             return f"{sign}{digits}%"
         case Unit.MULTIPLE if suffix in ("", "x"):
             return f"{sign}{digits}x"
+        case Unit.MULTIPLE if suffix in ("%", "pct", "percent"):
+            times = Decimal(digits.replace("_", "")).scaleb(-2).normalize()
+            return f"{sign}{times:f}x"
         case Unit.SECONDS:
             return _span(digits, _DURATION_WORDS.get(suffix, suffix or "s"))
         case Unit.COUNT if suffix in ("", "x", "%"):

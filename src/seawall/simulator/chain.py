@@ -22,7 +22,7 @@ from seawall.simulator import conditional, execution, funding, house, twap
 from seawall.simulator.ante import Ante
 from seawall.simulator.book import Shape
 from seawall.simulator.deleveraging import final_positions
-from seawall.simulator.events import Block, FillEvent, TransferEvent
+from seawall.simulator.events import Block, FillEvent, OrderEvent, TransferEvent
 from seawall.simulator.exchange import Exchange, Log, ReduceOnly, Rules
 from seawall.simulator.limits import OrderLimits
 from seawall.simulator.liquidation import liquidate, marked
@@ -60,9 +60,10 @@ class ChainSettings:
 
 @dataclass(slots=True)
 class History:
-    """Fills and transfers since the beginning, each with the height of its block."""
+    """Fills, transfers and what became of orders, each with the height of its block."""
 
     fills: list[tuple[int, FillEvent]] = field(default_factory=list)
+    orders: list[tuple[int, OrderEvent]] = field(default_factory=list)
     transfers: list[tuple[int, TransferEvent]] = field(default_factory=list)
 
 
@@ -348,6 +349,7 @@ class Chain:
         )
         self.history.fills.extend((height, fill) for fill in log.fills)
         self.history.transfers.extend((height, moved) for moved in log.transfers)
+        self.history.orders.extend((height, told) for told in log.orders)
         self._blocks.append(block)
         self._commit(digest)
         return block

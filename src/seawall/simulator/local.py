@@ -118,6 +118,7 @@ class LocalVenue:
                 funding=view.funding,
                 indexer_sizes=IndexerSizes(height=state.height, quantums=view.sizes),
                 key_reach=UNLIMITED,
+                tried=view.tried,
             ),
         )
 

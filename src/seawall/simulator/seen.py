@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seawall import action
 from seawall.account import (
     PARENTS,
     Fill,
@@ -38,7 +39,7 @@ class View:
         self._market_states: tuple[MarketState, ...] = ()
         self._accounts: tuple[Account, ...] = ()
         self._wallet: tuple[object, FloatWallet | None] = (None, None)
-        self._fills_read = self._transfers_read = 0
+        self._fills_read = self._transfers_read = self._orders_read = 0
         self._rates: tuple[int, ...] | None = None
         self.markets: Mapping[str, Market] = {}
         self.subaccounts: tuple[Subaccount, ...] = ()
@@ -47,6 +48,7 @@ class View:
         self.orders: tuple[RestingOrder, ...] = ()
         self.fills: tuple[Fill, ...] = ()
         self.transfers: tuple[Transfer, ...] = ()
+        self.tried: Mapping[tuple[int, str], int] = {}
 
     def follow(self, chain: Chain, state: State) -> None:
         """Catch up with the newest committed state."""
@@ -59,6 +61,7 @@ class View:
                 if self._is_guarded(order.order.order_id.subaccount)
             )
         self._follow_history(chain)
+        self._follow_tries(chain, state)
 
     def float_wallet(self, state: State, address: str) -> FloatWallet | None:
         """The float wallet; None where the chain has never seen its address."""
@@ -124,6 +127,26 @@ class View:
             self._transfers_read = len(transfers)
             for height, event in moved:
                 self.transfers += self._transfers_seen(event, height)
+
+    def _follow_tries(self, chain: Chain, state: State) -> None:
+        orders = chain.history.orders
+        new, self._orders_read = orders[self._orders_read :], len(orders)
+        tickers = {one.spec.clob_pair_id: ticker for ticker, one in state.markets.items()}
+        for _, told in new:
+            named = told.order.order_id
+            if not (named.is_short_term and self._is_guarded(named.subaccount)):
+                continue
+            number, pair = named.subaccount.number, named.clob_pair_id
+            window = action.window_named(
+                chain.chain_id,
+                self._owner,
+                number,
+                pair,
+                client=named.client_id,
+                until=told.order.good_til_block,
+            )
+            if window is not None:
+                self.tried = {**self.tried, (number, tickers[pair]): window}
 
     def _transfers_seen(self, event: TransferEvent, height: int) -> tuple[Transfer, ...]:
         """What a transfer means to the guarded subaccounts: money in, money out, or both."""

@@ -15,7 +15,7 @@ from seawall.simulator.markets import MARKETS, TICKERS, MarketSpec
 from seawall.simulator.prices import Line, Path, Point
 from seawall.simulator.wallets import Gate
 from seawall.storm.operator import Order, orders_for
-from seawall.storm.rulebook import rules_for
+from seawall.storm.rulebook import rules_for, with_stacked_levels
 from seawall.units import DAY, HOUR, MINUTE, SECOND, Millis, Ppm, QuoteQuantums
 
 CHAOS_BLOCKS = 420  # prices move, faults begin, guards die and the trader trades within these
@@ -54,6 +54,7 @@ class GuardCase:
     restarts: tuple[Restart, ...]
     disk_full: range  # blocks in which its journal takes no row
     spilling: range = range(0)  # blocks in which its rows go to the spill file
+    is_standby: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,14 @@ def draw(chance: random.Random, seed: int) -> Case:
     # Drawn last, so that a seed without backstops stays the day that it was before there were any.
     if chance.random() < 0.6:
         plain = with_backstop(plain)
-    return _broadened(chance, plain)
+    plain = _broadened(chance, plain)
+    return with_stacked_rule(chance, plain, leverage) if chance.random() < 0.2 else plain
+
+
+def with_stacked_rule(chance: random.Random, case: Case, leverage: Decimal) -> Case:
+    """The same day under the same rules, and one whose upper level cuts once."""
+    text = with_stacked_levels(chance, case.rules, leverage)
+    return replace(case, rules=text, policy=parse(text, file="drawn.yaml").policy)
 
 
 def with_backstop(case: Case) -> Case:
@@ -175,13 +183,16 @@ def _broadened(chance: random.Random, plain: Case) -> Case:
     if chance.random() < 0.3:
         rules = [rule.id for rule in plain.policy.rules]
         orders = orders_for(chance, rules, blocks=CHAOS_BLOCKS)
-    return replace(
+    broad = replace(
         plain,
         has_child=ISOLATED in tickers and chance.random() < 0.3,
         leverage=leverage,
         orders=orders,
         guards=tuple(replace(one, spilling=_spilling(chance)) for one in plain.guards),
     )
+    first, *others = broad.guards
+    stand_by = (replace(one, is_standby=chance.random() >= 0.5) for one in others)
+    return replace(broad, guards=(first, *stand_by))
 
 
 def _spilling(chance: random.Random) -> range:

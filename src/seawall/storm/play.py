@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -208,7 +208,7 @@ class Guard:
             self.agent = self._make.resume(
                 lookout,
                 self.journal,
-                self._case.policy,
+                replace(self._case.policy, is_standby=self.own.is_standby),
                 digest="drawn",
                 mode=Mode.LIVE,
                 owner=OWNER,

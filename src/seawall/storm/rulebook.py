@@ -165,6 +165,21 @@ TRUST = """\
     do: [page]
 """
 
+STACKED = """\
+  - id: stacked
+    why: "Cut back to a target; where losses outrun that, cut once for all."
+    measure: {measure}
+    levels:
+      - {{name: trim, trigger: "> {a}", target: "<= {b}", for: {hold}s, cooldown: {cool}s,
+         do: [{tell}, {{reduce: {{until: target, max_slippage: {slip}bps}}}}]}}
+      - {{name: once, trigger: "> {c}", clear: "<= {b}", for: {held}s, clear_for: 20s,
+         do: [page, {once}]}}
+"""
+
+ONCE = (
+    "{{reduce: {{amount: 50%, max_slippage: {slip}bps}}}}",
+    "{{flatten: {{max_slippage: {slip}bps, give_up_after: 60s}}}}",
+)
 OTHERS = ("page", "{amount: 50%}", "flatten")
 
 
@@ -205,6 +220,21 @@ def rules_for(
     chosen = chance.sample(range(len(pool)), chance.randint(1, 4))
     text = head + "".join(pool[index]() for index in sorted(chosen)) + TRUST
     return text, parse(text, file="drawn.yaml").policy
+
+
+def with_stacked_levels(chance: random.Random, text: str, leverage: Decimal) -> str:
+    """The rule file with a rule whose higher level cuts once, over one that reaches a target."""
+    words = _words(chance)
+    once = chance.choice(ONCE).format(**words)
+    if chance.random() < 0.5:
+        bounds = {"measure": "maintenance_usage", "a": "50%", "b": "40%", "c": "57%"}
+    else:
+        at = (leverage * part / 20 for part in (21, 18, 23))
+        bounds = {"measure": "leverage"}
+        bounds |= {name: f"{_times(value)}x" for name, value in zip("abc", at, strict=True)}
+    held = chance.choice((0, 2, 10))
+    rule = STACKED.format(**(words | bounds), once=once, held=held)
+    return text.replace(TRUST, f"{rule}{TRUST}", 1)
 
 
 def _words(chance: random.Random) -> dict[str, object]:

@@ -15,6 +15,7 @@ from seawall.units import quote_up
 Complaint = tuple[str, str]
 WINDOW = 6  # blocks
 AHEAD = 3  # blocks that an order needs to arrive
+LIFE = 8  # blocks from a need to the end of the order that it leads to
 FRESH_MS = 10_000
 GAP_MS = 60_000  # a block gap beyond it is a halt
 HALT_BLOCKS = 20
@@ -38,6 +39,9 @@ class Verdicts:
         self._deposits: dict[str, TopUp] = {}
         self._last: dict[str, Observation] = {}
         self._halts: dict[str, Observation] = {}
+        self._standbys = {
+            f"guard {number}" for number, one in enumerate(case.guards, start=1) if one.is_standby
+        }
 
     def saw(self, guard: str, seen: Observation) -> None:
         """A guard has looked: a halt of the chain begins to be over with what it saw."""
@@ -54,6 +58,9 @@ class Verdicts:
             yield "blind", f"sends {action} without state"
             return
         self.saw(guard, seen)
+        acts = isinstance(action, Reduce | TopUp) and not is_panic(asked_by)
+        if acts and guard in self._standbys:
+            yield from self._in_turn(guard, action, seen)
         match action:
             case Reduce():
                 yield from self._reduce(guard, action, seen, by_panic=is_panic(asked_by))
@@ -65,6 +72,19 @@ class Verdicts:
                     yield "halt", f"a stop in {action.ticker} before the oracle moved after a halt"
             case Cancel():
                 yield from self._cancel(action, seen)
+
+    def _in_turn(self, guard: str, action: Action, seen: Observation) -> Iterator[Complaint]:
+        """A standby is not to act soon after an order that filled and was not its own."""
+        fills = seen.advice.fills
+        for fill in () if isinstance(fills, Missing) else fills:
+            market = seen.markets.get(fill.ticker)
+            if market is None or not seen.height - LIFE < fill.height <= seen.height:
+                continue
+            window = fill.height // WINDOW
+            ours = _id(seen, fill.subaccount, market.clob_pair_id, window)
+            is_own = (guard, fill.subaccount, fill.ticker, window) in self._bodies
+            if fill.client_id == ours and not is_own:
+                yield "standby", f"{action} at {seen.height}, the first filled at {fill.height}"
 
     def _reduce(
         self, guard: str, action: Reduce, seen: Observation, *, by_panic: bool
@@ -101,8 +121,7 @@ class Verdicts:
     def _window(self, guard: str, action: Reduce, seen: Observation) -> Iterator[Complaint]:
         """One id per subaccount, market and window; one body per guard."""
         window = (seen.height + 1) // WINDOW
-        words = f"{seen.chain_id}|{seen.owner}|{action.subaccount}|{action.clob_pair_id}|{window}"
-        expected = int(sha256(words.encode()).hexdigest()[:8], 16)
+        expected = _id(seen, action.subaccount, action.clob_pair_id, window)
         last = (window + 1) * WINDOW - 1
         if (action.client_id, action.good_til_block) != (expected, last):
             yield "id", f"{action.client_id} until {action.good_til_block} in window {window}"
@@ -173,6 +192,11 @@ class Verdicts:
         is_left = may_go(action, seen, self._policy)
         if target.reduce_only and held * target.side.sign < 0 and not is_left:
             yield "cancel", f"cancels the reduce-only {action.client_id} of a position of {held}"
+
+
+def _id(seen: Observation, subaccount: int, clob_pair_id: int, window: int) -> int:
+    words = f"{seen.chain_id}|{seen.owner}|{subaccount}|{clob_pair_id}|{window}"
+    return int(sha256(words.encode()).hexdigest()[:8], 16)
 
 
 def is_panic(asked_by: Sequence[str]) -> bool:

@@ -6,9 +6,12 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
+
 from seawall.account import Missing
 from seawall.errors import VenueUnreachable
 from seawall.units import Millis
+from seawall.venue.dydx.steps import Steps
 from seawall.venue.dydx.venue import DydxVenue
 from tests.venue.dydx.fake_indexer import FakeIndexer, indexing, with_snapshots
 from tests.venue.dydx.fake_node import OWNER, START_S, FakeNode, serving
@@ -129,7 +132,24 @@ async def test_a_played_venue_that_is_gone_is_unreachable() -> None:
 
             message = await refused(venue.tick_done(1, None), VenueUnreachable)
 
-    assert f"{indexer.url}/step: HTTPStatusError" in message
+    assert f"{indexer.url}/step: the venue that plays prices failed (HTTP 500)" in message
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [("/stpe", "HTTP 404"), (":1/step", "InvalidURL"), (None, "ConnectError")],
+)
+async def test_a_wrong_step_url_is_named_with_its_setting(end: str | None, why: str) -> None:
+    async with indexing(FakeIndexer()) as indexer:
+        url = "http://127.0.0.1:9/step" if end is None else f"{indexer.url}{end}"
+        indexer.statuses["/stpe"] = [404, 404]
+        steps = Steps(url, "guard")
+
+        message = await refused(steps.tell({}), VenueUnreachable)
+        await steps.close()
+
+    assert message.startswith(f"{url}: nothing there makes blocks ({why}): ")
+    assert "correct venue.step_url" in message
 
 
 async def test_closing_twice_is_harmless() -> None:

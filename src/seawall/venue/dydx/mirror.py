@@ -21,6 +21,7 @@ from seawall.venue.dydx.book import KeptBook
 from seawall.venue.dydx.fields import Fields
 from seawall.venue.dydx.grid import Grid
 from seawall.venue.dydx.orders import SHORT_TERM
+from seawall.venue.dydx.tries import Tries
 
 SILENCE_MOST = Millis(10_000)  # without a block, what the feed shows is no longer told
 FILL_BLOCKS = 600
@@ -78,6 +79,7 @@ class Mirror:
         self._accounts: dict[int, _Account] = {}
         self._client_ids: dict[str, int] = {}
         self._stops: Mapping[str, int] = {}
+        self.tries = Tries(chain_id, owner)
         self._fills_from: int | None = None  # height, where a gap makes older fills matter too
         self._fills_until = 0  # height at which that gap is over
 
@@ -334,6 +336,7 @@ class Mirror:
             self._client_ids[name] = fields.integer(order, "clientId")
             if len(self._client_ids) > NAMES_MOST:
                 self._client_ids.pop(next(iter(self._client_ids)))
+            self.tries.note(number, grid, order)
             resting = records.resting_order(number, grid, order)
             if resting is None:
                 account.orders.pop(name, None)

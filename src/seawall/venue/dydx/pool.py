@@ -1,7 +1,8 @@
 """Several nodes as one: in order of trust, failing ones last, a node that lags only in need.
 
 A node whose block is ahead of this machine's clock is wrong about the time, or the machine is: how
-old its state is cannot be known, so none of it is read.
+old its state is cannot be known, so none of it is read. Nor is one read whose height the others and
+the feed rule out (witnesses.py): beside it every honest node would lag.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import grpc
@@ -18,6 +20,7 @@ from seawall.limits import STATE_AGE_MOST
 from seawall.units import SECOND, Millis
 from seawall.venue.dydx.node import Block, Node
 from seawall.venue.dydx.rpc import status_of
+from seawall.venue.dydx.witnesses import FEED, Witnesses
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ PENALTY_S = 30.0  # so long a node that failed is asked last
 BEHIND_MOST = 10  # blocks
 LAG_MOST = 2  # blocks; what is decided further behind comes too late for its window
 SYNCING_EVERY_S = 10.0
+HEARING_EVERY_S = 10.0  # while heights are disputed, so often every node is asked for its own
+HEARING_S = 1.0  # at most, for a look waits meanwhile
 PAUSE_S = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -44,6 +49,9 @@ class Nodes:
         self._failed_at: dict[str, float] = {}
         self._syncing_due: dict[str, float] = {}
         self._highest = 0
+        self._witnesses = Witnesses([node.url for node in self.all])
+        self._hearing_due = 0.0
+        self._ruled_out: set[str] = set()  # nodes that were named for their height
         self._apart: set[str] = set()  # nodes that were last read at another block than was told
         self.answered = ""  # the URL of the node that was read last
 
@@ -67,10 +75,13 @@ class Nodes:
         """
         reasons: list[str] = []
         lagging: list[tuple[int, Node]] = []
+        if told is not None:
+            self._witnesses.note(FEED, told)
         for node in self._in_order():
             try:
                 await self._refuse_syncing(node)
                 block, found = await self._newest(node, action, told)
+                await self._refuse_ruled_out(node, block)
                 if block.height + LAG_MOST < max(known_height, self._highest):
                     lagging.append((block.height, node))
                     continue
@@ -150,6 +161,48 @@ class Nodes:
         if await node.is_syncing():
             raise VenueUnreachable(f"{node.url}: it says that it is still syncing")
         self._syncing_due[node.url] = now + SYNCING_EVERY_S
+
+    async def _refuse_ruled_out(self, node: Node, block: Block) -> None:
+        """Raise VenueUnreachable where the others or the feed rule out the height of a node."""
+        self._witnesses.note(node.url, block)
+        if not self._witnesses.is_disputed(node.url):
+            self._ruled_out.discard(node.url)
+            return
+        await self._hear_the_others(node)
+        self._highest = self._witnesses.highest_believed()
+        found = self._witnesses.ruled_out_by(node.url)
+        if found is None:
+            self._ruled_out.discard(node.url)
+            return
+        who, said = found
+        reason = (
+            f"{node.url}: its block {block.height} is {abs(block.height - said.height)} "
+            f"{'ahead of' if block.height > said.height else 'behind'} {who} ({said.height}), more "
+            "than the time between the two allows: it is not read; take it out of venue.nodes if "
+            "it goes on"
+        )
+        if node.url not in self._ruled_out:
+            log.warning("event=node_ruled_out reason=%s", reason)
+        self._ruled_out.add(node.url)
+        raise VenueUnreachable(reason)
+
+    async def _hear_the_others(self, node: Node) -> None:
+        """Ask every other node for its newest block, now and then; who is silent is not waited for.
+
+        Only a word is taken, nothing is read: from the future or syncing, it counts as one voice.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._hearing_due:
+            return
+        self._hearing_due = now + HEARING_EVERY_S
+
+        async def hear(other: Node) -> None:
+            with suppress(VenueError):
+                self._witnesses.note(other.url, await other.block())
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARING_S):
+                await asyncio.gather(*(hear(other) for other in self.all if other is not node))
 
     def _in_order(self) -> list[Node]:
         now = asyncio.get_running_loop().time()

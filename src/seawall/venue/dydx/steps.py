@@ -27,9 +27,8 @@ class Steps:
         try:
             answer = await self._client.post(self._url, json={"guard": self._guard, **said})
             answer.raise_for_status()
-        except httpx.HTTPError as error:
-            reason = f"{self._url}: {type(error).__name__} {error}".rstrip()
-            raise VenueUnreachable(reason) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise VenueUnreachable(f"{self._url}: {_words(error)}") from error
 
     async def close(self) -> None:
         """Detach the guard and close the connection; idempotent."""
@@ -37,3 +36,14 @@ class Steps:
             with suppress(VenueUnreachable):
                 await self.tell({"detach": True})
         await self._client.aclose()
+
+
+def _words(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    if status is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return f"the venue that plays prices failed (HTTP {status})"
+    why = type(error).__name__ if status is None else f"HTTP {status}"
+    return (
+        f"nothing there makes blocks ({why}): correct venue.step_url, which `seawall venue "
+        "--json` prints as `step`, or take it out before a venue that plays no prices"
+    )

@@ -393,5 +393,6 @@ class DydxVenue:
                 indexer_sizes=mirror.sizes(),
                 key_reach=self._parameters.key.reach,
                 key_faults=self._parameters.key.faults,
+                tried=mirror.tries.told(),
             ),
         )
