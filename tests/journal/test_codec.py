@@ -114,6 +114,12 @@ def test_a_mapping_that_is_no_dict_is_written_as_what_it_holds() -> None:
     assert from_json(Everything, to_json(lazy)).by_number == {1: (2, "a"), 3: (4, "b")}
 
 
+def test_where_all_mappings_are_dicts_it_is_written_as_where_they_are_not() -> None:
+    lazy = replace(EVERYTHING, by_number=ChainMap(dict(EVERYTHING.by_number)))
+
+    assert to_json(EVERYTHING) == to_json(lazy)
+
+
 def test_missing_is_not_empty() -> None:
     unknown = Subaccount(number=0, usdc=QuoteQuantums(0), custom_imf_ppm=NOT_READ)
     none = Subaccount(number=0, usdc=QuoteQuantums(0), custom_imf_ppm={})

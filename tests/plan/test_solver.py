@@ -46,9 +46,122 @@ def test_a_programme_that_takes_too_many_iterations_has_no_answer(
     )
     assert solver.solve(wide) is not None
 
+    monkeypatch.setattr(solver, "_highs", solver._made)  # made anew
     monkeypatch.setattr(solver, "ITERATIONS_MOST", 3)
 
     assert solver.solve(wide) is None
+
+
+def test_an_answer_depends_on_nothing_that_was_solved_before() -> None:
+    chance = np.random.default_rng(3)
+    asked = [programme([6, 3], [9, 9]), programme([6, 4], [3, 9]), programme([6, 0], [9, 1])]
+    asked += [
+        Programme(
+            price=np.ones(columns),  # many points cost the same
+            matrix=chance.integers(0, 3, (rows, columns)).astype(np.float64),
+            least=np.full(rows, 4.0),
+            most=np.full(columns, 2.0),
+        )
+        for rows, columns in chance.integers(1, 9, (60, 2))
+    ]
+    one_after_another = [solver.solve(each) for each in asked]
+
+    for each, found in zip(asked, one_after_another, strict=True):
+        solver._highs.cache_clear()
+        alone = solver.solve(each)
+        assert (found is None) == (alone is None)
+        assert found is None or alone is None or np.array_equal(found, alone)
+    assert sum(found is None for found in one_after_another) not in {0, len(asked)}
+
+
+def of_chance(seed: int) -> Programme:
+    chance = np.random.default_rng(seed)
+    rows, columns = chance.integers(1, 5), chance.integers(1, 12)
+    return Programme(
+        price=chance.uniform(0.1, 2, columns),
+        matrix=chance.uniform(-0.3, 1, (rows, columns)),
+        least=chance.uniform(-1, 3, rows),
+        most=chance.choice([0.0, 0.5, 1.0, 4.0, solver.INFINITE], columns),
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Programme]:
+    """The programmes of which the solver was asked."""
+    real, found = solver._asked, list[Programme]()
+
+    def noted(one: Programme, integers: int) -> solver.Floats | None:
+        found.append(one)
+        return real(one, integers)
+
+    monkeypatch.setattr(solver, "_asked", noted)
+    return found
+
+
+def test_where_one_row_decides_its_point_is_the_one_that_the_solver_finds(
+    asked: list[Programme],
+) -> None:
+    programmes = [of_chance(seed) for seed in range(300)]
+    found = [solver.solve(each) for each in programmes]
+
+    by_one_row = [
+        (each, point)
+        for each, point in zip(programmes, found, strict=True)
+        if not any(each is one for one in asked)
+    ]
+    assert 100 < len(by_one_row) < 250
+    for each, point in by_one_row:
+        assert point == pytest.approx(solver._asked(each, 0), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("price", "matrix", "least", "most", "is_asked"),
+    [
+        ([1, 2], [[1, 1]], [3], [2, 2], False),
+        ([1, 2], [[1, 1]], [4], [2, 2], False),  # all of it is just enough
+        ([1, 2], [[1, 1]], [4.1], [2, 2], True),  # all of it is not
+        ([1, 2], [[1, 1]], [-1], [2, 2], False),  # nothing is asked
+        ([1, 2], [[1, 1]], [0], [2, 2], False),
+        ([0, 2], [[1, 1]], [1], [2, 2], True),  # what is free may be taken or not
+        ([0, 2], [[0, 1]], [1], [2, 2], True),
+        ([1, 2], [[-1, 0]], [0], [2, 2], False),
+        ([1, 2], [[1, 2]], [3], [2, 2], True),  # both cost the same for what they gain
+        ([1, 2, 2], [[1, 1, 1]], [3], [2, 2, 2], True),  # so do the second and the third
+        ([1, 2, 2], [[1, 1, 1]], [1], [2, 2, 2], False),  # but neither is needed
+        ([1, 1, 2], [[1, 1, 1]], [5], [2, 2, 2], False),  # or all of both is
+        ([1, 1, 2], [[1, 1, 1]], [3], [2, 2, 2], True),
+        ([1, 1 + 2e-6], [[1, 1]], [1], [2, 2], False),
+        ([1e6, 1e6 + 1], [[1, 1]], [1], [2, 2], True),
+        ([1, 1 + 5e-7], [[1, 1]], [1], [2, 2], True),
+        ([1, 1], [[1, 0]], [1], [2, 2], False),  # a column that gains nothing is no other way
+        ([1, 1], [[1, 1]], [1], [2, 0], False),
+        ([1, 2], [[1, 1], [0, 1]], [3, 1], [2, 2], False),  # the first takes enough of the second
+        ([1, 2], [[1, 1], [0, 1]], [3, 1.5], [2, 2], True),
+        ([1, 2], [[1, 1], [-1, 0]], [3, -2], [2, 2], False),
+        ([1, 2], [[1, 1], [-1, 0]], [3, -1.5], [2, 2], True),
+    ],
+)
+def test_the_solver_is_asked_where_more_than_one_row_decides_or_points_cost_the_same(
+    asked: list[Programme],
+    price: list[float],
+    matrix: list[list[float]],
+    least: list[float],
+    most: list[float],
+    *,
+    is_asked: bool,
+) -> None:
+    one = Programme(
+        price=np.array(price, dtype=np.float64),
+        matrix=np.array(matrix, dtype=np.float64),
+        least=np.array(least, dtype=np.float64),
+        most=np.array(most, dtype=np.float64),
+    )
+
+    found = solver.solve(one)
+
+    assert bool(asked) is is_asked
+    if not is_asked:
+        assert found == pytest.approx(solver._asked(one, 0), abs=1e-9)
 
 
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
@@ -161,8 +274,8 @@ def test_the_cheapest_of_every_choice_of_so_few_groups_is_found() -> None:
 def test_where_few_enough_are_open_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     real = solver._run
 
-    def run(one: Programme, whole: int | None = None) -> Floats | None:
-        assert whole is None
+    def run(one: Programme, whole: int = 0) -> Floats | None:
+        assert whole == 0
         return real(one)
 
     monkeypatch.setattr(solver, "_run", run)
@@ -208,7 +321,7 @@ def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = solver._run
-    monkeypatch.setattr(solver, "_run", lambda one, whole=None: None if whole else real(one))
+    monkeypatch.setattr(solver, "_run", lambda one, whole=0: None if whole else real(one))
 
     assert solver.solve(pairs(2)) is None
     assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
@@ -219,7 +332,7 @@ def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
 ) -> None:
     real, asked = solver._run, iter((True, True, False))
 
-    def run(one: Programme, whole: int | None = None) -> Floats | None:
+    def run(one: Programme, whole: int = 0) -> Floats | None:
         return real(one, whole) if next(asked) else None
 
     monkeypatch.setattr(solver, "_run", run)
@@ -249,6 +362,18 @@ def test_the_best_that_is_found_within_so_many_nodes_is_taken(
     assert (wide.matrix @ found >= wide.least - 1e-6).all()
     assert sum((found[list(group)] > 0).any() for group in groups) <= 12
     assert wide.price @ found >= wide.price @ best - 1e-9
+
+
+def test_a_search_leaves_nothing_behind_for_the_answers_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, few = pairs(2), pairs(2).few
+    assert few is not None
+    shared = solver._highs()
+    monkeypatch.setattr(solver, "_highs", lambda: pytest.fail("the shared solver searches"))
+
+    assert solver._asked(solver._in_integers(one, few), len(few.groups)) is not None
+    assert shared.getNumCol() != len(one.price) + len(few.groups)
 
 
 def test_a_decision_names_the_solver_by_name_and_version() -> None:

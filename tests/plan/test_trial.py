@@ -9,7 +9,7 @@ import pytest
 
 from seawall.account import Observation, Side
 from seawall.action import Plan
-from seawall.measures.view import View
+from seawall.measures.view import Override, View
 from seawall.plan import trial
 from seawall.plan.greedy import legs_of
 from seawall.plan.trial import Quote, Trial
@@ -132,6 +132,14 @@ def test_cuts_of_several_subaccounts_are_booked_each_in_its_own() -> None:
         assert [one.positions for one in left.subaccounts] == [(), ()]
     fed = replace(paper, cuts={SLOT: whole}, cash={128: 7}).after().observation
     assert fed.subaccount(128).positions == on.observation.subaccount(128).positions
+
+
+def test_what_a_rule_test_says_instead_of_what_is_seen_is_not_true_on_paper() -> None:
+    on = seen()
+    told = replace(on, overrides={Override(measure="leverage"): Decimal(99)})
+
+    assert Trial(before=told, quotes={}).after() == on
+    assert Trial(before=on, quotes={}).after() is on  # nothing is worked out anew
 
 
 def test_a_position_of_a_quantum_is_sold_like_any_other() -> None:

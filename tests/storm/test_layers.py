@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from seawall import alarm, backstop, limits, plan
-from seawall.account import RestingOrder
+from seawall.account import Observation, RestingOrder
 from seawall.action import Action, Leg, Plan
 from seawall.agent import Agent, TickRow
 from seawall.backstop import Move, NoStop, Stop
@@ -97,8 +97,8 @@ def test_sending_before_writing_is_noticed() -> None:
     assert "no trace" in kinds(falling(), SendsFirst)
 
 
-def forgetful(carried: Carried, view: View) -> Memory:
-    return replace(REMEMBER(carried, view), sent=())
+def forgetful(carried: Carried, view: View, thin: Callable[[], Observation]) -> Memory:
+    return replace(REMEMBER(carried, view, thin), sent=())
 
 
 REMEMBER = carrying._remember

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import assert_never
 
 from seawall import plan, units
@@ -65,8 +66,7 @@ def carry(
     run_mode: Mode,
 ) -> Carried:
     """Plan and judge everything that runs in `mode`; on paper nothing has been sent before."""
-    seen = view.observation
-    live = mode is Mode.LIVE
+    seen, live = view.observation, mode is Mode.LIVE
     watched = panic.alone(memory, watched)
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
@@ -75,10 +75,11 @@ def carry(
     means = _means(policy, memory, seen, closed, standing)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
     heeded = wants.of_mode(policy, mode, run_mode)
+    thin = cache(partial(depth.believed, memory, seen))  # most ticks ask nothing of it
 
     def judged(means: Means) -> Judged:
-        thin = replace(view, observation=depth.believed(memory, seen))
-        made = _proposed(heeded, thin, demands, means, watched, standing=standing, draft=draft)
+        by = replace(view, observation=thin())
+        made = _proposed(heeded, by, demands, means, watched, standing=standing, draft=draft)
         return judge(view, demands, made, policy=policy, cancels=cancels, standing=standing)
 
     if demands and _can_do_anything(demands, means):
@@ -103,7 +104,7 @@ def carry(
     if live:
         draft.messages.extend(telling.out_of_budget(carried.waits, demands, memory.pages, seen))
         draft.messages.extend(standby.takes_over(memory, numbered))
-    return replace(carried, memory=_remember(carried, view)) if live else carried
+    return replace(carried, memory=_remember(carried, view, thin)) if live else carried
 
 
 def _proposed(
@@ -317,13 +318,13 @@ def _number(
     )
 
 
-def _remember(carried: Carried, view: View) -> Memory:
+def _remember(carried: Carried, view: View, thin: Callable[[], Observation]) -> Memory:
     """Memory with what is about to be sent, so that nothing is sent twice."""
     memory, seen = carried.memory, view.observation
     legs: dict[Slot, Leg] = {}
     if carried.plan is not None:
         legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}
-    held, thin = sizes(seen), depth.believed(memory, seen)
+    held = sizes(seen)
     for one in carried.numbered:
         match one.action:
             case Reduce() as reduce:
@@ -338,7 +339,7 @@ def _remember(carried: Carried, view: View) -> Memory:
                     oracle_quote=quotes.oracle,
                     mid_quote=quotes.mid,
                     interventions=legs[slot].asked_by,
-                    levels=depth.met(reduce, thin),
+                    levels=depth.met(reduce, thin()),
                 )
                 memory = replace(memory, sent=(*memory.sent, sent))
             case TopUp() as top_up:

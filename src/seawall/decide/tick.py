@@ -187,7 +187,8 @@ def _on_paper(
 
     At the end of a window that is what they would send in the next one.
     """
-    if not any(each.mode is Mode.DRY_RUN for each in memory.running) and not draft.fired:
+    begins = draft.fired and any(one.rule.mode_in(mode) is Mode.DRY_RUN for one in watched)
+    if not (begins or any(each.mode is Mode.DRY_RUN for each in memory.running)):
         return Carried(memory=memory)
     sends = replace(view, observation=in_time(view.observation))
     paper = carry(policy, memory, sends, watched, draft, mode=Mode.DRY_RUN, run_mode=mode)

@@ -2,12 +2,14 @@
 
 No clock decides anything here. What comes back is a proposal in floats. A programme that may open
 only so many groups of columns is solved without that bound first; only where too many are open is
-it asked in integers which, and then solved once more with the others shut.
+it asked in integers which, and then solved once more with the others shut. Where one row alone
+decides there is nothing to search, and that is often so where one rule fires.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import highspy
 import numpy as np
@@ -17,6 +19,8 @@ ITERATIONS_MOST = 20_000
 NODES_MOST = 2_000  # of the search in integers; the best that is found by then is taken
 SHUT = 1e-9  # dollars; a group of which no column is above it is shut
 INFINITE = highspy.kHighsInf
+HAIR = 1e-9  # of what is added up: a sum may be off by as much
+SAME = 1e-6  # of a price: columns that are no further apart cost the same
 FEASIBLE = 2  # of the solver's statuses of a solution
 
 Floats = NDArray[np.float64]
@@ -95,6 +99,12 @@ def solve(programme: Programme) -> Floats | None:
     return exact
 
 
+def _run(programme: Programme, integers: int = 0) -> Floats | None:
+    """The cheapest point, however many groups it opens; so many last columns are whole numbers."""
+    found = None if integers else _of_one_row(programme)
+    return _asked(programme, integers) if found is None else found
+
+
 def _in_integers(programme: Programme, few: Few) -> Programme:
     """The programme with a column of 0 or 1 for each group, which opens the columns in it."""
     rows, columns = programme.matrix.shape
@@ -114,12 +124,77 @@ def _in_integers(programme: Programme, few: Few) -> Programme:
     )
 
 
-def _run(programme: Programme, integers: int | None = None) -> Floats | None:
-    """The cheapest point; of the last columns so many are whole numbers.
+def _of_one_row(programme: Programme) -> Floats | None:
+    """The cheapest point where one row decides; None where more do, or several points do as well.
+
+    What holds every row is no cheaper than what holds one of them. So where the cheapest point for
+    the row that takes the most holds all others too, it is the cheapest of all.
+    """
+    price, matrix, least = programme.price, programme.matrix, programme.least
+    if not (price > 0).all():
+        return None
+    points = [np.zeros(len(price))]
+    for row in np.flatnonzero(least > 0):
+        point = _filled(price, matrix[row], float(least[row]), programme.most)
+        if point is None:
+            return None
+        points.append(point)
+    best = max(points, key=lambda point: float(price @ point))
+    rounding = HAIR * (np.abs(matrix) @ best)
+    return best if (matrix @ best + rounding >= least).all() else None
+
+
+def _filled(price: Floats, gains: Floats, least: float, most: Floats) -> Floats | None:
+    """The point that takes `least` > 0 of one row, what costs least for what it gains first.
+
+    None where all of it is not enough, or where the last column costs the same as the next one.
+    """
+    useful = np.flatnonzero((gains > 0) & (most > 0))
+    each = price[useful] / gains[useful]
+    order = np.argsort(each)
+    useful, each = useful[order], each[order]
+    gained = np.cumsum(gains[useful] * most[useful])
+    last = int(np.searchsorted(gained, least))
+    if last == len(useful):
+        return None
+    around = each[max(0, last - 1) : last + 2]
+    if (np.diff(around) <= SAME * each[last]).any():
+        return None
+    point = np.zeros(len(price))
+    point[useful[:last]] = most[useful[:last]]
+    before = float(gained[last - 1]) if last else 0.0
+    point[useful[last]] = (least - before) / gains[useful[last]]
+    return point
+
+
+def _asked(programme: Programme, integers: int) -> Floats | None:
+    """What the solver says is the cheapest point; of the last columns so many are whole numbers.
 
     Of those the best that is found where the search runs out of nodes.
     """
-    rows, columns = programme.matrix.shape
+    # A search in integers leaves behind what other answers may depend on.
+    highs = _made() if integers else _highs()
+    _pass(highs, programme, integers)
+    highs.run()
+    is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    has_point = highs.getInfo().primal_solution_status == FEASIBLE
+    if not (is_best or (integers and has_point)):
+        return None
+    return np.array(highs.getSolution().col_value, dtype=np.float64)
+
+
+@cache
+def _highs() -> highspy.Highs:
+    """The one solver, since making it costs a seventh of what it is used for.
+
+    A model that is passed takes the place of the last one with all that was found of it, so an
+    answer depends on nothing that was solved before.
+    """
+    return _made()
+
+
+def _made() -> highspy.Highs:
+    """A solver that gives the same answer every time."""
     highs = _Quiet()
     for option, value in (
         ("output_flag", False),
@@ -132,27 +207,30 @@ def _run(programme: Programme, integers: int | None = None) -> Floats | None:
         ("mip_rel_gap", 0.0),
     ):
         highs.setOptionValue(option, value)
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = columns, rows
-    model.col_cost_, model.col_lower_ = programme.price, np.zeros(columns)
-    model.col_upper_ = programme.most
-    model.row_lower_, model.row_upper_ = programme.least, np.full(rows, INFINITE)
-    filled = programme.matrix != 0
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.concatenate(([0], np.cumsum(filled.sum(axis=1)))).astype(np.int32)
-    model.a_matrix_.index_ = np.nonzero(filled)[1].astype(np.int32)
-    model.a_matrix_.value_ = programme.matrix[filled]
-    if integers is not None:
-        kinds = highspy.HighsVarType
-        whole = [kinds.kInteger] * integers
-        model.integrality_ = [kinds.kContinuous] * (columns - integers) + whole
-    highs.passModel(model)
-    highs.run()
-    is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    has_point = highs.getInfo().primal_solution_status == FEASIBLE
-    if not (is_best or (integers is not None and has_point)):
-        return None
-    return np.array(highs.getSolution().col_value, dtype=np.float64)
+    return highs
+
+
+def _pass(highs: highspy.Highs, programme: Programme, integers: int) -> None:
+    """Hand the arrays over at once: a HighsLp is filled field by field and copied once more."""
+    rows, columns = programme.matrix.shape
+    at, filled = np.nonzero(programme.matrix)  # row by row
+    highs.passModel(
+        columns,
+        rows,
+        len(filled),
+        int(highspy.MatrixFormat.kRowwise),
+        int(highspy.ObjSense.kMinimize),
+        0.0,  # added to the price
+        programme.price,
+        np.zeros(columns),
+        programme.most,
+        programme.least,
+        np.full(rows, INFINITE),
+        np.searchsorted(at, np.arange(rows)).astype(np.int32),  # where each row begins
+        filled.astype(np.int32),
+        programme.matrix[at, filled],
+        (np.arange(columns) >= columns - integers).astype(np.int32),  # whether it is an integer
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from seawall.account import Funding, Missing
@@ -25,7 +26,7 @@ class FundingRates:
     def __init__(self, indexer: Indexer, clock: Callable[[], Millis]) -> None:
         self._indexer = indexer
         self._clock = clock
-        self._rates: dict[str, Sequence[FundingRate]] = {}
+        self._weeks: dict[str, Funding | None] = {}  # None where no rate was set yet
         self._due_at: dict[str, Millis] = {}
 
     def due(self, tickers: Iterable[str]) -> list[str]:
@@ -45,20 +46,17 @@ class FundingRates:
         are known.
         """
         found: dict[str, Funding] = {}
-        for ticker, read in self._rates.items():
+        for ticker, week in self._weeks.items():
             now = next_rates.get(ticker)
-            rates = _of_a_week(read) or ([] if now is None else [now])
-            if rates:
-                found[ticker] = Funding(
-                    rate=rates[0] if now is None else now,
-                    p90_long=p90([max(rate, Decimal(0)) for rate in rates]),
-                    p90_short=p90([max(-rate, Decimal(0)) for rate in rates]),
-                )
+            known = week if now is None else replace(week or _told_by([now]), rate=now)
+            if known is not None:
+                found[ticker] = known
         return found if found else Missing(reason="funding rates of no market read yet")
 
     async def _read(self, ticker: str) -> None:
         try:
-            self._rates[ticker] = await self._indexer.funding_rates(ticker)
+            rates = _of_a_week(await self._indexer.funding_rates(ticker))
+            self._weeks[ticker] = _told_by(rates) if rates else None
             self._due_at[ticker] = Millis(self._clock() + AGE_MOST)
         except (VenueError, NoSuchSubaccount) as error:
             self._due_at[ticker] = Millis(self._clock() + RETRY_AFTER)
@@ -69,6 +67,15 @@ def _of_a_week(read: Sequence[FundingRate]) -> list[Decimal]:
     """The rates of the week that ends with the newest: a gap must not let older ones in."""
     since = max((one.at for one in read), default=Millis(0)) - WEEK
     return [one.rate for one in read if one.at > since]
+
+
+def _told_by(rates: Sequence[Decimal]) -> Funding:
+    """What rates tell, the newest first; worked out once an hour, not at each observation."""
+    return Funding(
+        rate=rates[0],
+        p90_long=p90([max(rate, Decimal(0)) for rate in rates]),
+        p90_short=p90([max(-rate, Decimal(0)) for rate in rates]),
+    )
 
 
 def p90(values: Sequence[Decimal]) -> Decimal:
