@@ -274,9 +274,9 @@ def test_the_cheapest_of_every_choice_of_so_few_groups_is_found() -> None:
 def test_where_few_enough_are_open_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     real = solver._run
 
-    def run(one: Programme, whole: int = 0) -> Floats | None:
-        assert whole == 0
-        return real(one)
+    def run(one: Programme, *, integers: int) -> Floats | None:
+        assert integers == 0
+        return real(one, integers=0)
 
     monkeypatch.setattr(solver, "_run", run)
 
@@ -321,7 +321,11 @@ def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = solver._run
-    monkeypatch.setattr(solver, "_run", lambda one, whole=0: None if whole else real(one))
+
+    def run(one: Programme, *, integers: int) -> Floats | None:
+        return None if integers else real(one, integers=0)
+
+    monkeypatch.setattr(solver, "_run", run)
 
     assert solver.solve(pairs(2)) is None
     assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
@@ -332,8 +336,8 @@ def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
 ) -> None:
     real, asked = solver._run, iter((True, True, False))
 
-    def run(one: Programme, whole: int = 0) -> Floats | None:
-        return real(one, whole) if next(asked) else None
+    def run(one: Programme, *, integers: int) -> Floats | None:
+        return real(one, integers=integers) if next(asked) else None
 
     monkeypatch.setattr(solver, "_run", run)
 

@@ -81,25 +81,25 @@ def version() -> str:
 
 def solve(programme: Programme) -> Floats | None:
     """The cheapest point; None where there is none or it was not found in time."""
-    found, few = _run(programme), programme.few
+    found, few = _run(programme, integers=0), programme.few
     if found is None or few is None or len(few.opened(found)) <= few.count:
         return found
-    searched, columns = _run(_in_integers(programme, few), len(few.groups)), len(programme.price)
-    opened = few.known
+    searched = _run(_in_integers(programme, few), integers=len(few.groups))
+    columns, opened = len(programme.price), few.known
     if searched is not None:
         opened = frozenset(np.flatnonzero(np.rint(searched[columns:])).tolist())
     most = programme.most.copy()
     for at, group in enumerate(few.groups):
         if at not in opened:
             most[list(group)] = 0.0
-    exact = _run(replace(programme, most=most))
+    exact = _run(replace(programme, most=most), integers=0)
     if exact is None and searched is not None:
         # It holds by no more than the hair that the search may be off: the integers decide.
         return np.minimum(searched[:columns], most)
     return exact
 
 
-def _run(programme: Programme, integers: int = 0) -> Floats | None:
+def _run(programme: Programme, *, integers: int) -> Floats | None:
     """The cheapest point, however many groups it opens; so many last columns are whole numbers."""
     found = None if integers else _of_one_row(programme)
     return _asked(programme, integers) if found is None else found
