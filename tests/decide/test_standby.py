@@ -43,6 +43,25 @@ rules:
     target: ">= $31_000"
     do: [notify, {{top_up: {{until: target, max: $3_000}}}}]
 """
+# A lock that asks for nothing, and a cap on another market.
+LOCKED = """
+rules:
+  - id: day
+    why: "No more of this."
+    measure: net_exposure
+    scope: {per: market, markets: [ETH-USD]}
+    trigger: "> $1"
+    latch: manual
+    do: [page, {lock: {max_slippage: 60bps}}]
+  - id: cap
+    why: "No more than this."
+    measure: gross_exposure
+    scope: {per: market, markets: [BTC-USD]}
+    trigger: "> $9_000"
+    target: "<= $6_000"
+    do: [page, {reduce: {until: target, max_slippage: 60bps}}]
+"""
+MOST = CUTS.replace("50%", "90%")
 BUY = resting(BTC, Side.BUY, "0.05", 90_000, client_id=1)
 
 
@@ -210,6 +229,48 @@ def test_a_liquidation_begins_no_wait() -> None:
     assert cuts(world.tick())
 
 
+@pytest.mark.parametrize("kind", ["LIQUIDATED", "LIMIT"])
+@pytest.mark.parametrize("every", [1, 3, 5])
+def test_cuts_of_others_whose_records_come_late_hold_it_up_once(kind: str, every: int) -> None:
+    world = second(MOST, sizes={"BTC-USD": "0.6"}, equity=100_000)
+    first = world.tick()
+    late = 0  # height of a cut that no record tells of yet
+
+    for block in range(30):
+        if block % every == 0:
+            world.trade("BTC-USD", "-0.005")
+        if late:
+            fill(world, "-0.005", kind=kind, number=None, height=late)
+        late = world.height + 1 if block % every == 0 else 0
+        world.tick()
+
+    acted = heights_of(world.decisions)
+    assert 8 < acted[0] - first.height <= 2 * 8 + 2
+
+
+def test_a_lock_that_asks_for_nothing_leaves_the_next_need_to_the_first() -> None:
+    world = second(LOCKED, sizes={"BTC-USD": "0.05", "ETH-USD": "0.1"})
+    world.ticks(40)
+    assert world.memory.left_since is None
+
+    world.trade("BTC-USD", "0.1")
+    need = world.tick()
+    made = world.ticks(12)
+
+    assert "LEFT_TO_FIRST" in codes(need)
+    assert heights_of(made)[0] - need.height >= 8
+
+
+def test_what_no_guard_may_do_is_left_to_the_first_once_it_may() -> None:
+    world = second(CASH, float=5_000)
+    world.extra["transfers_blocked_until"] = {0: world.height + 20}
+
+    made = world.ticks(40)
+
+    (paid,) = [one.height for one in made if deposits(one)]
+    assert paid == made[0].height - 1 + 20 + 8
+
+
 def test_a_need_that_ends_and_comes_back_is_a_new_one() -> None:
     world = second(CUTS)
     world.tick()
@@ -255,6 +316,7 @@ def test_a_first_that_sees_a_second_act_too_is_told_what_to_set() -> None:
 
     assert message.key == "other-guard/0/BTC-USD"
     assert "0/BTC-USD went from 0.1 to 0.09" in message.text
+    assert "of a standby, which acts where this guard has sent nothing for 8 blocks" in message.text
     assert "set `plan.standby = true` on one" in message.text
 
 

@@ -241,8 +241,9 @@ def _by_another(change: Change, seen: Observation) -> Message:
         key=f"other-guard/{change.subaccount}/{change.ticker}",
         text=(
             f"An order that this guard did not send, and only a guard signs, filled: "
-            f"{_size_words(change, seen)}. It is a second guard's, or of `seawall panic`. Two "
-            f"that act at once may sell more than one would: set `plan.standby = true` on one."
+            f"{_size_words(change, seen)}. It is of `seawall panic`, of a standby, which acts"
+            " where this guard has sent nothing for 8 blocks, or of a second guard that is none:"
+            " set `plan.standby = true` on one, for two that act at once may sell more than one."
         ),
     )
 

@@ -70,7 +70,7 @@ def carry(
     watched = panic.alone(memory, watched)
     memory = wants.without_unreachable(policy, memory, watched, view, draft, mode=mode)
     demands = wants.demands(memory, watched, view, mode, run_mode)
-    memory = standby.follow(policy, memory, demands, draft.changes, seen) if live else memory
+    memory = _left_to_another(policy, memory, demands, draft, seen) if live else memory
     closed, standing = _closed(policy, memory, seen, live=live), _standing(memory, seen, live=live)
     means = _means(policy, memory, seen, closed, standing)
     cancels = wants.cancels(memory, watched, seen, mode, run_mode)
@@ -105,6 +105,15 @@ def carry(
         draft.messages.extend(telling.out_of_budget(carried.waits, demands, memory.pages, seen))
         draft.messages.extend(standby.takes_over(memory, numbered))
     return replace(carried, memory=_remember(carried, view, thin)) if live else carried
+
+
+def _left_to_another(
+    policy: Policy, memory: Memory, demands: Sequence[Demand], draft: Draft, seen: Observation
+) -> Memory:
+    """Memory with how long a standby has left what is wanted to the first guard."""
+    asked = demands if policy.is_standby else ()
+    asked = waiting.that_another_could_serve(policy, memory, seen, asked)
+    return standby.follow(memory, asked, draft.changes, seen)
 
 
 def _proposed(
@@ -195,7 +204,6 @@ def _means(
     standing: Standing,
 ) -> Means:
     """What may be used now: positions that may be traded, and cash above floor and in budget."""
-    blocked = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
     in_flight, no_cash = memory.top_up, waiting.why_no_cash(policy, memory, seen)
     whole = QuoteQuantums(_cash_in_the_end(policy, memory, seen))
     is_later = no_cash is not None and no_cash[0] is RefusalCode.TOP_UP_IN_FLIGHT
@@ -203,7 +211,7 @@ def _means(
         closed=closed,
         cash=whole if no_cash is None else QuoteQuantums(0),
         cash_later=whole if is_later else QuoteQuantums(0),
-        cash_blocked=frozenset(blocked | set(policy.hands_off.subaccounts)),
+        cash_blocked=waiting.blocked_for_cash(policy, seen),
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
         cash_price=policy.cash_price,
         notional_left=_notional_left(policy, standing),

@@ -85,10 +85,7 @@ class StopSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stops:
-    """What is remembered of backstops; what rests is seen, not remembered.
-
-    `told` is what a person has heard, `paper` what a run on paper would have placed last.
-    """
+    """What is remembered of backstops; what rests is seen, not remembered."""
 
     sent: tuple[StopSent, ...] = ()
     placed: tuple[int, ...] = ()  # heights at which one was sent, of the last 100 blocks
@@ -97,8 +94,8 @@ class Stops:
     bare: Mapping[tuple[int, str], Millis] = field(default_factory=dict)  # since when, block time
     renew_at: Millis | None = None  # the next renewal
     is_waiting: bool = False  # the chain's rate limit holds some back
-    told: tuple[str, ...] = ()
-    paper: tuple[Backstop, ...] = ()
+    told: tuple[str, ...] = ()  # what a person has heard
+    paper: tuple[Backstop, ...] = ()  # what a run on paper would have placed last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +230,7 @@ class Memory:
     sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
     unexplained: tuple[Unexplained, ...] = ()
     left_since: int | None = None  # height since which a standby leaves what is wanted to the first
+    left_doubted: bool = False  # an unexplained cut has begun that wait anew, which it may do once
 
 
 class Urgency(StrEnum):

@@ -5,7 +5,8 @@ books differ, and together sell more than was wanted: order ids only keep them f
 one market. So a standby waits for as many blocks as an order of the first may live since the need
 began. It counts heights alone: however late either of them sees a block, what the first sent when
 the need began is filled or dead by then. An order of the first that the feed tells of, filled or
-not, begins the wait anew, and so does, once, a cut that nobody has explained yet. Cancels and stops
+not, begins the wait anew, and so does, once until that one shows itself, a cut that nobody has
+explained yet: the venue may liquidate block by block, and its records come late. Cancels and stops
 on the chain are kept by both at once, and a panic waits for nobody.
 """
 
@@ -20,7 +21,6 @@ from seawall.action import Reduce, RefusalCode, TopUp
 from seawall.decide import panic
 from seawall.decide.memory import Cause, Change, Memory, Message, Numbered, Urgency
 from seawall.plan.demand import Demand, Reason
-from seawall.policy import Policy
 
 KEY = "standby"
 # An order is sent at most two blocks after its need began, and dead a window later.
@@ -28,17 +28,18 @@ WAIT_BLOCKS = action.WINDOW_BLOCKS + 2
 
 
 def follow(
-    policy: Policy,
-    memory: Memory,
-    demands: Sequence[Demand],
-    changes: Sequence[Change],
-    seen: Observation,
+    memory: Memory, asked: Sequence[Demand], changes: Sequence[Change], seen: Observation
 ) -> Memory:
-    """Memory with the height since which the first guard might have served what is wanted now."""
-    if not (policy.is_standby and demands) or panic.is_running(memory):
-        return replace(memory, left_since=None)
+    """Memory with the height since which the first guard might have served what is `asked` now.
+
+    Of a guard that leaves nothing to another, nothing is asked.
+    """
+    if not asked or panic.is_running(memory):
+        return replace(memory, left_since=None, left_doubted=False)
     if memory.left_since is None or _is_at_work(memory, changes, seen):
-        return replace(memory, left_since=seen.height)
+        return replace(memory, left_since=seen.height, left_doubted=False)
+    if _may_be_at_work(memory) and not memory.left_doubted:
+        return replace(memory, left_since=seen.height, left_doubted=True)
     return memory
 
 
@@ -48,8 +49,11 @@ def _is_at_work(memory: Memory, changes: Sequence[Change], seen: Observation) ->
     window = action.window_of(seen.height)
     if any(slot not in own and newest >= window for slot, newest in seen.advice.tried.items()):
         return True
-    if any(change.cause is Cause.OTHER_GUARD for change in changes):
-        return True
+    return any(change.cause is Cause.OTHER_GUARD for change in changes)
+
+
+def _may_be_at_work(memory: Memory) -> bool:
+    """Whether a cut was seen now that no record explains; a liquidation's may be late as well."""
     return any(one.since == memory.height and not one.ours for one in memory.unexplained)
 
 

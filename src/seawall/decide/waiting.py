@@ -10,13 +10,23 @@ from seawall.account import MarketStatus, Missing, Observation
 from seawall.action import Claim, Refusal, RefusalCode
 from seawall.budget import top_up_left
 from seawall.decide import pausing, standby
+from seawall.decide.halt import resuming
 from seawall.decide.memory import Memory
-from seawall.intervention import beyond_goal
+from seawall.intervention import beyond_goal, sizes
 from seawall.plan.demand import CutDemand, Demand, Reason, Slot, UntilDemand
 from seawall.policy import Policy
 from seawall.units import SECOND
 
 PACING = frozenset({RefusalCode.ALREADY_SENT, RefusalCode.WINDOW_CLOSING, RefusalCode.RATE_LIMIT})
+# Why cash may be refused to one guard, and not to another that sees the same account.
+OF_ONE_GUARD = frozenset(
+    {
+        RefusalCode.PAUSED,
+        RefusalCode.STALE_STATE,
+        RefusalCode.TOP_UP_IN_FLIGHT,
+        RefusalCode.TOP_UP_CLOSED,
+    }
+)
 
 
 def why_closed(
@@ -87,6 +97,37 @@ def why_no_cash(policy: Policy, memory: Memory, seen: Observation) -> Reason | N
     if top_up_left(memory.spent, policy) <= 0:
         return RefusalCode.BUDGET_TOP_UP, "the budget of the day is used up"
     return None
+
+
+def that_another_could_serve(
+    policy: Policy, memory: Memory, seen: Observation, demands: Sequence[Demand]
+) -> tuple[Demand, ...]:
+    """The demands for which a first guard could sell something or pay something in now.
+
+    A lock whose positions are no larger than they may be asks for nothing, and what is never traded
+    or waits for a price after a halt is left alone by every guard.
+    """
+    halted, held = resuming(memory.halt, seen), sizes(seen)
+    no_cash = why_no_cash(policy, replace(memory, left_since=None), seen)
+    is_paid = no_cash is None or no_cash[0] in OF_ONE_GUARD
+
+    def is_open(slot: Slot) -> bool:
+        return slot in held and why_closed(policy, seen, slot, halted) is None
+
+    def could(demand: Demand) -> bool:
+        if any(is_open(slot) for slot in _wanted(demand, seen, set())):
+            return True
+        if isinstance(demand, CutDemand) or not demand.cash_most:
+            return False
+        return is_paid and demand.cash_to not in blocked_for_cash(policy, seen)
+
+    return tuple(demand for demand in demands if could(demand))
+
+
+def blocked_for_cash(policy: Policy, seen: Observation) -> frozenset[int]:
+    """Subaccounts that the chain's transfer gate or the rule file lets nothing into."""
+    gated = {n for n, until in seen.transfers_blocked_until.items() if until > seen.height}
+    return frozenset(gated | set(policy.hands_off.subaccounts))
 
 
 def unmet(
