@@ -163,3 +163,18 @@ def test_a_first_that_finds_nobody_to_sell_to_is_not_taken_for_gone(tmp_path: Pa
     assert made.sold == {}
     assert made.sends[0] >= 9
     assert made.sends[1] == 0
+
+
+def test_what_the_first_has_sold_is_gone_from_the_standbys_budget_too(tmp_path: Path) -> None:
+    few: Policy = parse(
+        RULES.replace("<= 5x", "<= 2x").replace("100%", "20%").replace("page, ", "notify, ")
+    ).policy
+    (tmp_path / "alone").mkdir()
+
+    alone = play(tmp_path / "alone", [few], [every(1)], delays=[0])
+    made = play(tmp_path, [few, replace(few, is_standby=True)], [every(1), every(1)])
+
+    assert alone.leverage > Decimal("4.5"), "its budget is used up first"
+    assert made.sold == alone.sold
+    assert made.sends[1] == 0
+    assert made.pages == []

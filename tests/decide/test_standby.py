@@ -61,6 +61,15 @@ rules:
     target: "<= $6_000"
     do: [page, {reduce: {until: target, max_slippage: 60bps}}]
 """
+CAPPED = """
+rules:
+  - id: cap
+    why: "No more than this."
+    measure: gross_exposure
+    trigger: "> $9_000"
+    target: "<= $6_000"
+    do: [notify, {reduce: {until: target, max_slippage: 60bps}}]
+"""
 MOST = CUTS.replace("50%", "90%")
 BUY = resting(BTC, Side.BUY, "0.05", 90_000, client_id=1)
 
@@ -269,6 +278,21 @@ def test_what_no_guard_may_do_is_left_to_the_first_once_it_may() -> None:
 
     (paid,) = [one.height for one in made if deposits(one)]
     assert paid == made[0].height - 1 + 20 + 8
+
+
+def test_what_the_first_has_cut_again_and_again_counts_for_the_interlock() -> None:
+    world = second(CAPPED)
+    world.tick()
+    for _ in range(3):
+        by_the_first(world, "-0.04")
+        world.ticks(70)  # over its cooldown
+        world.trade("BTC-USD", "0.04")
+        world.tick()
+
+    made = world.ticks(12)
+
+    assert heights_of(made) == []
+    assert "INTERLOCK" in codes(made[-1])
 
 
 def test_a_need_that_ends_and_comes_back_is_a_new_one() -> None:

@@ -21,6 +21,7 @@ from seawall.decide import (
     depth,
     interlock,
     interventions,
+    others,
     outcome,
     panic,
     pausing,
@@ -159,6 +160,8 @@ def evaluate(
         spent=_rolled(memory, view),
         touched=interlock.forget(memory.touched, long_ago),
     )
+    if mode is Mode.LIVE:
+        memory = others.count(policy, memory, changes, seen)
     memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
     memory = watch.step_alarms(memory, watched, draft, passed=passed, at=seen.at, mode=mode)
