@@ -279,6 +279,21 @@ def test_a_secret_written_into_the_settings_is_refused_and_not_repeated(
         assert word not in problem
 
 
+@pytest.mark.parametrize("setting", ["nodes", "indexers", "feeds", "step_url"])
+@pytest.mark.parametrize(
+    "address",
+    ["https://ann:hunter2@x.trade:443", "wss://x.trade/v4/ws?key=hunter2", "ftp://hunter2@x"],
+)
+def test_an_address_of_the_venue_that_holds_a_secret_is_refused_and_not_repeated(
+    write: Write, monkeypatch: pytest.MonkeyPatch, setting: str, address: str
+) -> None:
+    monkeypatch.setenv(f"SEAWALL_VENUE__{setting.upper()}", address)
+    with pytest.raises(SettingsError, match="holds a password or a key") as refused:
+        load_settings(write(ACCOUNT))
+
+    assert "hunter2" not in str(refused.value)
+
+
 def test_messengers_and_heartbeat_are_in_no_repr(write: Write) -> None:
     settings = load_settings(
         write(f'{ACCOUNT}[notify]\nurls = ["tgram://s3cret"]\nheartbeat_url = "{BEAT}/s3cret"\n')

@@ -120,32 +120,30 @@ def _key_source(value: str) -> str:
     return value
 
 
-def _node(value: str) -> str:
-    parts = urlsplit(value if "//" in value else f"//{value}")
-    if parts.scheme not in ("", "http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not a node: https://host:443 or host:port expected")
-    return value
+def _url(what: str, *schemes: str) -> AfterValidator:
+    """An address of the venue, which logs and pages repeat where it fails: no secret in it."""
 
+    def checked(value: str) -> str:
+        parts = urlsplit(value if "//" in value else f"//{value}")
+        if "@" in value or "?" in value:
+            raise ValueError(
+                "holds a password or a key, before @ or after ?, that logs, journal and messages "
+                "would repeat: name one without"
+            )
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ValueError(f"{value!r} is not {what} expected")
+        return value
 
-def _indexer(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or not urlsplit(value).hostname:
-        raise ValueError(f"{value!r} is not an address: https://… or http://… expected")
-    return value
-
-
-def _feed(value: str) -> str:
-    if not value.startswith(("ws://", "wss://")) or not urlsplit(value).hostname:
-        raise ValueError(f"{value!r} is not an address: wss://… or ws://… expected")
-    return value
+    return AfterValidator(checked)
 
 
 Address = Annotated[str, AfterValidator(_address)]
 Duration = Annotated[Millis, BeforeValidator(_duration)]
 Fraction = Annotated[Ppm, BeforeValidator(_fraction)]
 KeySource = Annotated[str, AfterValidator(_key_source)]
-NodeUrl = Annotated[str, AfterValidator(_node)]
-IndexerUrl = Annotated[str, AfterValidator(_indexer)]
-FeedUrl = Annotated[str, AfterValidator(_feed)]
+NodeUrl = Annotated[str, _url("a node: https://host:443 or host:port", "", "http", "https")]
+IndexerUrl = Annotated[str, _url("an address: https://… or http://…", "http", "https")]
+FeedUrl = Annotated[str, _url("an address: wss://… or ws://…", "ws", "wss")]
 Nodes = Annotated[tuple[NodeUrl, ...], BeforeValidator(listed), Field(min_length=1)]
 Indexers = Annotated[tuple[IndexerUrl, ...], BeforeValidator(listed), Field(min_length=1)]
 Feeds = Annotated[tuple[FeedUrl, ...], BeforeValidator(listed), Field(min_length=1)]
