@@ -47,6 +47,7 @@ class LevelState:
 
     phase: Phase = Phase.CLEAR
     held: Millis = Millis(0)  # time credited to `for` or `clear_for`
+    met_at: Millis = Millis(0)  # when its trigger was first met, on the way to the last firing
     fired_at: Millis | None = None  # start of the present or last firing
     cooled_at: Millis = Millis(0)  # no new intervention starts before
     has_run: bool = False  # a once-per-firing intervention has started in this firing
@@ -124,6 +125,8 @@ def latch_release(latch: Latch, fired_at: Millis) -> Millis | None:
 
 def _towards_firing(level: Level, state: LevelState, credited: Millis, at: Millis) -> LevelState:
     held = Millis(0 if state.phase is Phase.CLEAR else state.held + credited)
+    if state.phase is Phase.CLEAR:
+        state = replace(state, met_at=at)
     if held < level.hold:
         return replace(state, phase=Phase.PENDING, held=held)
     if at < state.cooled_at:

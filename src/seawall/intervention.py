@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from seawall import units
 from seawall.account import Observation, Position
@@ -40,6 +41,7 @@ class End(StrEnum):
 
 
 Slot = tuple[int, str]  # subaccount number and ticker
+NOTHING: Mapping[Slot, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,19 +161,29 @@ def fall_back(
 
 
 def amount_keeps(
-    rule: Rule, instance: Instance, seen: Observation, share: int, hands_off: HandsOff
+    rule: Rule,
+    instance: Instance,
+    seen: Observation,
+    share: int,
+    hands_off: HandsOff,
+    *,
+    gone: Mapping[Slot, int] = NOTHING,
 ) -> tuple[Keep, ...]:
     """Goals of `amount`: each position in scope less that share, kept up to the next step.
 
-    What is never traded is no goal: an intervention would wait for it for ever.
+    What is never traded is no goal: an intervention would wait for it for ever. The share is of the
+    position with what is `gone` from it, in signed quantums: another guard has begun the same cut.
     """
     keeps = []
     for number, position in positions_in_scope(rule, instance, seen):
         if hands_off.covers(number, position.ticker):
             continue
         step = seen.markets[position.ticker].step_base_quantums
-        cut = units.round_down(abs(position.quantums) * share // PPM_ONE, step)
-        keep = BaseQuantums(abs(position.quantums) - cut)
+        taken = -gone.get((number, position.ticker), 0)
+        was = abs(position.quantums)
+        if taken * position.quantums > 0:
+            was += abs(taken)
+        keep = BaseQuantums(was - units.round_down(was * share // PPM_ONE, step))
         keeps.append(Keep(subaccount=number, ticker=position.ticker, quantums=keep))
     return tuple(keeps)
 
@@ -185,13 +197,19 @@ def start(
     number: int,
     mode: Mode,
     hands_off: HandsOff,
+    gone: Mapping[Slot, int] = NOTHING,
 ) -> Intervention:
-    """A new intervention of a rule's level with its goals fixed at this observation."""
+    """A new intervention of a rule's level with its goals fixed at this observation.
+
+    `gone` is what another guard, in signed quantums, has cut since the level's trigger was met.
+    """
     level = rule.levels[rank]
     share: int | None = next((do.share for do in level.do if isinstance(do, ReduceAmount)), None)
     if flatten_of(level) is not None:
         share = PPM_ONE
-    keeps = () if share is None else amount_keeps(rule, instance, seen, share, hands_off)
+    keeps: tuple[Keep, ...] = ()
+    if share is not None:
+        keeps = amount_keeps(rule, instance, seen, share, hands_off, gone=gone)
     return Intervention(
         key=key_of(rule.id, instance),
         rule=rule.id,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from seawall.action import Reduce
+from seawall.rulefile import parse
+from seawall.simulator import setup
+from seawall.simulator.chain import Chain
 from seawall.simulator.events import FillKind
+from seawall.units import Millis
 from tests.agent.crashes import HALF, OWNER, Guard, Points, advance, stage, written
+from tests.simulator.stage import MIDS, START
 
 NEED = 1_500 * 10**6  # quote quantums that are missing while nothing is cut
 
@@ -74,5 +81,64 @@ def test_at_any_pace_and_delay_the_chain_carries_out_each_order_once(
     for journal in journals:
         endings = Counter(one.action_id for one in journal.outcomes)
         assert endings == Counter(one.id for one in journal.sending)
+    for guard in guards:
+        guard.journal.close()
+
+
+LOSS = """
+budgets: {per_hour: {notional: 100%, orders: 30}, per_day: {cost: 10%}}
+rules:
+  - id: drawdown
+    why: "A loss that no cut takes back."
+    measure: drawdown
+    trigger: ">= 9%"
+    clear: "< 7%"
+    for: 30s
+    do: [notify, {reduce: {amount: 33%, max_slippage: 100bps}}]
+"""
+FALL = 80  # block; its book is deep enough again a minute later
+
+
+def away(first: int, last: int) -> Pace:
+    """A guard that does not look in these blocks."""
+    return lambda block: not first <= block < last
+
+
+@pytest.mark.parametrize("is_standby", [False, True])
+@pytest.mark.parametrize("hold", ["0s", "30s"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (every(1), away(FALL - 5, FALL + 80)),
+        (every(1), away(FALL + 5, FALL + 80)),
+        (away(FALL + 5, FALL + 80), every(1)),
+        (every(1), every(7)),
+    ],
+)
+def test_a_share_is_cut_once_where_one_of_them_sees_the_loss_later(
+    tmp_path: Path, one: Pace, other: Pace, hold: str, *, is_standby: bool
+) -> None:
+    policy = parse(LOSS.replace("30s", hold)).policy
+    chain = Chain(start=START, mids=MIDS)
+    setup.fund(chain, OWNER, 0, Decimal(20_000))
+    setup.open_book(chain, OWNER, 0, {"BTC-USD": Decimal(60_000)})
+    advance(chain)
+    held = chain.committed.subaccount(OWNER, 0).held[0].quantums
+    paths = [tmp_path / "one.db", tmp_path / "two.db"]
+    policies = [policy, replace(policy, is_standby=is_standby)]
+    guards = [
+        Guard.over(chain, path, Points(), policy=each)
+        for path, each in zip(paths, policies, strict=True)
+    ]
+
+    for block in range(FALL + 170):
+        for guard, looks in zip(guards, (one, other), strict=True):
+            if looks(block):
+                guard.tick()
+        mid = Decimal(96_500) if block >= FALL else MIDS["BTC-USD"]
+        chain.advance(Millis(chain.time + 1_000), {**MIDS, "BTC-USD": mid})
+
+    (left,) = chain.committed.subaccount(OWNER, 0).held
+    assert left.quantums == held * 67 // 100
     for guard in guards:
         guard.journal.close()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seawall.account import Blind, Seen
+from seawall.account import Blind, Missing, Seen
 from seawall.action import Action
 from seawall.cli import run
 from seawall.cli.run import hear_books
@@ -19,6 +19,7 @@ HELD = see(equity=23_000, positions={"BTC-USD": (0.06, 100_000)})
 BOOKS = {"BTC-USD": book(BTC, "100000", seen_at=HELD.seen_at)}
 BARE = replace(HELD, advice=replace(HELD.advice, books={}))
 HEARD = replace(HELD, advice=replace(HELD.advice, books=BOOKS))
+UNTOLD = replace(HEARD, advice=replace(HEARD.advice, fills=Missing(reason="not read yet")))
 BLIND = Blind(seen_at=HELD.seen_at, reasons=("no node",))
 FLAT = see(equity=23_000)
 
@@ -49,7 +50,14 @@ class Looks(Venue):
 
 @pytest.mark.parametrize(
     ("shown", "looks"),
-    [((BARE, BARE, HEARD), 3), ((HEARD,), 1), ((FLAT,), 1), ((BARE, BLIND), 2), ((BLIND,), 1)],
+    [
+        ((BARE, BARE, HEARD), 3),
+        ((HEARD,), 1),
+        ((UNTOLD, UNTOLD, HEARD), 3),
+        ((FLAT,), 1),
+        ((BARE, BLIND), 2),
+        ((BLIND,), 1),
+    ],
 )
 async def test_it_looks_until_every_book_is_there_or_nothing_is_seen(
     shown: tuple[Seen, ...], looks: int

@@ -159,14 +159,15 @@ async def hear_books(venue: Venue) -> None:
     """Wait for the books of what is held, about `BOOKS_WAIT_S` at most.
 
     What is cut without is dearer, and may be another market than a second guard cuts that has them.
+    Fills are waited for likewise: what a second guard has cut meanwhile is not to be cut again.
     """
-    from seawall.account import Observation
+    from seawall.account import Missing, Observation
 
     loop = asyncio.get_running_loop()
     until = loop.time() + BOOKS_WAIT_S
     while loop.time() < until and isinstance(seen := await venue.observe(), Observation):
         held = {p.ticker for one in seen.subaccounts for p in one.positions}
-        if held <= seen.advice.books.keys():
+        if held <= seen.advice.books.keys() and not isinstance(seen.advice.fills, Missing):
             return
         await venue.wait_for_change(BOOKS_EVERY)
 

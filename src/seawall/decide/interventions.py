@@ -9,7 +9,7 @@ from seawall import intervention
 from seawall.account import Observation
 from seawall.action import Refusal, RefusalCode
 from seawall.alarm import LevelState
-from seawall.decide import interlock
+from seawall.decide import interlock, others
 from seawall.decide.draft import Draft
 from seawall.decide.memory import Alarm, Ended, Memory, Message, Repeats, Started, Urgency
 from seawall.decide.watch import Watched
@@ -171,6 +171,7 @@ def _started(
         number=memory.interventions + 1,
         mode=one.rule.mode_in(mode),
         hands_off=policy.hands_off,
+        gone=others.gone_since(memory, memory.alarms[one.key].levels[rank].met_at),
     )
     draft.started.append(Started(name=begun.name, why=one.rule.why, mode=begun.mode))
     draft.refusals.extend(_left_alone(policy, one, one.rule.levels[rank], seen))

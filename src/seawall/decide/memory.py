@@ -229,6 +229,7 @@ class Memory:
     pause: Paused | None = None
     sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
     unexplained: tuple[Unexplained, ...] = ()
+    by_others: tuple[tuple[Millis, Change], ...] = ()  # what another guard cut, when it was told
     left_since: int | None = None  # height since which a standby leaves what is wanted to the first
     left_doubted: bool = False  # an unexplained cut has begun that wait anew, which it may do once
 

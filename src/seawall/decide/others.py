@@ -3,20 +3,25 @@
 Budgets and interlocks are the account's. A standby sends nothing while the first guard acts: by its
 own orders alone it would find every budget whole once the first has used them up, and go on where
 the first was to stop. What such orders cost is not counted, for nothing says at which mid.
+
+A share that a level cuts once is the account's, too: a loss stays where it is whatever is sold, so
+a guard that sees it later, for it was away, would take the same share of what the other has left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from seawall import margin
 from seawall.account import Observation
+from seawall.alarm import Phase
 from seawall.decide import interlock
 from seawall.decide.memory import Cause, Change, Memory
-from seawall.intervention import in_scope
+from seawall.intervention import Slot, in_scope, runs_once
 from seawall.policy import Mode, Policy
-from seawall.units import QuoteQuantums
+from seawall.units import Millis, QuoteQuantums
 
 
 def count(policy: Policy, memory: Memory, changes: Sequence[Change], seen: Observation) -> Memory:
@@ -32,6 +37,7 @@ def count(policy: Policy, memory: Memory, changes: Sequence[Change], seen: Obser
             hour_orders=spent.hour_orders + 1,
             hour_notional=QuoteQuantums(spent.hour_notional + notional),
         )
+        memory = replace(memory, by_others=(*memory.by_others, (seen.at, one)))
         touched = [(name, one.ticker) for name in _in_whose_scope(policy, memory, one)]
         memory = interlock.touch(replace(memory, spent=spent), touched, seen.at)
     return memory
@@ -47,3 +53,26 @@ def _in_whose_scope(policy: Policy, memory: Memory, change: Change) -> list[str]
         and each.rule in rules
         and in_scope(rules[each.rule], each.instance, change.subaccount, change.ticker)
     ]
+
+
+def gone_since(memory: Memory, at: Millis) -> Mapping[Slot, int]:
+    """Signed quantums by which another guard has changed each position since a moment."""
+    gone: Counter[Slot] = Counter()
+    for told_at, one in memory.by_others:
+        if told_at >= at:
+            gone[one.subaccount, one.ticker] += one.quantums
+    return gone
+
+
+def forget(policy: Policy, memory: Memory) -> Memory:
+    """Memory without what no level asks for any more that is still to cut its share once."""
+    rules = {rule.id: rule for rule in policy.rules}
+    met = [
+        state.met_at
+        for held in memory.alarms.values()
+        for level, state in zip(rules[held.rule].levels, held.levels, strict=True)
+        if runs_once(level) and state.phase is not Phase.CLEAR and not state.has_run
+    ]
+    since = min(met, default=None)
+    kept = () if since is None else tuple(one for one in memory.by_others if one[0] >= since)
+    return memory if kept == memory.by_others else replace(memory, by_others=kept)

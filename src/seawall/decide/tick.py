@@ -167,6 +167,7 @@ def evaluate(
     memory = watch.step_alarms(memory, watched, draft, passed=passed, at=seen.at, mode=mode)
     memory = interventions.follow(policy, memory, watched, seen, draft, mode=mode)
     memory = interventions.start(policy, memory, watched, seen, draft, mode=mode)
+    memory = others.forget(policy, memory)
     return keep_locks(memory, policy, seen), view, watched
 
 
