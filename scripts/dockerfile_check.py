@@ -133,7 +133,7 @@ def try_out(image: Image) -> None:
     """Guard an account of a simulated venue until the health check is content, then stop."""
     seawall = [*image.entrypoint]
     venue = subprocess.Popen(
-        [*seawall, "venue", "--json", "--leverage", "2x", "--speed", "10"],
+        [*seawall, "venue", "--json", "--leverage", "2x", "--speed", "1"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=image.workdir,
