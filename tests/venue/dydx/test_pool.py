@@ -118,6 +118,29 @@ async def test_of_two_nodes_the_one_named_first_is_believed() -> None:
         assert await read(nodes) == (first.url, 100)
 
 
+async def test_one_that_is_gone_rules_nobody_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    liar, honest = lying(5_000), FakeNode()
+    async with reading(liar, honest) as nodes:
+        await read(nodes)  # there is no feed, and nothing speaks against it yet
+        with away(liar):
+            with pytest.raises(VenueUnreachable, match="5000 behind"):
+                await read(nodes)
+            monkeypatch.setattr(pool, "SILENT_S", 0.0)
+
+            assert await read(nodes) == (honest.url, 100)
+
+
+async def test_the_feed_goes_on_ruling_out_where_every_other_node_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, liar = FakeNode(), FakeNode(), lying(5_000)
+    async with reading(first, second, liar) as nodes:
+        await read(nodes, told())
+        monkeypatch.setattr(pool, "SILENT_S", 1.0)
+        with away(first, second), pytest.raises(VenueUnreachable, match="5000 ahead of"):
+            await read(nodes, told())
+
+
 @pytest.mark.parametrize("by", [5_000, -90])
 async def test_a_lone_node_is_read_whatever_the_feed_tells(by: int) -> None:
     node = lying(by)

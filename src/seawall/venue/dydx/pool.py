@@ -30,6 +30,7 @@ LAG_MOST = 2  # blocks; what is decided further behind comes too late for its wi
 SYNCING_EVERY_S = 10.0
 HEARING_EVERY_S = 10.0  # while heights are disputed, so often every node is asked for its own
 HEARING_S = 1.0  # at most, for a look waits meanwhile
+SILENT_S = 60.0  # who has said nothing for so long rules nobody out by itself
 PAUSE_S = 0.1
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -76,7 +77,7 @@ class Nodes:
         reasons: list[str] = []
         lagging: list[tuple[int, Node]] = []
         if told is not None:
-            self._witnesses.note(FEED, told)
+            self._witnesses.note(FEED, told, asyncio.get_running_loop().time())
         for node in self._in_order():
             try:
                 await self._refuse_syncing(node)
@@ -164,14 +165,15 @@ class Nodes:
 
     async def _refuse_ruled_out(self, node: Node, block: Block) -> None:
         """Raise VenueUnreachable where the others or the feed rule out the height of a node."""
-        self._witnesses.note(node.url, block)
+        clock = asyncio.get_running_loop().time
+        self._witnesses.note(node.url, block, clock())
         if not self._witnesses.is_disputed(node.url):
             self._ruled_out.discard(node.url)
             return
         await self._hear_the_others(node)
         self._highest = self._witnesses.highest_believed()
         found = self._witnesses.ruled_out_by(node.url)
-        if found is None:
+        if found is None or clock() - self._witnesses.last_against(node.url) > SILENT_S:
             self._ruled_out.discard(node.url)
             return
         who, said = found
@@ -198,7 +200,8 @@ class Nodes:
 
         async def hear(other: Node) -> None:
             with suppress(VenueError):
-                self._witnesses.note(other.url, await other.block())
+                said = await other.block()
+                self._witnesses.note(other.url, said, asyncio.get_running_loop().time())
 
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARING_S):

@@ -34,14 +34,20 @@ class Witnesses:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = (*names, FEED)
         self._said: dict[str, Block] = {}
+        self._heard_at: dict[str, float] = {}
 
-    def note(self, name: str, block: Block) -> None:
-        """Take a word in the place of the one before."""
+    def note(self, name: str, block: Block, at: float = 0.0) -> None:
+        """Take a word in the place of the one before, heard at a second of some clock."""
         self._said[name] = block
+        self._heard_at[name] = at
 
     def is_disputed(self, name: str) -> bool:
         """Whether any other word rules out this one."""
         return bool(self._against(name))
+
+    def last_against(self, name: str) -> float:
+        """When last a word was heard that rules out this one, which there must be."""
+        return max(self._heard_at[other] for other in self._against(name))
 
     def ruled_out_by(self, name: str) -> tuple[str, Block] | None:
         """Who is believed rather than this one, and its block; None where it is believed."""
