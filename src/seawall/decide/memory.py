@@ -31,6 +31,7 @@ class Sent:
     mid_quote: QuoteQuantums  # the same at the reference price
     interventions: tuple[str, ...]
     levels: tuple[BookLevel, ...] = ()  # of the book that it was expected to meet, best first
+    cost: QuoteQuantums = QuoteQuantums(0)  # expected, against the oracle, >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,7 @@ class StopSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stops:
-    """What is remembered of backstops; what rests is seen, not remembered.
-
-    `told` is what a person has heard, `paper` what a run on paper would have placed last.
-    """
+    """What is remembered of backstops; what rests is seen, not remembered."""
 
     sent: tuple[StopSent, ...] = ()
     placed: tuple[int, ...] = ()  # heights at which one was sent, of the last 100 blocks
@@ -97,8 +95,8 @@ class Stops:
     bare: Mapping[tuple[int, str], Millis] = field(default_factory=dict)  # since when, block time
     renew_at: Millis | None = None  # the next renewal
     is_waiting: bool = False  # the chain's rate limit holds some back
-    told: tuple[str, ...] = ()
-    paper: tuple[Backstop, ...] = ()
+    told: tuple[str, ...] = ()  # what a person has heard
+    paper: tuple[Backstop, ...] = ()  # what a run on paper would have placed last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
