@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 ITERATIONS_MOST = 20_000
 NODES_MOST = 2_000  # of the search in integers; the best that is found by then is taken
+WHOLE = 1e-9  # what a 0 or 1 may be off: a position of $100,000 is then open by no cent
 SHUT = 1e-9  # dollars; a group of which no column is above it is shut
 INFINITE = highspy.kHighsInf
 FEASIBLE = 2  # of the solver's statuses of a solution
@@ -130,6 +131,7 @@ def _run(programme: Programme, integers: int | None = None) -> Floats | None:
         ("simplex_iteration_limit", ITERATIONS_MOST),
         ("mip_max_nodes", NODES_MOST),
         ("mip_rel_gap", 0.0),
+        ("mip_feasibility_tolerance", WHOLE),
     ):
         highs.setOptionValue(option, value)
     model = highspy.HighsLp()
@@ -148,6 +150,11 @@ def _run(programme: Programme, integers: int | None = None) -> Floats | None:
         model.integrality_ = [kinds.kContinuous] * (columns - integers) + whole
     highs.passModel(model)
     highs.run()
+    if integers is None and highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        # What is found before the simplex method starts loses a point that holds by a hair.
+        highs.setOptionValue("presolve", "off")
+        highs.clearSolver()
+        highs.run()
     is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
     has_point = highs.getInfo().primal_solution_status == FEASIBLE
     if not (is_best or (integers is not None and has_point)):
