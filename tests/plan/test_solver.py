@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seawall.plan import solver
-from seawall.plan.solver import Few, Floats, Programme
+from seawall.plan.solver import Few, Floats, Programme, Work
 
 
 def programme(least: list[float], most: list[float]) -> Programme:
@@ -161,8 +161,8 @@ def test_the_cheapest_of_every_choice_of_so_few_groups_is_found() -> None:
 def test_where_few_enough_are_open_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     real = solver._run
 
-    def run(one: Programme, whole: int | None = None) -> Floats | None:
-        assert whole is None
+    def run(one: Programme, whole: int | None = None, work: Work | None = None) -> Floats | None:
+        assert (whole, work) == (None, None)
         return real(one)
 
     monkeypatch.setattr(solver, "_run", run)
@@ -204,14 +204,61 @@ def test_the_point_nearest_to_what_so_few_miss_opens_no_more() -> None:
     assert found.short == pytest.approx([2], abs=1e-5)
 
 
-def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
-    monkeypatch: pytest.MonkeyPatch,
+def with_work(one: Programme, work: Work) -> Programme:
+    assert one.few is not None
+    return replace(one, few=replace(one.few, work=work))
+
+
+@pytest.mark.parametrize("spent", [Work(0), Work(-5)])
+def test_without_a_search_the_better_of_what_it_knows_and_the_largest_is_taken(
+    monkeypatch: pytest.MonkeyPatch, spent: Work
 ) -> None:
     real = solver._run
-    monkeypatch.setattr(solver, "_run", lambda one, whole=None: None if whole else real(one))
 
-    assert solver.solve(pairs(2)) is None
-    assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
+    def run(one: Programme, whole: int | None = None, work: Work | None = None) -> Floats | None:
+        assert (whole, work) == (None, None)
+        return real(one)
+
+    monkeypatch.setattr(solver, "_run", run)
+    price = np.array([1.0, 5.0, 1.1, 5.1, 0.9, 9.0])
+
+    def found(*known: int, least: float = 4.0) -> Floats | None:
+        one = replace(pairs(2, known=frozenset(known)), price=price, least=np.array([least]))
+        return solver.solve(with_work(one, spent))
+
+    assert found() == pytest.approx([1, 2, 1, 0, 0, 0])  # most is closed of the first
+    assert found(1, 2) == pytest.approx([1, 2, 1, 0, 0, 0])
+    assert found(0, 2) == pytest.approx([1, 2, 0, 0, 1, 0])  # cheaper
+    assert found(1, 2, least=7.5) == pytest.approx([0, 0, 1, 3, 1, 2.5])  # the largest fail
+    assert found(least=9.0) is None
+
+
+def test_a_search_that_finds_nothing_takes_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = solver._run
+
+    def run(one: Programme, whole: int | None = None, work: Work | None = None) -> Floats | None:
+        assert (work is None) == (whole is None)
+        return None if whole else real(one)
+
+    monkeypatch.setattr(solver, "_run", run)
+
+    known = pairs(2, known=frozenset({0, 2}))
+    assert solver.solve(known) == pytest.approx([1, 0, 0, 0, 1, 2])
+
+
+def test_searches_for_one_plan_share_their_work() -> None:
+    work = Work(1_000)
+    one = with_work(pairs(2), work)
+
+    solver.solve(one)
+    once = work.left
+    solver.solve(one)
+
+    assert once < 1_000
+    assert work.left == 2 * once - 1_000
+    assert one.few is not None
+    assert one.few.knowing(np.zeros(6)).work is work
+    assert with_work(one, work) == one
 
 
 def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
@@ -219,8 +266,8 @@ def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
 ) -> None:
     real, asked = solver._run, iter((True, True, False))
 
-    def run(one: Programme, whole: int | None = None) -> Floats | None:
-        return real(one, whole) if next(asked) else None
+    def run(one: Programme, whole: int | None = None, work: Work | None = None) -> Floats | None:
+        return real(one, whole, work) if next(asked) else None
 
     monkeypatch.setattr(solver, "_run", run)
 
