@@ -83,10 +83,10 @@ def carry(
 
     if demands and _can_do_anything(demands, means):
         done = judged(means)
-        stopped = done.stopped(seen)
-        if stopped:
-            again = judged(replace(means, closed={**means.closed, **stopped}))
-            done = replace(again, refused=(*done.refused_orders, *again.refused))
+        while stopped := done.stopped(seen, means.closed):  # what comes instead may not pass either
+            means = replace(means, closed={**means.closed, **stopped})
+            refused, done = done.refused_orders, judged(means)
+            done = replace(done, refused=(*refused, *done.refused))
     else:
         done = judge(view, demands, Proposed(), policy=policy, cancels=cancels, standing=standing)
     proposed = done.plan
