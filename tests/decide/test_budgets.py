@@ -176,8 +176,8 @@ def test_of_what_the_gate_refuses_a_plan_claims_nothing() -> None:
     assert claim.before == claim.after == Decimal(80_000)
     (short,) = decision.plan.dropped
     assert short.detail == (
-        "0/BTC-USD: 1 orders filled this hour, 0 more would fill now, at most 1; "
-        "0/ETH-USD: 1 orders filled this hour, 0 more would fill now, at most 1. "
+        "0/BTC-USD: 1 orders filled this hour, 0 more may fill now, at most 1; "
+        "0/ETH-USD: 1 orders filled this hour, 0 more may fill now, at most 1. "
         "The rest follows from 23:00Z"
     )
 

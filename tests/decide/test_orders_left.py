@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from seawall.action import RefusalCode
@@ -146,3 +147,26 @@ def test_a_preview_shows_the_plan_that_the_hour_has_orders_for() -> None:
     assert len(shown.plan.legs) == 2
     assert all(claim.reached for claim in shown.plan.claims)
     assert shown.alternatives[0].is_in_budget
+
+
+def test_what_comes_in_the_place_of_a_refused_order_is_claimed_only_where_it_passes() -> None:
+    """The day has no cost left: SOL and ether are refused, and so is the bitcoin in their place."""
+    third = (
+        '{name: act, trigger: "> $110_000", clear: "< $100", '
+        "do: [notify, {reduce: {amount: 33%, max_slippage: 80bps}}]}"
+    )
+    world = guarded(ladder(third, head=hour_of(2)), sizes={"BTC-USD": "0.2"})
+    world.tick()
+    spent = world.memory.spent
+    world.memory = replace(world.memory, spent=replace(spent, day_cost=spent.day_equity))
+    for ticker in ("ETH-USD", "SOL-USD"):
+        world.trade(ticker, THREE_LONGS[ticker])
+
+    decision = next(one for one in iter(world.tick, None) if "BUDGET_COST" in codes(one))
+
+    assert not cuts(decision)
+    assert decision.plan is not None
+    assert not decision.plan.legs
+    assert all(claim.before == claim.after for claim in decision.plan.claims)
+    refused = {one.what for one in decision.refusals if one.code is RefusalCode.BUDGET_COST}
+    assert refused >= {"sell 0/BTC-USD", "sell 0/ETH-USD", "sell 0/SOL-USD"}

@@ -49,7 +49,8 @@ def test_what_is_not_said_of_an_action_or_of_what_has_happened_is_nothing() -> N
     asked, standing = Asked(action=reduce(seen())), Standing()
 
     assert (asked.free, asked.cost) == (0, 0)
-    assert (standing.sent, standing.sent_notional, standing.stops_placed) == ({}, 0, ())
+    assert (standing.sent, standing.stops_placed) == ({}, ())
+    assert (standing.sent_notional, standing.sent_cost) == (0, 0)
     assert (standing.top_up_in_flight, standing.by_panic, standing.paused) == (False, False, None)
 
 

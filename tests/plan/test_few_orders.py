@@ -278,6 +278,28 @@ def test_steps_that_are_added_open_no_position_more(monkeypatch: pytest.MonkeyPa
     assert coins(made, ON) == {"ETH-USD": Decimal("12.5"), "SOL-USD": Decimal(150)}
 
 
+def test_a_plan_for_which_nothing_is_searched_keeps_to_the_orders_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Large books use up the work of all searches; here there is none from the start."""
+    chance, reached, cases = Random(31), 0, 60
+    for _ in range(cases):
+        on, orders = coarse_view(chance, STEPS), chance.choice((1, 2))
+        wanted, means = random_wants(chance, on, 1, 3), Means(orders_left=orders)
+        with monkeypatch.context() as patch:
+            patch.setattr(solver, "SEARCH_MOST", 0)
+            made = plan.propose(on, wanted, means)
+        best = plan.propose(on, wanted, means)
+
+        assert len(made.legs) <= orders
+        assert not made.solver.startswith("greedy: the solver found no point")
+        assert plan.recompute(on, wanted, means, made) == made
+        reached += all(claim.reached for claim in made.claims)
+        cases -= not all(claim.reached for claim in best.claims)
+
+    assert cases * 3 // 4 < reached <= cases
+
+
 def test_the_same_plan_comes_out_every_time() -> None:
     chance = Random(3)
     on = coarse_view(chance, STEPS)

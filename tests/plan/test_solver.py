@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seawall.plan import solver
-from seawall.plan.solver import Few, Floats, Programme
+from seawall.plan.solver import Few, Floats, Programme, Work
 
 
 def programme(least: list[float], most: list[float]) -> Programme:
@@ -90,9 +90,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Programme]:
     """The programmes of which the solver was asked."""
     real, found = solver._asked, list[Programme]()
 
-    def noted(one: Programme, integers: int) -> solver.Floats | None:
+    def noted(one: Programme, integers: int, work: Work | None) -> Floats | None:
         found.append(one)
-        return real(one, integers)
+        return real(one, integers, work)
 
     monkeypatch.setattr(solver, "_asked", noted)
     return found
@@ -111,7 +111,7 @@ def test_where_one_row_decides_its_point_is_the_one_that_the_solver_finds(
     ]
     assert 100 < len(by_one_row) < 250
     for each, point in by_one_row:
-        assert point == pytest.approx(solver._asked(each, 0), abs=1e-9)
+        assert point == pytest.approx(solver._asked(each, 0, None), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_solver_is_asked_where_more_than_one_row_decides_or_points_cost_the_
 
     assert bool(asked) is is_asked
     if not is_asked:
-        assert found == pytest.approx(solver._asked(one, 0), abs=1e-9)
+        assert found == pytest.approx(solver._asked(one, 0, None), abs=1e-9)
 
 
 def test_one_row_out_of_reach_takes_no_other_with_it() -> None:
@@ -274,8 +274,8 @@ def test_the_cheapest_of_every_choice_of_so_few_groups_is_found() -> None:
 def test_where_few_enough_are_open_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     real = solver._run
 
-    def run(one: Programme, *, integers: int) -> Floats | None:
-        assert integers == 0
+    def run(one: Programme, *, integers: int, work: Work | None = None) -> Floats | None:
+        assert (integers, work) == (0, None)
         return real(one, integers=0)
 
     monkeypatch.setattr(solver, "_run", run)
@@ -317,18 +317,61 @@ def test_the_point_nearest_to_what_so_few_miss_opens_no_more() -> None:
     assert found.short == pytest.approx([2], abs=1e-5)
 
 
-def test_a_search_that_is_out_of_nodes_takes_what_it_knows_or_has_none(
-    monkeypatch: pytest.MonkeyPatch,
+def with_work(one: Programme, work: Work) -> Programme:
+    assert one.few is not None
+    return replace(one, few=replace(one.few, work=work))
+
+
+@pytest.mark.parametrize("spent", [Work(0), Work(-5)])
+def test_without_a_search_the_better_of_what_it_knows_and_the_largest_is_taken(
+    monkeypatch: pytest.MonkeyPatch, spent: Work
 ) -> None:
     real = solver._run
 
-    def run(one: Programme, *, integers: int) -> Floats | None:
+    def run(one: Programme, *, integers: int, work: Work | None = None) -> Floats | None:
+        assert (integers, work) == (0, None)
+        return real(one, integers=0)
+
+    monkeypatch.setattr(solver, "_run", run)
+    price = np.array([1.0, 5.0, 1.1, 5.1, 0.9, 9.0])
+
+    def found(*known: int, least: float = 4.0) -> Floats | None:
+        one = replace(pairs(2, known=frozenset(known)), price=price, least=np.array([least]))
+        return solver.solve(with_work(one, spent))
+
+    assert found() == pytest.approx([1, 2, 1, 0, 0, 0])  # most is closed of the first
+    assert found(1, 2) == pytest.approx([1, 2, 1, 0, 0, 0])
+    assert found(0, 2) == pytest.approx([1, 2, 0, 0, 1, 0])  # cheaper
+    assert found(1, 2, least=7.5) == pytest.approx([0, 0, 1, 3, 1, 2.5])  # the largest fail
+    assert found(least=9.0) is None
+
+
+def test_a_search_that_finds_nothing_takes_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = solver._run
+
+    def run(one: Programme, *, integers: int, work: Work | None = None) -> Floats | None:
+        assert (work is None) == (integers == 0)
         return None if integers else real(one, integers=0)
 
     monkeypatch.setattr(solver, "_run", run)
 
-    assert solver.solve(pairs(2)) is None
-    assert solver.solve(pairs(2, known=frozenset({0, 1}))) == pytest.approx([1, 2, 1, 0, 0, 0])
+    known = pairs(2, known=frozenset({0, 2}))
+    assert solver.solve(known) == pytest.approx([1, 0, 0, 0, 1, 2])
+
+
+def test_searches_for_one_plan_share_their_work() -> None:
+    work = Work(1_000)
+    one = with_work(pairs(2), work)
+
+    solver.solve(one)
+    once = work.left
+    solver.solve(one)
+
+    assert once < 1_000
+    assert work.left == 2 * once - 1_000
+    assert one.few is not None
+    assert one.few.knowing(np.zeros(6)).work is work
+    assert with_work(one, work) == one
 
 
 def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
@@ -336,8 +379,8 @@ def test_a_choice_that_holds_by_a_hair_is_left_to_the_integers(
 ) -> None:
     real, asked = solver._run, iter((True, True, False))
 
-    def run(one: Programme, *, integers: int) -> Floats | None:
-        return real(one, integers=integers) if next(asked) else None
+    def run(one: Programme, *, integers: int, work: Work | None = None) -> Floats | None:
+        return real(one, integers=integers, work=work) if next(asked) else None
 
     monkeypatch.setattr(solver, "_run", run)
 
@@ -376,7 +419,7 @@ def test_a_search_leaves_nothing_behind_for_the_answers_after_it(
     shared = solver._highs()
     monkeypatch.setattr(solver, "_highs", lambda: pytest.fail("the shared solver searches"))
 
-    assert solver._asked(solver._in_integers(one, few), len(few.groups)) is not None
+    assert solver._asked(solver._in_integers(one, few), len(few.groups), None) is not None
     assert shared.getNumCol() != len(one.price) + len(few.groups)
 
 

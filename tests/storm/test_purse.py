@@ -131,3 +131,13 @@ def test_a_lock_wants_what_has_grown(sizes: tuple[Number, ...], is_wrong: bool) 
     said = list(purse_of(*sizes).reduces(cut(1), seen, ("third/act lock",)))
 
     assert bool(said) is is_wrong, said
+
+
+def test_what_may_still_fill_is_an_order_of_the_hour() -> None:
+    purse, on = purse_of("1"), see(positions={"BTC-USD": ("1", 100_000)})
+    for number in range(5):
+        assert not list(purse.reduces(cut("0.001", client_id=number), on, (CALM,)))
+
+    (wrong,) = purse.reduces(cut("0.001", client_id=5), on, (CALM,))
+
+    assert wrong == "sends after 5 orders of this hour, budget 5"

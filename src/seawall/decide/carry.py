@@ -84,10 +84,10 @@ def carry(
 
     if demands and _can_do_anything(demands, means):
         done = judged(means)
-        stopped = done.stopped(seen)
-        if stopped:
-            again = judged(replace(means, closed={**means.closed, **stopped}))
-            done = replace(again, refused=(*done.refused_orders, *again.refused))
+        while stopped := done.stopped(seen, means.closed):  # what comes instead may not pass either
+            means = replace(means, closed={**means.closed, **stopped})
+            refused, done = done.refused_orders, judged(means)
+            done = replace(done, refused=(*refused, *done.refused))
     else:
         done = judge(view, demands, Proposed(), policy=policy, cancels=cancels, standing=standing)
     proposed = done.plan
@@ -215,7 +215,7 @@ def _means(
         cash_in_flight=() if in_flight is None else ((in_flight.before.number, in_flight.amount),),
         cash_price=policy.cash_price,
         notional_left=_notional_left(policy, standing),
-        cost_left=_cost_left(policy, memory),
+        cost_left=_cost_left(policy, standing),
         orders_left=_orders_left(policy, standing),
         overdrawing=_paging(policy, memory),
     )
@@ -227,16 +227,17 @@ def _notional_left(policy: Policy, standing: Standing) -> QuoteQuantums:
     return QuoteQuantums(max(0, most - standing.spent.hour_notional - standing.sent_notional))
 
 
-def _cost_left(policy: Policy, memory: Memory) -> QuoteQuantums:
-    most = units.ppm_down(max(0, memory.spent.day_equity), policy.budget.daily_cost)
-    return QuoteQuantums(max(0, most - memory.spent.day_cost))
+def _cost_left(policy: Policy, standing: Standing) -> QuoteQuantums:
+    most = units.ppm_down(max(0, standing.spent.day_equity), policy.budget.daily_cost)
+    return QuoteQuantums(max(0, most - standing.spent.day_cost - standing.sent_cost))
 
 
 def _orders_left(policy: Policy, standing: Standing) -> int | None:
-    """Orders that the hour's budget leaves; a panic has no such bound."""
+    """Orders that the hour's budget leaves beside those that may still fill; none for a panic."""
     if standing.by_panic:
         return None
-    return max(0, policy.budget.hourly_orders - standing.spent.hour_orders)
+    used = standing.spent.hour_orders + len(standing.sent)
+    return max(0, policy.budget.hourly_orders - used)
 
 
 def _cash_in_the_end(policy: Policy, memory: Memory, seen: Observation) -> int:
@@ -301,6 +302,7 @@ def _standing(memory: Memory, seen: Observation, *, live: bool) -> Standing:
     return Standing(
         sent={(s.action.subaccount, s.action.ticker): s.action.quantums for s in memory.sent},
         sent_notional=QuoteQuantums(sum(s.oracle_quote for s in memory.sent)),
+        sent_cost=QuoteQuantums(sum(s.cost for s in memory.sent)),
         spent=memory.spent,
         top_up_in_flight=memory.top_up is not None,
         resuming=halted,
@@ -347,6 +349,7 @@ def _remember(carried: Carried, view: View, thin: Callable[[], Observation]) -> 
                     oracle_quote=quotes.oracle,
                     mid_quote=quotes.mid,
                     interventions=legs[slot].asked_by,
+                    cost=QuoteQuantums(max(0, legs[slot].cost_vs_oracle)),
                     levels=depth.met(reduce, thin()),
                 )
                 memory = replace(memory, sent=(*memory.sent, sent))

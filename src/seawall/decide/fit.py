@@ -39,7 +39,8 @@ def to_budget(
     spent = standing.spent
     notional = units.ppm_down(spent.hour_gross, budget.hourly_notional)
     notional -= spent.hour_notional + standing.sent_notional
-    cost = units.ppm_down(max(0, spent.day_equity), budget.daily_cost) - spent.day_cost
+    cost = units.ppm_down(max(0, spent.day_equity), budget.daily_cost)
+    cost -= spent.day_cost + standing.sent_cost
     shares: dict[Slot, Fraction] = {}
     codes: dict[Slot, RefusalCode] = {}
     legs, cut_short = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seawall import action, limits
@@ -43,18 +43,19 @@ class Judged:
         """What the gate says of the plan's reductions that it lets not pass."""
         return tuple(one for one in self.refused if isinstance(one.action, Reduce))
 
-    def stopped(self, seen: Observation) -> Mapping[Slot, Reason]:
+    def stopped(self, seen: Observation, closed: Collection[Slot]) -> Mapping[Slot, Reason]:
         """Positions to be left alone by a plan whose claims hold of what the gate lets pass.
 
-        Each with why. Where orders are too many, all that has not passed: another order would be
-        too many too.
+        Each with why, beside those that are `closed` already. Where orders are too many, all that
+        has not passed: another order would be too many too.
         """
         found: dict[Slot, Reason] = {}
         for one in self.refused_orders:
             slots = _slots([one.action])
             if one.code is RefusalCode.BUDGET_ORDERS:
                 slots = frozenset(sizes(seen)) - _slots(self.passed)
-            found |= dict.fromkeys(slots - found.keys(), (one.code, one.detail))
+            slots -= found.keys() | set(closed)
+            found |= dict.fromkeys(slots, (one.code, one.detail))
         return found
 
 

@@ -31,6 +31,7 @@ class Sent:
     mid_quote: QuoteQuantums  # the same at the reference price
     interventions: tuple[str, ...]
     levels: tuple[BookLevel, ...] = ()  # of the book that it was expected to meet, best first
+    cost: QuoteQuantums = QuoteQuantums(0)  # expected, against the oracle, >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

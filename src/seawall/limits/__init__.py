@@ -80,6 +80,7 @@ class Standing:
 
     sent: Mapping[Slot, int] = field(default_factory=dict)  # base quantums sent in this window
     sent_notional: QuoteQuantums = QuoteQuantums(0)  # sent and not yet known to have filled
+    sent_cost: QuoteQuantums = QuoteQuantums(0)  # what that is expected to cost, >= 0
     spent: Spent = field(default_factory=Spent)
     top_up_in_flight: bool = False
     resuming: frozenset[str] = frozenset()  # markets that wait after a halt
@@ -90,7 +91,7 @@ class Standing:
 
 @dataclass(slots=True)
 class _Totals:
-    """Running totals of the tick."""
+    """Running totals of the tick, with what was sent before and may still fill."""
 
     reduced: dict[Slot, int]
     notional: int
@@ -104,7 +105,13 @@ def judge(
     asked: Sequence[Asked], seen: Observation, policy: Policy, standing: Standing
 ) -> tuple[tuple[Action, ...], tuple[Refusal, ...]]:
     """The actions that pass, in order, and a refusal for each that does not."""
-    totals = _Totals(dict(standing.sent), standing.sent_notional, orders=0, cost=0, topped_up=False)
+    totals = _Totals(
+        reduced=dict(standing.sent),
+        notional=standing.sent_notional,
+        orders=len(standing.sent),
+        cost=standing.sent_cost,
+        topped_up=False,
+    )
     passed: list[Action] = []
     refused: list[Refusal] = []
     for one in asked:
@@ -262,7 +269,7 @@ def _judge_budget(
         return refuse(
             action,
             RefusalCode.BUDGET_ORDERS,
-            f"{spent.hour_orders} orders filled this hour, {totals.orders} more would fill now, "
+            f"{spent.hour_orders} orders filled this hour, {totals.orders} more may fill now, "
             f"at most {budget.hourly_orders}",
         )
     bound = action.quantums - one.free

@@ -75,24 +75,28 @@ class Frame:
 
 
 def stands_of(view: View) -> tuple[Mapping[Slot, Stand], Mapping[int, Margins]]:
-    """Positions and margins of every subaccount whose margins can be told."""
+    """Positions that have a price, and margins of every subaccount whose margins can be told.
+
+    Exposure can be told of a position beside one without a price, and closed.
+    """
     seen = view.observation
     stands: dict[Slot, Stand] = {}
     margins: dict[int, Margins] = {}
     for subaccount in seen.subaccounts:
         number, now = subaccount.number, view.risks[subaccount.number]
-        if isinstance(now, NoData):
-            continue
-        margins[number] = Margins(
-            nc=now.nc / DOLLAR,
-            imr=None if now.imr is None else now.imr / DOLLAR,
-            mmr=now.mmr / DOLLAR,
-            buffer=view.buffer_of(number) / DOLLAR,
-        )
+        if not isinstance(now, NoData):
+            margins[number] = Margins(
+                nc=now.nc / DOLLAR,
+                imr=None if now.imr is None else now.imr / DOLLAR,
+                mmr=now.mmr / DOLLAR,
+                buffer=view.buffer_of(number) / DOLLAR,
+            )
         known = subaccount.custom_imf_ppm
         custom = {} if isinstance(known, Missing) else known
         for position in subaccount.positions:
-            market = seen.markets[position.ticker]
+            market = seen.markets.get(position.ticker)
+            if market is None or market.oracle_price <= 0:
+                continue
             sign = 1 if position.quantums > 0 else -1
             imf = margin.effective_imf_ppm(market, custom.get(position.ticker, 0))
             hourly = stress.hourly_rate_ppt(market, sign, seen.advice.funding)

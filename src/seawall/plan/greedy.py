@@ -15,7 +15,7 @@ from functools import partial
 from seawall import units, words
 from seawall.account import Observation
 from seawall.action import Leg, Plan, Refusal, RefusalCode
-from seawall.intervention import beyond_goal
+from seawall.intervention import beyond_goal, sizes
 from seawall.margin import notional
 from seawall.measures import MEASURES
 from seawall.measures.spec import Instance
@@ -133,13 +133,15 @@ def quotes_for(
             continue
         for slot in slots_of(demand, view.observation):
             slippages[slot] = max(allowed, slippages.get(slot, allowed))
-    quotes = {}
+    quotes, held = {}, sizes(view.observation)
     for slot, slippage in sorted(slippages.items()):
         quote = None if slot in means.closed else trial.quote_for(view, slot, slippage)
         if quote is None:
             market = view.observation.markets.get(slot[1])
             if market is not None and market.oracle_price <= 0:
                 dropped.append(_no_price(slot))
+            elif slot not in means.closed and slot in held:
+                dropped.append(_no_taker(slot))
             continue
         quotes[slot] = quote
         if quote.depth < quote.market.step_base_quantums <= quote.held:
@@ -152,6 +154,14 @@ def _no_price(slot: Slot) -> Refusal:
         code=RefusalCode.NO_DATA,
         what=f"close {slot[0]}/{slot[1]}",
         detail="the chain has no oracle price for it, so no order can be bounded; close it by hand",
+    )
+
+
+def _no_taker(slot: Slot) -> Refusal:
+    return Refusal(
+        code=RefusalCode.CHAIN_REFUSES,
+        what=f"close {slot[0]}/{slot[1]}",
+        detail="its subaccount owes more than it holds: the chain takes no price; add collateral",
     )
 
 

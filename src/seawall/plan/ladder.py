@@ -194,6 +194,8 @@ class Ladder:
             found = solver.nearest(replace(programme, matrix=free), scale)
             if found is None:
                 return None
+            if self._few is not None:  # from here on nothing is asked that this does not hold
+                self._few = self._few.knowing(found.values)
             reached = eased.copy()
             reached[keep] &= found.short <= ERROR * self._scale[keep]
             if not reached.any():

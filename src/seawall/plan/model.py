@@ -183,6 +183,7 @@ class Model:
             return None
         if all(found.values[list(one.at)].sum() <= one.own + EXACT for one in shares):
             return found
+        few = None if few is None else few.knowing(found.values)
         shared = Shared(lines=self._lines, price=self._price, most=most, shares=shares, few=few)
         return shared.best(let_go)
 

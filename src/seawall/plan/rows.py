@@ -202,7 +202,9 @@ def _tickers(instance: Instance) -> tuple[str, ...]:
 def _numbers(frame: Frame, instance: Instance) -> frozenset[int]:
     if instance.subaccount is not None:
         return frozenset({instance.subaccount})
-    return frozenset(instance.subaccounts or frame.margins)
+    return frozenset(
+        instance.subaccounts or (one.number for one in frame.view.observation.subaccounts)
+    )
 
 
 def _gross_exposure(frame: Frame, wanted: Ask) -> Iterator[Row]:

@@ -8,7 +8,7 @@ decides there is nothing to search, and that is often so where one rule fires.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import highspy
@@ -17,11 +17,17 @@ from numpy.typing import NDArray
 
 ITERATIONS_MOST = 20_000
 NODES_MOST = 2_000  # of the search in integers; the best that is found by then is taken
+SEARCH_MOST = 2_000  # iterations of all searches for one plan: some 0.3 s
+WHOLE = 1e-9  # what a 0 or 1 may be off: a position of $100,000 is then open by no cent
 SHUT = 1e-9  # dollars; a group of which no column is above it is shut
 INFINITE = highspy.kHighsInf
 HAIR = 1e-9  # of what is added up: a sum may be off by as much
 SAME = 1e-6  # of a price: columns that are no further apart cost the same
 FEASIBLE = 2  # of the solver's statuses of a solution
+NONE = (
+    highspy.HighsModelStatus.kInfeasible,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible,
+)
 
 Floats = NDArray[np.float64]
 
@@ -33,22 +39,36 @@ class _Quiet(highspy.Highs):
         super(highspy.Highs, self).__init__()
 
 
+@dataclass(slots=True)
+class Work:
+    """Iterations that are left for searches in integers."""
+
+    left: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Few:
     """No more than `count` of these groups of columns above zero; each column is in one at most.
 
-    `known` are groups of a point that holds, by their place: where the search loses it by a hair.
+    `known` are groups of a point that holds, by their place: where the search loses it by a hair,
+    or there is no more of it, since `work` is used up.
     """
 
     groups: tuple[tuple[int, ...], ...]
     count: int
     known: frozenset[int] = frozenset()
+    work: Work = field(default_factory=lambda: Work(SEARCH_MOST), compare=False)
 
     def opened(self, values: Floats) -> frozenset[int]:
         """The places of the groups that are above zero."""
         return frozenset(
             at for at, group in enumerate(self.groups) if (values[list(group)] > SHUT).any()
         )
+
+    def largest(self, values: Floats) -> frozenset[int]:
+        """The places of so many groups as may be above zero: those that are highest."""
+        sums = [-values[list(group)].sum() for group in self.groups]
+        return frozenset(np.argsort(sums, kind="stable")[: self.count].tolist())
 
     def knowing(self, values: Floats) -> Few:
         """The same with a point that holds."""
@@ -84,25 +104,39 @@ def solve(programme: Programme) -> Floats | None:
     found, few = _run(programme, integers=0), programme.few
     if found is None or few is None or len(few.opened(found)) <= few.count:
         return found
-    searched = _run(_in_integers(programme, few), integers=len(few.groups))
-    columns, opened = len(programme.price), few.known
-    if searched is not None:
-        opened = frozenset(np.flatnonzero(np.rint(searched[columns:])).tolist())
+    columns, searched = len(programme.price), None
+    if few.work.left > 0:
+        whole = _in_integers(programme, few)
+        searched = _run(whole, integers=len(few.groups), work=few.work)
+    if searched is None:
+        tries = [_opening(programme, few, one) for one in (few.known, few.largest(found))]
+        holding = [one for one in tries if one is not None]
+        return min(holding, key=lambda one: float(programme.price @ one), default=None)
+    opened = frozenset(np.flatnonzero(np.rint(searched[columns:])).tolist())
+    exact = _opening(programme, few, opened)
+    if exact is None:
+        # It holds by no more than the hair that the search may be off: the integers decide.
+        return np.minimum(searched[:columns], _shut(programme, few, opened))
+    return exact
+
+
+def _opening(programme: Programme, few: Few, opened: frozenset[int]) -> Floats | None:
+    """The cheapest point with no other group above zero; None where there is none."""
+    return _run(replace(programme, most=_shut(programme, few, opened)), integers=0)
+
+
+def _shut(programme: Programme, few: Few, opened: frozenset[int]) -> Floats:
     most = programme.most.copy()
     for at, group in enumerate(few.groups):
         if at not in opened:
             most[list(group)] = 0.0
-    exact = _run(replace(programme, most=most), integers=0)
-    if exact is None and searched is not None:
-        # It holds by no more than the hair that the search may be off: the integers decide.
-        return np.minimum(searched[:columns], most)
-    return exact
+    return most
 
 
-def _run(programme: Programme, *, integers: int) -> Floats | None:
+def _run(programme: Programme, *, integers: int, work: Work | None = None) -> Floats | None:
     """The cheapest point, however many groups it opens; so many last columns are whole numbers."""
     found = None if integers else _of_one_row(programme)
-    return _asked(programme, integers) if found is None else found
+    return _asked(programme, integers, work) if found is None else found
 
 
 def _in_integers(programme: Programme, few: Few) -> Programme:
@@ -167,15 +201,23 @@ def _filled(price: Floats, gains: Floats, least: float, most: Floats) -> Floats 
     return point
 
 
-def _asked(programme: Programme, integers: int) -> Floats | None:
+def _asked(programme: Programme, integers: int, work: Work | None) -> Floats | None:
     """What the solver says is the cheapest point; of the last columns so many are whole numbers.
 
-    Of those the best that is found where the search runs out of nodes.
+    Of those the best that is found where the search runs out of nodes; it counts as `work`.
     """
     # A search in integers leaves behind what other answers may depend on.
     highs = _made() if integers else _highs()
     _pass(highs, programme, integers)
     highs.run()
+    if not integers and highs.getModelStatus() in NONE:
+        # What is found before the simplex method starts loses a point that holds by a hair.
+        highs = _made()
+        highs.setOptionValue("presolve", "off")
+        _pass(highs, programme, integers)
+        highs.run()
+    if work is not None:
+        work.left -= max(1, highs.getInfo().simplex_iteration_count)
     is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
     has_point = highs.getInfo().primal_solution_status == FEASIBLE
     if not (is_best or (integers and has_point)):
@@ -205,6 +247,12 @@ def _made() -> highspy.Highs:
         ("simplex_iteration_limit", ITERATIONS_MOST),
         ("mip_max_nodes", NODES_MOST),
         ("mip_rel_gap", 0.0),
+        ("mip_feasibility_tolerance", WHOLE),
+        # Searches beside the search: of some dozen positions they cost most of the time.
+        ("mip_allow_restart", False),
+        ("mip_heuristic_run_rins", False),
+        ("mip_heuristic_run_rens", False),
+        ("mip_heuristic_run_root_reduced_cost", False),
     ):
         highs.setOptionValue(option, value)
     return highs

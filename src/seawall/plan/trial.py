@@ -53,7 +53,7 @@ class Quote:
 
 
 def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
-    """The offer for closing a position within a slippage bound; None where nothing is held.
+    """The offer for closing a position within a slippage bound; None where no price would do.
 
     Below initial margin the bound is also never beyond what the chain would accept.
     """
@@ -71,6 +71,8 @@ def quote_for(view: View, slot: Slot, slippage: int) -> Quote | None:
     accepted = _accepted(view, slot)
     if accepted is not None and not pricing.is_within(side, worst, accepted):
         worst = accepted
+    if worst <= 0:  # the chain would take it only for less than nothing
+        return None
     book = pricing.fresh_book(seen, ticker)
     held = BaseQuantums(abs(position.quantums))
     levels = pricing.levels_for(book, side, worst)

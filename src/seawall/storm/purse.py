@@ -97,8 +97,9 @@ class Purse:
         for known, order in self._orders.items():
             if known == place:
                 continue
-            if order.good_til_block > seen.height:
-                spent += order.notional  # may still fill
+            if order.good_til_block > seen.height:  # may still fill
+                orders += 1
+                spent += order.notional
             elif order.hour == hour == order.hour_filled:
                 orders += 1
                 spent += order.notional * order.filled // order.quantums
@@ -115,7 +116,7 @@ class Purse:
         if is_panic(asked_by):
             return
         if orders + 1 > budget.hourly_orders:
-            yield f"sends after {orders} orders filled this hour, budget {budget.hourly_orders}"
+            yield f"sends after {orders} orders of this hour, budget {budget.hourly_orders}"
         most = self._gross[hour] * budget.hourly_notional // PPM_ONE
         if bound > 0 and spent + bound > most:
             yield f"sends ${usd(bound)} after ${usd(spent)} this hour, budget ${usd(most)}"
