@@ -43,33 +43,6 @@ rules:
     target: ">= $31_000"
     do: [notify, {{top_up: {{until: target, max: $3_000}}}}]
 """
-# A lock that asks for nothing, and a cap on another market.
-LOCKED = """
-rules:
-  - id: day
-    why: "No more of this."
-    measure: net_exposure
-    scope: {per: market, markets: [ETH-USD]}
-    trigger: "> $1"
-    latch: manual
-    do: [page, {lock: {max_slippage: 60bps}}]
-  - id: cap
-    why: "No more than this."
-    measure: gross_exposure
-    scope: {per: market, markets: [BTC-USD]}
-    trigger: "> $9_000"
-    target: "<= $6_000"
-    do: [page, {reduce: {until: target, max_slippage: 60bps}}]
-"""
-CAPPED = """
-rules:
-  - id: cap
-    why: "No more than this."
-    measure: gross_exposure
-    trigger: "> $9_000"
-    target: "<= $6_000"
-    do: [notify, {reduce: {until: target, max_slippage: 60bps}}]
-"""
 MOST = CUTS.replace("50%", "90%")
 BUY = resting(BTC, Side.BUY, "0.05", 90_000, client_id=1)
 
@@ -211,7 +184,7 @@ def test_what_the_first_finishes_is_never_touched() -> None:
 
     assert heights_of(made) == []
     assert world.sizes["BTC-USD"] == Decimal("0.05")
-    assert world.memory.left_since is None
+    assert world.memory.left is None
     assert not any(message.key == "standby" for one in made for message in pages(one))
 
 
@@ -257,58 +230,6 @@ def test_cuts_of_others_whose_records_come_late_hold_it_up_once(kind: str, every
     assert 8 < acted[0] - first.height <= 2 * 8 + 2
 
 
-def test_a_lock_that_asks_for_nothing_leaves_the_next_need_to_the_first() -> None:
-    world = second(LOCKED, sizes={"BTC-USD": "0.05", "ETH-USD": "0.1"})
-    world.ticks(40)
-    assert world.memory.left_since is None
-
-    world.trade("BTC-USD", "0.1")
-    need = world.tick()
-    made = world.ticks(12)
-
-    assert "LEFT_TO_FIRST" in codes(need)
-    assert heights_of(made)[0] - need.height >= 8
-
-
-def test_what_no_guard_may_do_is_left_to_the_first_once_it_may() -> None:
-    world = second(CASH, float=5_000)
-    world.extra["transfers_blocked_until"] = {0: world.height + 20}
-
-    made = world.ticks(40)
-
-    (paid,) = [one.height for one in made if deposits(one)]
-    assert paid == made[0].height - 1 + 20 + 8
-
-
-def test_what_the_first_has_cut_again_and_again_counts_for_the_interlock() -> None:
-    world = second(CAPPED)
-    world.tick()
-    for _ in range(3):
-        by_the_first(world, "-0.04")
-        world.ticks(70)  # over its cooldown
-        world.trade("BTC-USD", "0.04")
-        world.tick()
-
-    made = world.ticks(12)
-
-    assert heights_of(made) == []
-    assert "INTERLOCK" in codes(made[-1])
-
-
-def test_a_need_that_ends_and_comes_back_is_a_new_one() -> None:
-    world = second(CUTS)
-    world.tick()
-    world.ticks(5)
-    world.trade("BTC-USD", "-0.05")
-    world.ticks(70)  # over its cooldown
-    assert world.memory.left_since is None
-
-    world.trade("BTC-USD", "0.05")
-    again = world.tick()
-
-    assert heights_of(world.ticks(12))[0] - again.height >= 8
-
-
 def test_on_paper_there_is_nobody_to_leave_anything_to() -> None:
     world = second(CUTS, mode=Mode.DRY_RUN)
 
@@ -319,7 +240,7 @@ def test_a_first_guard_waits_for_nobody() -> None:
     world = guarded(CUTS)
 
     assert cuts(world.tick()) == {"BTC-USD": Decimal("0.05")}
-    assert world.memory.left_since is None
+    assert world.memory.left is None
 
 
 def test_one_that_becomes_the_first_acts_at_once() -> None:

@@ -330,7 +330,7 @@ def _number(
 
 def _remember(carried: Carried, view: View, thin: Callable[[], Observation]) -> Memory:
     """Memory with what is about to be sent, so that nothing is sent twice."""
-    memory, seen = carried.memory, view.observation
+    memory, seen = standby.note_acts(carried.memory, carried.numbered), view.observation
     legs: dict[Slot, Leg] = {}
     if carried.plan is not None:
         legs = {(leg.subaccount, leg.ticker): leg for leg in carried.plan.legs}

@@ -11,6 +11,7 @@ from seawall.account import BookLevel, Market, Side, Subaccount
 from seawall.action import Action, Backstop, Cancel, Outcome, Plan, Reduce, Refusal
 from seawall.alarm import LevelState, Phase
 from seawall.budget import Spent
+from seawall.decide.left import Left
 from seawall.intervention import End, Intervention, Keep
 from seawall.measures.ledger import Ledger
 from seawall.measures.spec import Instance, Value
@@ -231,8 +232,7 @@ class Memory:
     sizes: tuple[tuple[int, str, BaseQuantums], ...] | None = None  # None before the first
     unexplained: tuple[Unexplained, ...] = ()
     by_others: tuple[tuple[Millis, Change], ...] = ()  # what another guard cut, when it was told
-    left_since: int | None = None  # height since which a standby leaves what is wanted to the first
-    left_doubted: bool = False  # an unexplained cut has begun that wait anew, which it may do once
+    left: Left | None = None  # what a standby leaves to the first guard
 
 
 class Urgency(StrEnum):

@@ -6,8 +6,9 @@ one market. So a standby waits for as many blocks as an order of the first may l
 began. It counts heights alone: however late either of them sees a block, what the first sent when
 the need began is filled or dead by then. An order of the first that the feed tells of, filled or
 not, begins the wait anew, and so does, once until that one shows itself, a cut that nobody has
-explained yet: the venue may liquidate block by block, and its records come late. Cancels and stops
-on the chain are kept by both at once, and a panic waits for nobody.
+explained yet: the venue may liquidate block by block, and its records come late. Where a wait is
+over and neither of them can do a thing, as of a budget that is used up, a new need begins it anew.
+Cancels and stops on the chain are kept by both at once, and a panic waits for nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from seawall import action
 from seawall.account import Observation
 from seawall.action import Reduce, RefusalCode, TopUp
 from seawall.decide import panic
+from seawall.decide.left import Left
 from seawall.decide.memory import Cause, Change, Memory, Message, Numbered, Urgency
 from seawall.plan.demand import Demand, Reason
 
@@ -35,12 +37,21 @@ def follow(
     Of a guard that leaves nothing to another, nothing is asked.
     """
     if not asked or panic.is_running(memory):
-        return replace(memory, left_since=None, left_doubted=False)
-    if memory.left_since is None or _is_at_work(memory, changes, seen):
-        return replace(memory, left_since=seen.height, left_doubted=False)
-    if _may_be_at_work(memory) and not memory.left_doubted:
-        return replace(memory, left_since=seen.height, left_doubted=True)
-    return memory
+        return replace(memory, left=None)
+    names = tuple(sorted({one.name for one in asked}))
+    left, begun = memory.left, Left(since=seen.height, wanted=names)
+    if left is None or _is_at_work(memory, changes, seen):
+        return replace(memory, left=begun)
+    if _may_be_at_work(memory) and not left.was_doubted:
+        return replace(memory, left=replace(begun, was_doubted=True))
+    is_over, is_new = _ends(left) <= seen.height, not set(names) <= set(left.wanted)
+    if is_over and is_new and not left.has_acted:
+        return replace(memory, left=begun)
+    return replace(memory, left=replace(left, wanted=names))
+
+
+def _ends(left: Left) -> int:
+    return left.since + WAIT_BLOCKS
 
 
 def _is_at_work(memory: Memory, changes: Sequence[Change], seen: Observation) -> bool:
@@ -59,18 +70,27 @@ def _may_be_at_work(memory: Memory) -> bool:
 
 def why_left(memory: Memory, seen: Observation) -> Reason | None:
     """Why nothing is sold or paid in now; None where it is not left to the first guard."""
-    if memory.left_since is None:
+    if memory.left is None or _ends(memory.left) <= seen.height:
         return None
-    until = memory.left_since + WAIT_BLOCKS
-    if seen.height >= until:
-        return None
+    until = _ends(memory.left)
     return RefusalCode.LEFT_TO_FIRST, f"left to the first guard up to block {until:,}"
+
+
+def note_acts(memory: Memory, numbered: Sequence[Numbered]) -> Memory:
+    """Memory in which the first guard is taken for gone, where the standby is about to act."""
+    if memory.left is None or not _acts(numbered):
+        return memory
+    return replace(memory, left=replace(memory.left, has_acted=True))
+
+
+def _acts(numbered: Sequence[Numbered]) -> list[Numbered]:
+    return [one for one in numbered if isinstance(one.action, Reduce | TopUp)]
 
 
 def takes_over(memory: Memory, numbered: Sequence[Numbered]) -> Iterator[Message]:
     """A page where the standby acts: the first guard may be gone."""
-    acts = [one for one in numbered if isinstance(one.action, Reduce | TopUp)]
-    if memory.left_since is None or not acts:
+    acts = _acts(numbered)
+    if memory.left is None or not acts:
         return
     wanted = ", ".join(sorted({name for one in acts for name in one.asked_by}))
     yield Message(

@@ -317,7 +317,7 @@ def _true_now(policy: Policy, memory: Memory, draft: Draft) -> frozenset[str]:
     true.update(telling.budget_key(each.name) for each in memory.running)
     true.update(not_flat_key(each) for each in memory.running if each.has_given_up)
     true.update(stalled_key(each) for each in stalled.standing(memory))
-    if memory.left_since is not None:
+    if memory.left is not None:
         true.add(standby.KEY)
     return frozenset(true | {message.key for message in draft.messages})
 

@@ -108,7 +108,7 @@ def that_another_could_serve(
     or waits for a price after a halt is left alone by every guard.
     """
     halted, held = resuming(memory.halt, seen), sizes(seen)
-    no_cash = why_no_cash(policy, replace(memory, left_since=None), seen)
+    no_cash = why_no_cash(policy, replace(memory, left=None), seen)
     is_paid = no_cash is None or no_cash[0] in OF_ONE_GUARD
 
     def is_open(slot: Slot) -> bool:
