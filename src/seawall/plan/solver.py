@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 ITERATIONS_MOST = 20_000
 NODES_MOST = 2_000  # of the search in integers; the best that is found by then is taken
 SEARCH_MOST = 2_000  # iterations of all searches for one plan: some 0.3 s
+SEARCH_LEAST = 40  # iterations that a search takes as long as, whatever it finds
 WHOLE = 1e-9  # what a 0 or 1 may be off: a position of $100,000 is then open by no cent
 SHUT = 1e-9  # dollars; a group of which no column is above it is shut
 INFINITE = highspy.kHighsInf
@@ -217,7 +218,7 @@ def _asked(programme: Programme, integers: int, work: Work | None) -> Floats | N
         _pass(highs, programme, integers)
         highs.run()
     if work is not None:
-        work.left -= max(1, highs.getInfo().simplex_iteration_count)
+        work.left -= SEARCH_LEAST + highs.getInfo().simplex_iteration_count
     is_best = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
     has_point = highs.getInfo().primal_solution_status == FEASIBLE
     if not (is_best or (integers and has_point)):
