@@ -30,6 +30,7 @@ FIXES: dict[int, Callable[[pytest.MonkeyPatch], None]] = {
     147: undone.a_pause_holds_against_the_tick_that_obeys_a_panic,
     476: undone.what_is_new_was_always_held,
     427: undone.the_model_comes_back_without_credits,
+    3006: undone.a_stop_that_went_off_unseen_is_as_good_as_none,
 }
 SEEDS = (*FIXES, 47, 49, 174)  # the days of the three are no longer shown to need their fixes
 

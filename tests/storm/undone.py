@@ -24,6 +24,7 @@ from seawall.storm import referee
 from seawall.storm.fuse import FusedJournal
 from seawall.storm.model import Model
 from seawall.storm.purse import Purse
+from seawall.storm.stops import StopWatch
 from seawall.units import PPM_ONE, Millis, QuoteQuantums
 
 
@@ -157,3 +158,8 @@ def what_is_new_was_always_held(patch: pytest.MonkeyPatch) -> None:
 def a_pause_holds_against_the_tick_that_obeys_a_panic(patch: pytest.MonkeyPatch) -> None:
     """The judge holds a guard to a pause that the operator's panic has just ended."""
     patch.setattr(referee, "is_panic", lambda _: False)
+
+
+def a_stop_that_went_off_unseen_is_as_good_as_none(patch: pytest.MonkeyPatch) -> None:
+    """The judge forgets that a successor may go off before its guard sees it."""
+    patch.setattr(StopWatch, "_went_off_lately", lambda *_: False)

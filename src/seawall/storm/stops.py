@@ -13,7 +13,7 @@ from seawall.account import Missing, Observation, RestingOrder
 from seawall.action import Backstop, Cancel
 from seawall.policy import Policy
 from seawall.simulator.chain import Chain
-from seawall.simulator.events import Block, Reason
+from seawall.simulator.events import Block, OrderStatus, Reason
 from seawall.simulator.state import OpenOrder
 from seawall.storm.case import OWNER
 from seawall.units import DAY, SECOND
@@ -25,6 +25,7 @@ PER_BLOCK, PER_HUNDRED = 2, 20
 MILLION = 1_000_000
 SETTLED = 30  # blocks that a position has kept its side before its stop's absence is judged
 FRESH_MS = 10_000
+SEEN_LATE = 10  # blocks of a second: what a guard acts on may be as old
 
 
 def ids_of(chain_id: str, owner: str, subaccount: int, clob_pair: int) -> tuple[int, int]:
@@ -150,6 +151,7 @@ class StopWatch:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self._sides: dict[tuple[int, int], tuple[bool, int]] = {}  # place -> is long, since height
+        self._went_off: dict[tuple[int, int], int] = {}  # place -> height of the last one
 
     def saw(self, block: Block) -> Iterator[Complaint]:
         """What the block did to our stops that it should not."""
@@ -191,8 +193,6 @@ class StopWatch:
     ) -> bool:
         """Whether the block cancelled a stop of a settled position and left it none."""
         is_long, since = self._sides[place]
-        if block.height - since < SETTLED or any(not one.is_triggered for one in ours):
-            return False
         ids = ids_of(self._chain.chain_id, OWNER, number, pair)
         events = [
             event
@@ -204,5 +204,13 @@ class StopWatch:
             and (event.order.side.sign < 0) == is_long
         ]
         cancelled = [one for one in events if one.reason is Reason.USER_CANCELED]
-        went_off = len(cancelled) < len(events) or any(one.is_triggered for one in ours)
-        return bool(cancelled) and not went_off
+        over = [one for one in events if one.status is not OrderStatus.UNTRIGGERED]
+        if len(cancelled) < len(over) or any(one.is_triggered for one in ours):
+            self._went_off[place] = block.height
+        if block.height - since < SETTLED or any(not one.is_triggered for one in ours):
+            return False
+        return bool(cancelled) and not self._went_off_lately(place, block.height)
+
+    def _went_off_lately(self, place: tuple[int, int], height: int) -> bool:
+        """Whether one was let do its work that a guard may not have seen to go off yet."""
+        return height - self._went_off.get(place, -SEEN_LATE) < SEEN_LATE
