@@ -16,7 +16,6 @@ from seawall.decide.memory import Cause, Decision, Memory, Panic
 from seawall.decide.preview import preview
 from seawall.policy import Mode, Policy
 from tests.decide.guarded import (
-    FLOAT,
     Guarded,
     cancelled,
     codes,
@@ -28,21 +27,13 @@ from tests.decide.guarded import (
     would_cut,
 )
 from tests.decide.test_attribution import changed, fill, ours
+from tests.decide.test_pausing import CASH
 from tests.see import BTC, resting
 
 CUTS = ladder(
     '{name: act, trigger: "> $9_000", clear: "< $6_000", do: [page, {cancel_orders: '
     "risk_increasing}, {reduce: {amount: 50%, max_slippage: 60bps}}]}"
 )
-CASH = f"""{FLOAT}
-rules:
-  - id: cash
-    why: "Cash."
-    measure: free_collateral
-    trigger: "< $30_000"
-    target: ">= $31_000"
-    do: [notify, {{top_up: {{until: target, max: $3_000}}}}]
-"""
 MOST = CUTS.replace("50%", "90%")
 BUY = resting(BTC, Side.BUY, "0.05", 90_000, client_id=1)
 

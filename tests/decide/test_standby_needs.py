@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from seawall import action
 from tests.decide.guarded import FLOAT, codes, deposits
-from tests.decide.test_standby import CASH, CUTS, by_the_first, heights_of, second
+from tests.decide.test_pausing import CASH
+from tests.decide.test_standby import CUTS, by_the_first, heights_of, second
 
 # A lock that asks for nothing, and a cap on another market.
 LOCKED = """
