@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from seawall import units
+from seawall.account import FloatWallet
 from seawall.policy import Policy
 from seawall.units import PPM_ONE, Millis, QuoteQuantums
 
@@ -24,6 +25,7 @@ class Spent:
     day_equity: QuoteQuantums = QuoteQuantums(0)
     day_cost: QuoteQuantums = QuoteQuantums(0)
     day_top_up: QuoteQuantums = QuoteQuantums(0)
+    float_wallet: FloatWallet | None = None  # as last seen: another guard may pay from it too
 
 
 def roll(spent: Spent, at: Millis, gross: int, equity: int) -> Spent:

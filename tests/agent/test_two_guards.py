@@ -16,7 +16,7 @@ from seawall.simulator import setup
 from seawall.simulator.chain import Chain
 from seawall.simulator.events import FillKind
 from seawall.units import Millis
-from tests.agent.crashes import HALF, OWNER, Guard, Points, advance, stage, written
+from tests.agent.crashes import FLOAT, HALF, OWNER, Guard, Points, advance, stage, written
 from tests.simulator.stage import MIDS, START
 
 NEED = 1_500 * 10**6  # quote quantums that are missing while nothing is cut
@@ -140,5 +140,50 @@ def test_a_share_is_cut_once_where_one_of_them_sees_the_loss_later(
 
     (left,) = chain.committed.subaccount(OWNER, 0).held
     assert left.quantums == held * 67 // 100
+    for guard in guards:
+        guard.journal.close()
+
+
+CASH = f"""
+account: {{float: {{address: {FLOAT}, floor: $50}}}}
+budgets: {{per_hour: {{notional: 100%, orders: 30}}, per_day: {{cost: 10%, top_up: $1_000}}}}
+rules:
+  - id: cash
+    why: "Cash must not run out."
+    measure: free_collateral
+    scope: {{subaccounts: [0]}}
+    trigger: "< $20_000"
+    target: ">= $25_000"
+    do: [page, {{top_up: {{until: target, max: $9_000}}}}]
+"""
+
+
+@pytest.mark.parametrize("is_standby", [False, True])
+@pytest.mark.parametrize(
+    "paces", [(every(1), every(1)), (every(1), every(3)), (every(3), every(1))]
+)
+def test_what_one_of_them_pays_in_uses_up_the_day_s_cash_of_both(
+    tmp_path: Path, paces: tuple[Pace, Pace], *, is_standby: bool
+) -> None:
+    policy = parse(CASH).policy
+    chain = Chain(start=START, mids=MIDS)
+    setup.fund(chain, OWNER, 0, Decimal(20_000))
+    setup.open_book(chain, OWNER, 0, {"BTC-USD": Decimal(60_000)})
+    setup.fund_wallet(chain, FLOAT, Decimal(9_000))
+    advance(chain)
+    paths = [tmp_path / "one.db", tmp_path / "two.db"]
+    policies = [policy, replace(policy, is_standby=is_standby)]
+    guards = [
+        Guard.over(chain, path, Points(), policy=each)
+        for path, each in zip(paths, policies, strict=True)
+    ]
+
+    for block in range(120):
+        for guard, looks in zip(guards, paces, strict=True):
+            if looks(block):
+                guard.tick()
+        advance(chain)
+
+    assert sum(event.amount for _, event in chain.history.transfers) == 1_000 * 10**6
     for guard in guards:
         guard.journal.close()

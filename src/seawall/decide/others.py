@@ -2,7 +2,8 @@
 
 Budgets and interlocks are the account's. A standby sends nothing while the first guard acts: by its
 own orders alone it would find every budget whole once the first has used them up, and go on where
-the first was to stop. What such orders cost is not counted, for nothing says at which mid.
+the first was to stop, and pay in the day's cash a second time. What such orders cost is not
+counted, for nothing says at which mid.
 
 A share that a level cuts once is the account's, too: a loss stays where it is whatever is sold, so
 a guard that sees it later, for it was away, would take the same share of what the other has left.
@@ -24,8 +25,34 @@ from seawall.policy import Mode, Policy
 from seawall.units import Millis, QuoteQuantums
 
 
-def count(policy: Policy, memory: Memory, changes: Sequence[Change], seen: Observation) -> Memory:
-    """Memory in which the orders of another guard that have filled are spent and touch markets."""
+def deposited(memory: Memory, seen: Observation) -> int:
+    """Quote quantums that another guard has paid in since the last observation.
+
+    They have left the float wallet by a transaction that was not ours, and most of them has come to
+    a guarded subaccount: what the owner moves elsewhere is no top-up.
+    """
+    before, now = memory.spent.float_wallet, seen.float_wallet
+    if before is None or now is None or memory.top_up is not None or memory.ledger is None:
+        return 0
+    held = memory.ledger.holdings
+    rises = [a.usdc - held[str(a.number)].usdc for a in seen.subaccounts if str(a.number) in held]
+    paid = before.balance - now.balance
+    is_ours_to_count = now.sequence > before.sequence and 0 < paid <= 2 * max(rises, default=0)
+    return paid if is_ours_to_count else 0
+
+
+def count(
+    policy: Policy,
+    memory: Memory,
+    changes: Sequence[Change],
+    seen: Observation,
+    *,
+    paid_in: int,
+) -> Memory:
+    """Memory in which what another guard has sold and paid in is spent, and touches markets."""
+    topped_up = QuoteQuantums(memory.spent.day_top_up + paid_in)
+    spent = replace(memory.spent, day_top_up=topped_up, float_wallet=seen.float_wallet)
+    memory = replace(memory, spent=spent)
     for one in changes:
         market = seen.markets.get(one.ticker)
         if one.cause is not Cause.OTHER_GUARD or market is None:

@@ -135,7 +135,7 @@ def evaluate(
     commands: Sequence[Command] = (),
 ) -> tuple[Memory, View, tuple[Watched, ...]]:
     """Outcomes, NAV, budgets, values, phases and interventions of one observation."""
-    passed = _credits(memory, seen)
+    passed, paid_in = _credits(memory, seen), others.deposited(memory, seen)
     memory, changes = attribution.attribute(memory, seen)
     draft.changes.extend(changes)
     for resolve in (outcome.resolve, backstops.resolve):
@@ -161,7 +161,7 @@ def evaluate(
         touched=interlock.forget(memory.touched, long_ago),
     )
     if mode is Mode.LIVE:
-        memory = others.count(policy, memory, changes, seen)
+        memory = others.count(policy, memory, changes, seen, paid_in=paid_in)
     memory = panic.begin(policy, memory, seen, draft, mode=mode)
     watched = watch.watch(policy, memory, view, draft)
     memory = watch.step_alarms(memory, watched, draft, passed=passed, at=seen.at, mode=mode)
