@@ -192,11 +192,15 @@ def test_the_best_that_is_found_within_so_many_nodes_is_taken(
         most=chance.random(80) * 3,
         few=Few(groups=groups, count=12),
     )
+    few = wide.few
+    assert few is not None
     best = solver.solve(wide)
     assert best is not None
+    assert solver.SEARCH_MOST - few.work.left > solver.SEARCH_LEAST, "and what it took beside"
 
     monkeypatch.setattr(solver, "NODES_MOST", 1)
     found = solver.solve(wide)
+    assert solver._asked(solver._in_integers(wide, few), len(groups), None) is not None
 
     assert found is not None
     assert (wide.matrix @ found >= wide.least - 1e-6).all()

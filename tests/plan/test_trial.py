@@ -201,3 +201,12 @@ def test_a_position_off_the_step_is_offered_in_whole_steps() -> None:
 
     assert made.depth == quantums(BTC, "0.39")
     assert replace(made, levels=made.levels[:1]).depth == quantums(BTC, "0.09")
+
+
+@pytest.mark.parametrize(("shown", "closes"), [("0.0001", True), ("0.00005", False)])
+def test_an_order_that_fills_is_one_of_which_a_step_is_taken(shown: str, *, closes: bool) -> None:
+    books = {"BTC-USD": book(BTC, 100_000, levels=[("0.001", shown)])}
+    on = view(see(equity=10_000, positions={"BTC-USD": ("0.4", 100_000)}, books=books))
+    paper = Trial(before=on, caught_up=None, quotes={SLOT: offer(on)}, cuts={SLOT: 10**9})
+
+    assert paper.closing() == ([SLOT] if closes else [])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from seawall import plan
 from seawall.action import RefusalCode
 from seawall.measures.spec import Instance
@@ -16,8 +18,11 @@ from tests.see import Held, see, view
 HELD: Held = {"BTC-USD": ("0.4", 100_000), "ETH-USD": (5, 4_000), "SOL-USD": (-100, 200)}
 
 
-def test_beside_a_market_without_a_price_the_others_are_closed_for_their_targets() -> None:
-    seen = see(equity=20_000, positions=HELD)
+@pytest.mark.parametrize("held", [HELD, {t: HELD[t] for t in reversed(list(HELD))}])
+def test_beside_a_market_without_a_price_the_others_are_closed_for_their_targets(
+    held: Held,
+) -> None:
+    seen = see(equity=20_000, positions=held)
     unpriced = replace(seen.markets["SOL-USD"], oracle_price=0)
     on = view(replace(seen, markets={**seen.markets, "SOL-USD": unpriced}))
     pair = Instance(markets=("BTC-USD", "ETH-USD"))
