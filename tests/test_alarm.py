@@ -278,3 +278,11 @@ def test_a_rule_that_is_clear_stays_so_where_a_step_would_move_none_of_its_level
     stays = alarm.stays_clear(rule, GONE if value is None else Decimal(value))
 
     assert stays == (not moved)
+
+
+def test_a_level_remembers_when_its_trigger_was_first_met_on_the_way_to_its_firing() -> None:
+    states = play(level(hold=2_000), ["10", "11", "12", "4", "4", "13", "14", "15"], start=7_000)
+
+    assert [one.met_at for one in states[:3]] == [7_000] * 3
+    assert states[2].fired_at == 9_000
+    assert [one.met_at for one in states[5:]] == [12_000] * 3
