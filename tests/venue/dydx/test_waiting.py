@@ -140,8 +140,10 @@ async def test_a_played_venue_that_is_gone_is_unreachable() -> None:
     [("/stpe", "HTTP 404"), (":1/step", "InvalidURL"), (None, "ConnectError")],
 )
 async def test_a_wrong_step_url_is_named_with_its_setting(end: str | None, why: str) -> None:
+    async with indexing(FakeIndexer()) as gone:
+        pass
     async with indexing(FakeIndexer()) as indexer:
-        url = "http://127.0.0.1:9/step" if end is None else f"{indexer.url}{end}"
+        url = f"{gone.url}/step" if end is None else f"{indexer.url}{end}"
         indexer.statuses["/stpe"] = [404, 404]
         steps = Steps(url, "guard")
 
