@@ -215,6 +215,8 @@ FAULTS = {
         "plan.cash_price '0.00001%' is not a fraction: write 5bps or 0.05%"
     ),
     "[plan]\ncash_price = 0.5": "plan.cash_price 0.5 is not a fraction: write 5bps or 0.05%",
+    "[plan]\nstandby = 'second'": "plan.standby is neither true nor false",
+    "[plan]\nstandby = 8": "plan.standby is neither true nor false",
     "[metrics]\nport = 65536": "metrics.port: must be less than or equal to 65535",
     "[metrics]\nport = 0": "metrics.port: must be greater than or equal to 1",
 }

@@ -358,6 +358,8 @@ def _problem(fault: ErrorDetails, file: Path, folder: Path) -> str:
             return f"{place}: {missing} is missing: write it there or set {variable}"
         case "too_short":
             return f"{place}: {name} is empty: at least one is needed"
+        case "bool_parsing" | "bool_type":
+            return f"{place}: {name} is neither true nor false"
         case "value_error":
             return f"{place}: {name} {fault['msg'].removeprefix('Value error, ')}"
         case _:
